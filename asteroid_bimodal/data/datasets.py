@@ -1,0 +1,224 @@
+"""Data sets over manifests: training mixtures drawn on the fly, test mixtures from pinned lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ..queries.captions import mixture_caption, phrase_prompt
+from .audio import UnreadableAudioError, read_crop
+from .batches import Example, Skipped
+from .manifest import Clip, by_label, read_manifest
+from .mixing import draw_gains, mix
+from .pinned import ATTEMPTS, QUIET, read_test_list
+
+
+class LabelledMixtures(Dataset):
+    """Mixtures of mixtures made from labelled single-source clips, as for MUSIC and VGGSound.
+
+    Each example joins N natural mixtures of K clips, all N·K of distinct labels. The clips
+    themselves never leave the data set: a separator sees mixtures and their words alone.
+    Item `i` of epoch `e` depends on (seed, e, i) and on nothing else.
+
+    Args:
+        manifest: CSV of the clips; paths are relative to its folder.
+        sample_rate: in hertz.
+        num_samples: length of an example.
+        num_sources: K, sources in each natural mixture; 1 is supervised training.
+        num_mixtures: N, natural mixtures in an example.
+        epoch_size: examples per epoch.
+        gain: least and greatest volume of a clip.
+        prompt: template of a phrase, with `{}` for the label.
+        caption: template of a caption, with `{}` for the labels.
+        seed: of the draws.
+
+    Raises:
+        ValueError: when the manifest has fewer labels than an example needs.
+    """
+
+    def __init__(
+        self,
+        manifest: str | Path,
+        *,
+        sample_rate: int,
+        num_samples: int,
+        num_sources: int = 2,
+        num_mixtures: int = 2,
+        epoch_size: int = 1000,
+        gain: tuple[float, float] = (0.5, 1.5),
+        prompt: str = "The sound of {}",
+        caption: str = "The sound mixture of {}",
+        seed: int = 0,
+    ):
+        self.root = Path(manifest).parent
+        self.sample_rate, self.num_samples = sample_rate, num_samples
+        self.num_sources, self.num_mixtures = num_sources, num_mixtures
+        self.epoch_size, self.gain, self.seed = epoch_size, gain, seed
+        self.prompt, self.caption = prompt, caption
+        self.epoch = 0
+        self.clips = by_label(read_manifest(manifest))
+        if len(self.clips) < num_sources * num_mixtures:
+            raise ValueError(
+                f"Expected at least {num_sources * num_mixtures} labels for {num_mixtures} "
+                f"mixtures of {num_sources} sources, {manifest} has {len(self.clips)}. "
+                "Lower --n_src or add classes."
+            )
+
+    def __len__(self) -> int:
+        return self.epoch_size
+
+    def __getitem__(self, index: int) -> Example:
+        generator = torch.Generator().manual_seed(_mix_seed(self.seed, self.epoch, index))
+        skipped: list[Skipped] = []
+        clips: list[Tensor] = []
+        labels: list[str] = []
+        names = list(self.clips)
+        for choice in torch.randperm(len(names), generator=generator).tolist():
+            crop = self._draw_crop(self.clips[names[choice]], generator, skipped)
+            if crop is not None:
+                clips.append(crop)
+                labels.append(names[choice])
+            if len(clips) == self.num_sources * self.num_mixtures:
+                return self._example(torch.stack(clips), labels, generator, skipped)
+        raise UnreadableAudioError(
+            f"Found usable audio for {len(clips)} labels, expected "
+            f"{self.num_sources * self.num_mixtures}. Last problem: {skipped[-1].reason}"
+        )
+
+    def _draw_crop(
+        self, clips: Sequence[Clip], generator: torch.Generator, skipped: list[Skipped]
+    ) -> Tensor | None:
+        """An audible crop of one of the clips; None when none is found."""
+        for _ in range(ATTEMPTS):
+            clip = clips[int(torch.randint(len(clips), (1,), generator=generator))]
+            room = max(0.0, clip.seconds - self.num_samples / self.sample_rate)
+            start = room * float(torch.rand(1, generator=generator))
+            try:
+                crop = read_crop(self.root / clip.path, start, self.num_samples, self.sample_rate)
+            except UnreadableAudioError as error:
+                skipped.append(Skipped(clip.path, str(error)))
+                continue
+            if crop.square().mean().sqrt() > QUIET:
+                return crop
+        return None
+
+    def _example(
+        self,
+        clips: Tensor,
+        labels: list[str],
+        generator: torch.Generator,
+        skipped: list[Skipped],
+    ) -> Example:
+        shape = (self.num_mixtures, self.num_sources)
+        gains = draw_gains(shape, *self.gain, generator)
+        mixed = mix(clips.view(*shape, -1), gains)
+        groups = [
+            labels[first : first + self.num_sources]
+            for first in range(0, len(labels), self.num_sources)
+        ]
+        return Example(
+            mixtures=mixed.mixtures,
+            captions=[caption_of(group, self.prompt, self.caption) for group in groups],
+            phrases=[[phrase_prompt(label, self.prompt) for label in group] for group in groups],
+            phrase_weights=torch.ones(shape),
+            skipped=skipped,
+        )
+
+
+def caption_of(labels: list[str], prompt: str, caption: str) -> str:
+    """The caption of a mixture of `labels`: a single source's caption is its phrase.
+
+    Examples:
+        >>> caption_of(["violin", "flute"], "The sound of {}", "The sound mixture of {}")
+        'The sound mixture of violin and flute'
+        >>> caption_of(["violin"], "The sound of {}", "The sound mixture of {}")
+        'The sound of violin'
+    """
+    if len(labels) == 1:
+        return phrase_prompt(labels[0], prompt)
+    return mixture_caption(labels, caption)
+
+
+@dataclass(frozen=True)
+class EvaluationItem:
+    """One test mixture with its references.
+
+    Attributes:
+        item: its number in the list.
+        mixture: (T,), the sum of the references; None when a source cannot be read.
+        references: (K, T).
+        labels: of the K sources.
+        phrases: the query of each source.
+        skipped: why the item cannot be scored, empty when it can.
+    """
+
+    item: int
+    mixture: Tensor | None
+    references: Tensor | None
+    labels: list[str]
+    phrases: list[str]
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+class PinnedMixtures(Dataset):
+    """The mixtures of a pinned list, always the same.
+
+    Args:
+        test_list: CSV written by `manifest.write_test_list`.
+        root: folder that the list's paths are relative to.
+        sample_rate: in hertz.
+        num_samples: length of an item.
+        prompt: template of a phrase.
+        limit: use the first items only.
+    """
+
+    def __init__(
+        self,
+        test_list: str | Path,
+        root: str | Path,
+        *,
+        sample_rate: int,
+        num_samples: int,
+        prompt: str = "The sound of {}",
+        limit: int | None = None,
+    ):
+        self.items = read_test_list(test_list)[:limit]
+        self.root = Path(root)
+        self.sample_rate, self.num_samples, self.prompt = sample_rate, num_samples, prompt
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> EvaluationItem:
+        mixture = self.items[index]
+        labels = [source.label for source in mixture.sources]
+        phrases = [phrase_prompt(label, self.prompt) for label in labels]
+        clips, skipped = [], []
+        for source in mixture.sources:
+            try:
+                clips.append(
+                    read_crop(
+                        self.root / source.path, source.start, self.num_samples, self.sample_rate
+                    )
+                )
+            except UnreadableAudioError as error:
+                skipped.append(Skipped(source.path, str(error)))
+        if skipped:
+            return EvaluationItem(mixture.item, None, None, labels, phrases, skipped)
+        gains = torch.tensor([[source.gain for source in mixture.sources]])
+        mixed = mix(torch.stack(clips)[None], gains)
+        return EvaluationItem(mixture.item, mixed.mixture, mixed.parts[0], labels, phrases)
+
+
+def _mix_seed(seed: int, epoch: int, index: int) -> int:
+    """One number from three, well spread: neighbours share no random stream."""
+    state = seed & 0xFFFFFFFF
+    for value in (epoch, index):
+        state = (state * 6364136223846793005 + value + 1442695040888963407) % 2**64
+        state ^= state >> 31
+    return state % 2**63

@@ -1,0 +1,115 @@
+"""Manifests: CSV files that list the clips of a data set."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from ..utils.files import atomic_write
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording of a data set.
+
+    Attributes:
+        path: audio file, relative to the manifest's folder.
+        label: class of a single-source recording, "" when it has only a caption.
+        caption: natural caption, "" when it has only a label.
+        seconds: length.
+        split: train, valid or test.
+    """
+
+    path: str
+    label: str
+    caption: str
+    seconds: float
+    split: str
+
+
+def write_manifest(path: str | Path, clips: Iterable[Clip]) -> None:
+    """Writes a manifest atomically.
+
+    Args:
+        path: the CSV file.
+        clips: its rows.
+    """
+    write_rows(path, [field.name for field in fields(Clip)], [asdict(clip) for clip in clips])
+
+
+def read_manifest(path: str | Path) -> list[Clip]:
+    """Reads a manifest.
+
+    Args:
+        path: a CSV file with the columns path, label, caption, seconds and split.
+
+    Returns:
+        Its clips, in order.
+
+    Raises:
+        FileNotFoundError: when there is no such file.
+        ValueError: when columns are missing or a row is broken.
+
+    Examples:
+        >>> import tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "train.csv"
+        >>> write_manifest(path, [Clip("a.wav", "violin", "", 20.5, "train")])
+        >>> read_manifest(path)[0].label
+        'violin'
+    """
+    rows = read_rows(path, [field.name for field in fields(Clip)])
+    clips = []
+    for number, row in enumerate(rows, start=2):
+        try:
+            clips.append(Clip(**{**row, "seconds": float(row["seconds"])}))
+        except ValueError as error:
+            raise ValueError(
+                f"{path}, line {number}: expected a number of seconds, "
+                f"received {row['seconds']!r}. Write the manifest again (stage 1)."
+            ) from error
+    if not clips:
+        raise ValueError(f"{path} lists no clip. Write the manifest again (stage 1).")
+    return clips
+
+
+def csv_text(columns: list[str], rows: list[dict]) -> str:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, fieldnames=columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def write_rows(path: str | Path, columns: list[str], rows: list[dict]) -> None:
+    with atomic_write(path) as temporary:
+        temporary.write_text(csv_text(columns, rows), encoding="utf-8", newline="\n")
+
+
+def read_rows(path: str | Path, columns: list[str]) -> list[dict[str, str]]:
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"Expected a CSV file at {path}, found none. Run stages 0 and 1.")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        missing = [name for name in columns if name not in (reader.fieldnames or [])]
+        if missing:
+            raise ValueError(
+                f"{path}: expected the columns {', '.join(columns)}; "
+                f"missing: {', '.join(missing)}. Write it again (stage 1)."
+            )
+        return [{name: row[name] for name in columns} for row in reader]
+
+
+def by_label(clips: Sequence[Clip]) -> dict[str, list[Clip]]:
+    """Groups clips by label, labels in alphabetical order.
+
+    Args:
+        clips: labelled clips.
+    """
+    grouped: dict[str, list[Clip]] = {}
+    for clip in clips:
+        grouped.setdefault(clip.label, []).append(clip)
+    return dict(sorted(grouped.items()))

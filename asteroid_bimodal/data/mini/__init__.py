@@ -1,0 +1,1 @@
+"""The embedded miniature data sets: rendered on the spot, nothing to download."""

@@ -1,0 +1,76 @@
+"""Mixing, without side effects: the parts always add up to the mixture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class MixedExample:
+    """A mixture of mixtures and what it is made of.
+
+    Attributes:
+        parts: (N, P, T), each source as it sounds in the mixture.
+        mixtures: (N, T), the natural mixtures, `parts.sum(1)`.
+        mixture: (T,), the mixture of mixtures, `mixtures.sum(0)`.
+    """
+
+    parts: Tensor
+    mixtures: Tensor
+    mixture: Tensor
+
+
+def mix(clips: Tensor, gains: Tensor) -> MixedExample:
+    r"""Joins the clips of N natural mixtures into a mixture of mixtures.
+
+    $$ s_{ip} = \frac{1}{NP} \mathrm{clip}(g_{ip} c_{ip}, -1, 1), \qquad
+       M_i = \sum_p s_{ip}, \qquad M = \sum_i M_i $$
+
+    so that the mixture is the mean of its scaled clips and the natural mixtures add up to it.
+
+    Args:
+        clips: (N, P, T), P clips for each of N natural mixtures.
+        gains: (N, P), their volumes.
+
+    Returns:
+        The parts, the natural mixtures and their sum. The input is left as it was.
+
+    Raises:
+        ValueError: when the shapes do not fit.
+
+    Examples:
+        >>> clips = torch.randn(2, 3, 100).clamp(-1, 1)
+        >>> mixed = mix(clips, torch.ones(2, 3))
+        >>> torch.equal(mixed.mixtures.sum(0), mixed.mixture)
+        True
+    """
+    if clips.ndim != 3 or gains.shape != clips.shape[:2]:
+        raise ValueError(
+            "Expected clips of shape (N, P, T) and gains of shape (N, P), received "
+            f"{tuple(clips.shape)} and {tuple(gains.shape)}."
+        )
+    num_parts = clips.shape[0] * clips.shape[1]
+    parts = (gains[..., None] * clips).clamp(-1, 1) / num_parts
+    mixtures = parts.sum(1)
+    return MixedExample(parts=parts, mixtures=mixtures, mixture=mixtures.sum(0))
+
+
+def draw_gains(
+    shape: tuple[int, ...], low: float, high: float, generator: torch.Generator
+) -> Tensor:
+    """Draws volumes uniformly between `low` and `high`.
+
+    Args:
+        shape: of the result.
+        low: quietest.
+        high: loudest.
+        generator: the source of randomness.
+
+    Examples:
+        >>> draw_gains((2, 3), 0.5, 1.5, torch.Generator().manual_seed(0)).shape
+        torch.Size([2, 3])
+    """
+    return low + (high - low) * torch.rand(shape, generator=generator)

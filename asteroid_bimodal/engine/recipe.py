@@ -1,0 +1,160 @@
+"""What the scripts of every recipe share: configuration of a run, and the steps behind them."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from ..metrics import summarise, write_json, write_rows
+from ..models import BiModalUNet
+from ..report import Example
+from ..utils.conf import load_conf
+from .build import build_scorer, build_test_set, find_test_list
+from .evaluate import Evaluation, evaluate
+from .examples import save_examples
+from .train import train
+
+NUM_EXAMPLES = 4  # items shown in a report
+HEADLINE = ("sdr", "sdr_imp", "sir", "sar", "si_sdr_imp")
+
+
+def recipe_conf(recipe: str | Path, options: Sequence[str]) -> DictConfig:
+    """Reads the configuration of a run: conf.yml, then the system, the data set and the options.
+
+    Args:
+        recipe: folder of the recipe, with local/conf.yml.
+        options: `["--data", "mini", "--system", "clapsep", "--lr", "1e-3"]`.
+
+    Raises:
+        ValueError: for a system, data set or key that does not exist.
+    """
+    recipe = Path(recipe)
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--data", default="mini")
+    parser.add_argument("--system", default="bimodal_clap")
+    chosen, rest = parser.parse_known_args(options)
+    systems = {path.stem: path for path in (recipe / "../../conf/systems").glob("*.yml")}
+    datasets = {path.stem: path for path in (recipe / "local").glob("*.yml") if path.stem != "conf"}
+    files = [
+        recipe / "local/conf.yml",
+        _choose("system", chosen.system, systems),
+        _choose("data set", chosen.data, datasets),
+    ]
+    conf = load_conf(files, rest)
+    conf.data.root = str(recipe / conf.data.root)
+    return conf
+
+
+def _choose(kind: str, name: str, known: dict[str, Path]) -> Path:
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise ValueError(f"Expected a {kind} of {', '.join(sorted(known))}; received {name!r}.{hint}")
+
+
+def run_script(main: Callable[[list[str]], None]) -> None:
+    """Runs a script's main: an expected problem is one clear line and exit code 1, no traceback.
+
+    Args:
+        main: takes the command line's arguments.
+    """
+    try:
+        main(sys.argv[1:])
+    except (ValueError, OSError) as error:
+        sys.exit(f"Error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("Stopped. Go on with --stage 3 --resume true.")
+
+
+def train_main(recipe: Path, options: list[str]) -> None:
+    """Stage 3, `train.py`: trains the configured system.
+
+    Args:
+        recipe: folder of the recipe.
+        options: the command line, with `--exp_dir`.
+    """
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--exp_dir", type=Path, required=True)
+    parser.add_argument("--resume", choices=("true", "false"), default="false")
+    args, rest = parser.parse_known_args(options)
+    train(recipe_conf(recipe, rest), args.exp_dir, resume=args.resume == "true")
+
+
+def eval_main(recipe: Path, options: list[str]) -> None:
+    """Stage 4, `eval.py`: scores an experiment's best model on a pinned test list.
+
+    Writes metrics.csv, final_metrics.json and examples/ into the experiment.
+
+    Args:
+        recipe: folder of the recipe.
+        options: the command line, with `--exp_dir`.
+    """
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--exp_dir", type=Path, required=True)
+    parser.add_argument("--test_n_src", type=int, default=2)
+    parser.add_argument("--limit", type=int, help="score the first items only")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    args = parser.parse_args(options)
+    conf = experiment_conf(args.exp_dir)
+    model = BiModalUNet.from_pretrained(args.exp_dir / "best_model.pth").to(args.device)
+    items = build_test_set(conf, "test", args.test_n_src, limit=args.limit)
+    scorer = build_scorer(conf).to(args.device)
+    result = evaluate(model, items, scorer=scorer, num_examples=NUM_EXAMPLES)
+    skipped = [{"item": s.path, "reason": s.reason} for s in result.skipped]
+    summary = summarise(result.rows, skipped)
+    summary["test_list"] = find_test_list(Path(conf.data.root), "test", args.test_n_src).name
+    write_rows(result.rows, args.exp_dir / "metrics.csv")
+    write_json(summary, args.exp_dir / "final_metrics.json")
+    save_examples(report_examples(result, model.sample_rate), args.exp_dir / "examples")
+    print(_headline(summary))
+
+
+def report_examples(result: Evaluation, sample_rate: int) -> list[Example]:
+    """Turns the kept items of an evaluation into examples of a report.
+
+    Args:
+        result: of `evaluate`.
+        sample_rate: of its signals, in hertz.
+    """
+    return [
+        Example(
+            name=f"item_{kept.item.item:03d}",
+            sample_rate=sample_rate,
+            mixture=kept.item.mixture.numpy(),
+            references=kept.item.references.numpy(),
+            estimates=kept.estimates.numpy(),
+            phrases=kept.item.phrases,
+            metrics=[row for row in result.rows if row["item"] == kept.item.item],
+        )
+        for kept in result.examples
+    ]
+
+
+def experiment_conf(exp_dir: Path) -> DictConfig:
+    """Reads the configuration that an experiment was trained with.
+
+    Args:
+        exp_dir: folder of the experiment.
+
+    Raises:
+        FileNotFoundError: when it holds no conf.yml.
+    """
+    path = exp_dir / "conf.yml"
+    if not path.is_file():
+        raise FileNotFoundError(f"Expected an experiment at {exp_dir}, found no conf.yml there.")
+    return OmegaConf.load(path)
+
+
+def _headline(summary: dict) -> str:
+    names = ("sdr", "sdr_imp", "sir", "sar", "si_sdr_imp")
+    scores = ", ".join(
+        f"{name} {summary[name]:.2f}" for name in names if summary.get(name) is not None
+    )
+    return f"{summary['test_list']}: {scores} dB over {summary['n_items']} mixtures"

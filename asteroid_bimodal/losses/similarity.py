@@ -1,0 +1,266 @@
+"""Bi-modal contrastive loss: an estimate should sound like the phrase that asked for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from .checks import at_least_float32, check_reduction, check_shape, check_signals, reduce_batch
+
+if TYPE_CHECKING:
+    from ..queries.base import QueryEmbedding
+
+
+class Scorer(Protocol):
+    """What `ClapSimilarityLoss` needs: waveforms and texts embedded in one space."""
+
+    sample_rate: int
+    logit_scale: float
+
+    def embed_audio(self, wav: Tensor, sample_rate: int) -> Tensor:
+        """Embeds waveforms (M, T) as (M, E), differentiably."""
+
+    def embed_text(self, texts: list[str]) -> Tensor:
+        """Embeds M texts as (M, E)."""
+
+
+def bimodal_contrastive(
+    audio_emb: Tensor,
+    text_emb: Tensor,
+    logit_scale: float | Tensor,
+    same: Tensor | None = None,
+    *,
+    symmetric: bool = False,
+    reduction: str = "mean",
+) -> Tensor:
+    r"""InfoNCE between estimates and the phrases that asked for them.
+
+    With logits :math:`l_{ij} = \tau\,\langle a_i, t_j\rangle` and the set :math:`S_i` of rows whose
+    phrase equals that of row :math:`i`,
+
+    .. math::
+        \mathcal{L}_i = \frac{1}{|S_i|} \sum_{p \in S_i} -\log
+            \frac{\exp l_{ip}}{\exp l_{ip} + \sum_{j \notin S_i} \exp l_{ij}}
+
+    so equal phrases are positives of each other and never negatives. Where all phrases differ
+    this is the cross-entropy of the paper.
+
+    Args:
+        audio_emb: embeddings of the estimates, L2-normalised.
+        text_emb: embeddings of their phrases, L2-normalised.
+        logit_scale: :math:`\tau`.
+        same: true where two rows have equal phrases. ``None``: every row stands for itself,
+            so that a repeated phrase is its own negative, as in the paper's release.
+        symmetric: also contrast each phrase with all estimates, and average the two directions.
+            By default only each estimate with all phrases, as in the paper's release.
+        reduction: ``"mean"`` over the rows, or ``"none"``.
+
+    Shape:
+        - audio_emb, text_emb: :math:`(M, E)`.
+        - same: :math:`(M, M)` bool, symmetric, true on the diagonal.
+        - output: scalar, or :math:`(M,)`.
+
+    Returns:
+        The loss.
+
+    Raises:
+        ValueError: if shapes disagree or a row has no positive.
+
+    References:
+        Mahmud et al., "Weakly-supervised audio separation via bi-modal semantic similarity",
+        ICLR 2024. van den Oord et al., "Representation learning with contrastive predictive
+        coding", 2018.
+
+    Examples:
+        >>> import torch
+        >>> from asteroid_bimodal.losses import bimodal_contrastive
+        >>> emb = torch.eye(3)
+        >>> round(bimodal_contrastive(emb, emb, logit_scale=0.0).item(), 4)  # log(3): no idea
+        1.0986
+        >>> round(bimodal_contrastive(emb, emb, logit_scale=100.0).item(), 4)
+        0.0
+    """
+    check_reduction(reduction)
+    check_signals("audio_emb", audio_emb, "(rows, size)", min_ndim=2)
+    check_shape("text_emb", text_emb, tuple(audio_emb.shape), "the shape of audio_emb")
+    same = _check_same(same, audio_emb)
+    # Autocast would round logits of size 14 to two or three digits.
+    with torch.autocast(audio_emb.device.type, enabled=False):
+        audio, text = at_least_float32(audio_emb), at_least_float32(text_emb)
+        logits = logit_scale * audio @ text.to(audio).T  # (M, M): estimates, phrases
+        rows = _against_negatives(logits, same)
+        if symmetric:
+            rows = (rows + _against_negatives(logits.T, same)) / 2
+    return reduce_batch(rows, reduction)
+
+
+def _against_negatives(logits: Tensor, same: Tensor) -> Tensor:
+    """Contrasts every positive of a row with the row's negatives: (M, M) to (M,)."""
+    # The lowest number, not -inf: a row without negatives must have zero gradient, not NaN.
+    negatives = logits.masked_fill(same, torch.finfo(logits.dtype).min).logsumexp(1, keepdim=True)
+    losses = F.softplus(negatives - logits)
+    return losses.masked_fill(~same, 0).sum(1) / same.sum(1)
+
+
+def _check_same(same: Tensor | None, rows: Tensor) -> Tensor:
+    if same is None:
+        return torch.eye(len(rows), dtype=torch.bool, device=rows.device)
+    check_shape("same", same, (len(rows), len(rows)), "(rows, rows)")
+    same = same.to(rows.device, torch.bool)
+    if not (same.diagonal().all() and torch.equal(same, same.T)):
+        raise ValueError(
+            "same: expected a symmetric matrix that is true on its diagonal (a phrase equals "
+            "itself), received another."
+        )
+    return same
+
+
+class ClapSimilarityLoss(nn.Module):
+    """Makes estimates match their own phrases in a frozen audio-text space (CNT).
+
+    All estimates are embedded in one batch, and contrasted with all phrases of the batch:
+    see `bimodal_contrastive` for the equation.
+
+    Args:
+        scorer: anything with `embed_audio(wav, sample_rate)`, `embed_text(texts)`,
+            `sample_rate` and `logit_scale`, such as `asteroid_bimodal.scorers.ClapScorer`.
+        logit_scale: sharpness of the contrast. Default: the scorer's own.
+        reduction: ``"mean"`` over the batch, or ``"none"`` for one value per example.
+        sample_rate: of the estimates. Default: the scorer's.
+        symmetric: contrast in both directions; ``False`` is the paper's release, which only
+            contrasts each estimate with the phrases.
+        equal_phrases: ``"positive"``: equal phrases are positives of each other;
+            ``"negative"``: as in the paper's release.
+        chunk_size: embed this many estimates at a time, and again in the backward pass:
+            bounded memory, the same gradients, about a third more time.
+
+    Shape:
+        - est_wavs: :math:`(B, S, T)`.
+        - phrases: B lists of S texts, or a `QueryEmbedding` of B examples and S queries,
+          whose pooled embeddings are in the scorer's space.
+        - output: scalar, or :math:`(B,)`.
+
+    References:
+        Mahmud et al., "Weakly-supervised audio separation via bi-modal semantic similarity",
+        ICLR 2024.
+
+    Examples:
+        >>> import torch
+        >>> from asteroid_bimodal.losses import ClapSimilarityLoss
+        >>> class Pitch:  # hears the sign of the mean
+        ...     sample_rate, logit_scale = 8000, 10.0
+        ...
+        ...     def embed_audio(self, wav, sample_rate):
+        ...         return torch.stack([wav.mean(-1), 0 * wav.mean(-1)], dim=-1)
+        ...
+        ...     def embed_text(self, texts):
+        ...         return torch.tensor([[1.0 if text == "up" else -1.0, 0.0] for text in texts])
+        >>> wavs = torch.ones(1, 2, 100) * torch.tensor([[[0.3], [-0.3]]])
+        >>> loss = ClapSimilarityLoss(Pitch())
+        >>> round(loss(wavs, [["up", "down"]]).item(), 2)
+        0.0
+        >>> round(loss(wavs, [["down", "up"]]).item(), 2)
+        20.0
+    """
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        logit_scale: float | None = None,
+        reduction: str = "mean",
+        *,
+        sample_rate: int | None = None,
+        symmetric: bool = True,
+        equal_phrases: str = "positive",
+        chunk_size: int | None = None,
+    ):
+        super().__init__()
+        self.scorer = scorer
+        self.logit_scale = scorer.logit_scale if logit_scale is None else logit_scale
+        self.reduction = check_reduction(reduction)
+        self.sample_rate = scorer.sample_rate if sample_rate is None else sample_rate
+        self.symmetric = symmetric
+        self.equal_phrases = equal_phrases
+        self.chunk_size = chunk_size
+        if self.sample_rate <= 0:
+            raise ValueError(f"sample_rate: expected a positive rate, received {sample_rate}.")
+        if equal_phrases not in ("positive", "negative"):
+            raise ValueError(
+                f"equal_phrases: expected 'positive' or 'negative', received {equal_phrases!r}."
+            )
+        if chunk_size is not None and chunk_size < 1:
+            raise ValueError(f"chunk_size: expected at least 1, received {chunk_size}.")
+
+    def forward(self, est_wavs: Tensor, phrases: list[list[str]] | QueryEmbedding) -> Tensor:
+        """Returns the loss of the estimates against the phrases that asked for them."""
+        check_signals("est_wavs", est_wavs, "(batch, n_est, time)")
+        check_shape("est_wavs", est_wavs, tuple(est_wavs.shape[:3]), "(batch, n_est, time)")
+        batch, n_est, _ = est_wavs.shape
+        text, same = self._embed_phrases(phrases, batch, n_est)
+        audio = self._embed_audio(at_least_float32(est_wavs).flatten(0, 1))  # (B*S, E)
+        if audio.shape != text.shape:
+            raise ValueError(
+                f"expected estimates and phrases in one space, received embeddings of shape "
+                f"{tuple(audio.shape)} and {tuple(text.shape)}: use the scorer's own text encoder."
+            )
+        rows = bimodal_contrastive(
+            _unit(audio),
+            _unit(text).to(audio),
+            self.logit_scale,
+            same if self.equal_phrases == "positive" else None,
+            symmetric=self.symmetric,
+            reduction="none",
+        )
+        return reduce_batch(rows.view(batch, n_est).mean(1), self.reduction)
+
+    def _embed_audio(self, wavs: Tensor) -> Tensor:
+        """Embeds rows of audio, in checkpointed chunks where a chunk size is set."""
+        if self.chunk_size is None or len(wavs) <= self.chunk_size:
+            return self.scorer.embed_audio(wavs, self.sample_rate)
+        chunks = [
+            checkpoint(self.scorer.embed_audio, chunk, self.sample_rate, use_reentrant=False)
+            for chunk in wavs.split(self.chunk_size)
+        ]
+        return torch.cat(chunks)
+
+    def _embed_phrases(
+        self, phrases: list[list[str]] | QueryEmbedding, batch: int, n_est: int
+    ) -> tuple[Tensor, Tensor]:
+        """Returns the phrases' embeddings (M, E) and which of them are equal (M, M)."""
+        if hasattr(phrases, "pooled"):
+            check_shape("phrases", phrases.pooled[..., 0], (batch, n_est), "(batch, n_queries)")
+            text = phrases.pooled.flatten(0, 1).detach()
+            return text, _unit(text) @ _unit(text).T > 1 - 1e-5
+        texts = check_phrases(phrases, batch, n_est)
+        ids = torch.tensor([texts.index(text) for text in texts])
+        return self.scorer.embed_text(texts).detach(), ids[:, None] == ids
+
+
+def _unit(embedding: Tensor) -> Tensor:
+    """L2-normalises rows; the generous epsilon keeps a silent estimate's gradient moderate."""
+    return F.normalize(at_least_float32(embedding), dim=-1, eps=1e-6)
+
+
+def check_phrases(phrases: list[list[str]], batch: int, n_est: int) -> list[str]:
+    """Returns the phrases as one flat list.
+
+    Raises:
+        ValueError: unless there are `n_est` non-empty texts for each of `batch` examples.
+    """
+    if isinstance(phrases, str) or any(isinstance(row, str) for row in phrases):
+        raise ValueError("phrases: expected a list of texts per example, received a plain text.")
+    counts = [len(row) for row in phrases]
+    if counts != [n_est] * batch:
+        raise ValueError(
+            f"phrases: expected {batch} lists of {n_est} texts, one per estimate, "
+            f"received lists of {counts}."
+        )
+    texts = [text for row in phrases for text in row]
+    for text in texts:
+        if not isinstance(text, str) or not text.strip():
+            raise ValueError(f"phrases: expected non-empty texts, received {text!r}.")
+    return texts

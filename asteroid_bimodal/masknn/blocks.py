@@ -1,0 +1,261 @@
+"""The parts that the conditional U-Net is made of.
+
+Letters in shapes: G feature maps before and N after the query is known (N is a multiple of G, N / G
+queries share each of the G maps), C channels, H and W height and width, L tokens, D token size.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def repeat_for_queries(x: Tensor, count: int) -> Tensor:
+    """Repeats each of G items so that `count` items come out, all queries of an item side by side.
+
+    Args:
+        x: what is shared by several queries.
+        count: number of items wanted, a multiple of G.
+
+    Shape:
+        - x: (G, ...)
+        - returns: (count, ...), `x` itself when there is nothing to repeat
+
+    Examples:
+        >>> repeat_for_queries(torch.tensor([1, 2]), 4)
+        tensor([1, 1, 2, 2])
+    """
+    return x if len(x) == count else x.repeat_interleave(count // len(x), dim=0)
+
+
+def split_conv(conv: nn.Conv2d, shared: Tensor, own: Tensor) -> Tensor:
+    """Applies `conv` to the concatenation of `shared` and `own` without building it.
+
+    Convolution is linear: what it makes of the shared channels is computed once and added for
+    every query.
+
+    Shape:
+        - shared: (G, C1, H, W)
+        - own: (N, C2, H, W)
+        - returns: (N, C, H, W)
+    """
+    channels = shared.shape[1]
+    common = F.conv2d(shared, conv.weight[:, :channels], conv.bias, padding=conv.padding)
+    single = F.conv2d(own, conv.weight[:, channels:], padding=conv.padding)
+    if len(common) == len(single):
+        return common + single
+    return (single.unflatten(0, (len(common), -1)) + common.unsqueeze(1)).flatten(0, 1)
+
+
+class ResidualBlock(nn.Module):
+    """Convolutions of one width, plus the input, then LeakyReLU.
+
+    Args:
+        channels: channels in and out.
+        num_layers: number of (convolution 3×3, BatchNorm), with LeakyReLU between them.
+
+    Shape:
+        - input: (N, C, H, W)
+        - output: (N, C, H, W)
+
+    Examples:
+        >>> ResidualBlock(4, num_layers=2)(torch.randn(1, 4, 8, 8)).shape
+        torch.Size([1, 4, 8, 8])
+    """
+
+    def __init__(self, channels: int, num_layers: int = 1) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(
+            nn.Conv2d(channels, channels, 3, padding=1) for _ in range(num_layers)
+        )
+        self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for _ in range(num_layers))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Applies the block."""
+        return self._finish(x, self.convs[0](x))
+
+    def forward_joined(self, shared: Tensor, own: Tensor) -> Tensor:
+        """Applies the block to what queries share, concatenated with what each has of its own.
+
+        Shape:
+            - shared: (G, C1, H, W)
+            - own: (N, C2, H, W)
+            - returns: (N, C1 + C2, H, W)
+        """
+        joined = torch.cat([repeat_for_queries(shared, len(own)), own], dim=1)
+        return self._finish(joined, split_conv(self.convs[0], shared, own))
+
+    def _finish(self, residual: Tensor, x: Tensor) -> Tensor:
+        x = self.norms[0](x)
+        for conv, norm in zip(self.convs[1:], self.norms[1:], strict=True):
+            x = norm(conv(F.leaky_relu_(x, 0.2)))
+        return F.leaky_relu_(x.add_(residual), 0.2)
+
+
+class Attention(nn.Module):
+    """Multi-head attention of positions to themselves or to the tokens of a query.
+
+    Args:
+        dim: size of a position.
+        context_dim: size of a token; None for self-attention.
+        num_heads: number of heads, a divisor of `dim`.
+    """
+
+    def __init__(self, dim: int, context_dim: int | None = None, num_heads: int = 8) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.q = nn.Linear(dim, dim)
+        self.kv = nn.Linear(dim if context_dim is None else context_dim, 2 * dim)
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Attends.
+
+        Args:
+            x: where the answers are wanted.
+            context: what is attended to.
+            mask: true for a real token, None if all are; where none is, nothing is attended to.
+
+        Shape:
+            - x: (N, H·W, C)
+            - context: (N, L, D)
+            - mask: (N, L)
+            - returns: (N, H·W, C)
+        """
+        query = self._split_heads(self.q(x))
+        key, value = (self._split_heads(part) for part in self.kv(context).chunk(2, dim=-1))
+        if mask is None:
+            attended = F.scaled_dot_product_attention(query, key, value)
+        else:
+            present = mask.any(dim=-1)[:, None, None, None]
+            # Softmax over no token at all is NaN: attend to anything there, then drop the answer.
+            allowed = mask[:, None, None, :] | ~present
+            attended = F.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
+            attended = attended * present
+        return self.proj(attended.transpose(1, 2).flatten(2))
+
+    def _split_heads(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # (N, heads, L, C / heads)
+
+
+class Mlp(nn.Sequential):
+    """Two linear layers with GELU between them."""
+
+    def __init__(self, dim: int, ratio: int = 2) -> None:
+        super().__init__(nn.Linear(dim, ratio * dim), nn.GELU(), nn.Linear(ratio * dim, dim))
+
+
+class SelfAttentionBlock(nn.Module):
+    """Pre-norm transformer block over the positions of a feature map; `sa`.
+
+    Shape:
+        - input: (G, H·W, C); tokens and mask are not looked at
+        - output: (G, H·W, C)
+    """
+
+    def __init__(self, dim: int, num_heads: int = 8) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim)
+        self.attention = Attention(dim, num_heads=num_heads)
+        self.norm2 = nn.LayerNorm(dim)
+        self.mlp = Mlp(dim)
+
+    def forward(self, x: Tensor, *_query: Tensor | None) -> Tensor:
+        """Applies the block."""
+        normed = self.norm1(x)
+        x = x + self.attention(normed, normed)
+        return x + self.mlp(self.norm2(x))
+
+
+class CrossAttentionBlock(nn.Module):
+    """Pre-norm transformer block whose keys and values are the tokens of the query; `ca`.
+
+    Shape:
+        - input: (G, H·W, C), tokens (N, L, D), mask (N, L) or None
+        - output: (N, H·W, C)
+    """
+
+    def __init__(self, dim: int, cond_dim: int, num_heads: int = 8) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim)
+        self.attention = Attention(dim, cond_dim, num_heads)
+        self.norm2 = nn.LayerNorm(dim)
+        self.mlp = Mlp(dim)
+
+    def forward(self, x: Tensor, tokens: Tensor, mask: Tensor | None, *_pooled: Tensor) -> Tensor:
+        """Applies the block."""
+        x = repeat_for_queries(x, len(tokens))
+        x = x + self.attention(self.norm1(x), tokens, mask)
+        return x + self.mlp(self.norm2(x))
+
+
+class SelfCrossAttentionBlock(nn.Module):
+    """Self-attention, then cross-attention; `sca`, the paper's choice.
+
+    Shape:
+        - input: (G, H·W, C), tokens (N, L, D), mask (N, L) or None
+        - output: (N, H·W, C)
+    """
+
+    def __init__(self, dim: int, cond_dim: int, num_heads: int = 8) -> None:
+        super().__init__()
+        self.self_attention = SelfAttentionBlock(dim, num_heads)
+        self.cross_attention = CrossAttentionBlock(dim, cond_dim, num_heads)
+
+    def forward(self, x: Tensor, tokens: Tensor, mask: Tensor | None, *_pooled: Tensor) -> Tensor:
+        """Applies the block."""
+        return self.cross_attention(self.self_attention(x), tokens, mask)
+
+
+class ConcatenationBlock(nn.Module):
+    """The pooled query beside every position, brought back to C channels; `cat`.
+
+    Shape:
+        - input: (G, H·W, C), tokens and mask not looked at, pooled (N, E)
+        - output: (N, H·W, C)
+    """
+
+    def __init__(self, dim: int, pooled_dim: int) -> None:
+        super().__init__()
+        self.proj = nn.Linear(dim + pooled_dim, dim)
+
+    def forward(self, x: Tensor, tokens: Tensor, mask: Tensor | None, pooled: Tensor) -> Tensor:
+        """Applies the block."""
+        x = repeat_for_queries(x, len(pooled))
+        return self.proj(torch.cat([x, pooled[:, None].expand(-1, x.shape[1], -1)], dim=-1))
+
+
+class QueryProduct(nn.Module):
+    """The head: feature maps weighted by the query become one mask.
+
+    With `v = sigmoid(linear(pooled))`, the logits of the mask are `Σ_c scale_c · v_c · feature_c +
+    bias`, where the features are made by the last convolution of the U-Net. Both are linear: the
+    convolution's kernels are weighted by the query *before* they are applied, and one map is made
+    for a query instead of `out_dim`.
+
+    Args:
+        pooled_dim: size of the pooled query.
+        out_dim: number of feature maps.
+
+    Shape:
+        - input: the convolution, its input (G, C, H, W), pooled (N, E)
+        - output: logits (N, H, W)
+    """
+
+    def __init__(self, pooled_dim: int, out_dim: int) -> None:
+        super().__init__()
+        self.weights = nn.Linear(pooled_dim, out_dim)
+        self.scale = nn.Parameter(torch.ones(out_dim))
+        self.bias = nn.Parameter(torch.zeros(1))
+
+    def forward(self, conv: nn.Conv2d, x: Tensor, pooled: Tensor) -> Tensor:
+        """Returns the logits of all masks."""
+        mix = self.scale * torch.sigmoid(self.weights(pooled))  # (N, out_dim)
+        # `fold` adds up what each position sends to its neighbours: the kernel seen from there.
+        kernels = torch.einsum("no,ocij->nijc", mix, conv.weight.flip(2, 3))  # (N, 3, 3, C)
+        kernels = kernels.reshape(len(x), -1, x.shape[1])  # (G, N / G · 9, C)
+        parts = torch.bmm(kernels, x.flatten(2))  # (G, N / G · 9, H·W)
+        parts = parts.reshape(len(pooled), -1, parts.shape[-1])  # (N, 9, H·W)
+        logits = F.fold(parts, x.shape[-2:], kernel_size=3, padding=1).squeeze(1)
+        return logits + (mix @ conv.bias + self.bias)[:, None, None]  # (N, H, W)

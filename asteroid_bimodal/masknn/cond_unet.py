@@ -1,0 +1,289 @@
+"""The paper's conditional U-Net: what does not depend on the query runs once per mixture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .blocks import (
+    ConcatenationBlock,
+    CrossAttentionBlock,
+    QueryProduct,
+    ResidualBlock,
+    SelfAttentionBlock,
+    SelfCrossAttentionBlock,
+    repeat_for_queries,
+)
+
+if TYPE_CHECKING:
+    from asteroid_bimodal.queries.base import QueryEmbedding
+
+COND_LAYERS = ("sca", "ca", "sa", "cat", "identity")
+NUM_OUTER_LEVELS = 4  # they never see the query
+_MAX_WIDTH = 8  # channels, in multiples of ngf
+
+
+class CondUNet(nn.Module):
+    """U-Net over a log-magnitude spectrogram that masks what the query names.
+
+    On the way down every level halves height and width: convolution 4×4, BatchNorm, LeakyReLU,
+    residual block; from the fifth level on, conditioning blocks then let the query in. On the way
+    up each level doubles the size (bilinear), and runs a residual block on its skip and what comes
+    from below, and a convolution 3×3. The head weights the last maps by the pooled query.
+
+    Args:
+        out_dim: number of feature maps that the head weights.
+        cond_dim: size D of the query's tokens.
+        pooled_dim: size E of the pooled query.
+        num_downs: number of levels, 5 or more.
+        ngf: channels of the outermost level; the deeper ones have 2, 4, 8, 8, ... times as many.
+        num_res_layers: convolutions in a residual block.
+        num_cond_blocks: conditioning blocks in each level that has them.
+        num_heads: attention heads.
+        cond_layer: how the query comes in: `sca` (self-attention, then cross-attention), `ca`,
+            `sa`, `cat` (the pooled query beside every position) or `identity` (in the head alone).
+        mask_padding: whether padded tokens are kept out of the attention. False is what the paper's
+            release does.
+
+    Shape:
+        - log_mag: (B, 1, F, T), any F and T
+        - query: `QueryEmbedding` of tokens (B, Q, L, D), mask (B, Q, L), pooled (B, Q, E)
+        - returns: masks (B, Q, F, T) between 0 and 1
+
+    Raises:
+        ValueError: On a value that no such network has, and on inputs of another shape.
+
+    References:
+        Mahmud et al., "Weakly-supervised audio separation via bi-modal semantic similarity",
+        ICLR 2024.
+
+    Examples:
+        >>> from types import SimpleNamespace
+        >>> query = SimpleNamespace(
+        ...     tokens=torch.randn(2, 3, 6, 12),
+        ...     mask=torch.ones(2, 3, 6, dtype=torch.bool),
+        ...     pooled=torch.randn(2, 3, 10),
+        ... )
+        >>> masker = CondUNet(cond_dim=12, pooled_dim=10, num_downs=5, ngf=2, num_heads=2)
+        >>> masker(torch.rand(2, 1, 64, 48), query).shape
+        torch.Size([2, 3, 64, 48])
+    """
+
+    def __init__(
+        self,
+        out_dim: int = 32,
+        cond_dim: int = 768,
+        pooled_dim: int = 512,
+        num_downs: int = 7,
+        ngf: int = 64,
+        num_res_layers: int = 1,
+        num_cond_blocks: int = 1,
+        num_heads: int = 8,
+        cond_layer: str = "sca",
+        mask_padding: bool = True,
+    ) -> None:
+        super().__init__()
+        self._config = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
+        _check_config(self._config)
+        self.mask_padding = mask_padding
+        widths = [1, *(ngf * min(2**level, _MAX_WIDTH) for level in range(num_downs))]
+        self.input_norm = nn.BatchNorm2d(1)
+        self.levels = nn.ModuleList()
+        for index in range(num_downs):
+            dim = widths[index + 1]
+            condition = None
+            if index >= NUM_OUTER_LEVELS:
+                condition = [
+                    _conditioning(cond_layer, dim, cond_dim, pooled_dim, num_heads)
+                    for _ in range(num_cond_blocks)
+                ]
+            self.levels.append(
+                Level(
+                    widths[index],
+                    dim,
+                    condition or [],
+                    num_res_layers=num_res_layers,
+                    out_channels=out_dim if index == 0 else None,
+                    innermost=index == num_downs - 1,
+                )
+            )
+        self.head = QueryProduct(pooled_dim, out_dim)
+
+    def forward(self, log_mag: Tensor, query: QueryEmbedding) -> Tensor:
+        """Returns the masks of all queries; see the class for shapes."""
+        x, pooled = self._decode(log_mag, query)
+        logits = self.head(self.levels[0].up_conv, x, pooled)  # (B·Q, F, T)
+        masks = torch.sigmoid(logits)[..., : log_mag.shape[-2], : log_mag.shape[-1]]
+        return masks.unflatten(0, query.pooled.shape[:2])  # (B, Q, F, T)
+
+    def features(self, log_mag: Tensor, query: QueryEmbedding) -> Tensor:
+        """Returns the feature maps that the head weights, (B, Q, out_dim, F, T).
+
+        `forward` never builds them; they are for inspection.
+        """
+        x, pooled = self._decode(log_mag, query)
+        maps = repeat_for_queries(self.levels[0].up_conv(x), len(pooled))
+        maps = maps[..., : log_mag.shape[-2], : log_mag.shape[-1]]
+        return maps.unflatten(0, query.pooled.shape[:2])  # (B, Q, out_dim, F, T)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that build this network again."""
+        return dict(self._config)
+
+    def _decode(self, log_mag: Tensor, query: QueryEmbedding) -> tuple[Tensor, Tensor]:
+        """Runs all but the last convolution; item b·Q + q of the result is query q of mixture b."""
+        self._check_input(log_mag, query)
+        mask = query.mask.flatten(0, 1) if self.mask_padding else None  # (B·Q, L)
+        pooled = query.pooled.flatten(0, 1)  # (B·Q, E)
+        flat_query = (query.tokens.flatten(0, 1), mask, pooled)
+        x = self.input_norm(pad_to_multiple(log_mag, 2 ** len(self.levels)))
+        skips = []
+        for level in self.levels:
+            x = level.down(x, *flat_query)
+            skips.append(x)
+        x = None
+        for level, skip in zip(reversed(self.levels), reversed(skips), strict=True):
+            x = level.up(skip, x)
+        return x, pooled
+
+    def _check_input(self, log_mag: Tensor, query: QueryEmbedding) -> None:
+        if log_mag.ndim != 4 or log_mag.shape[1] != 1:
+            raise ValueError(
+                f"Expected log-magnitudes of shape (B, 1, F, T), received {tuple(log_mag.shape)}."
+            )
+        received = (query.tokens.shape[-1], query.pooled.shape[-1])
+        expected = (self._config["cond_dim"], self._config["pooled_dim"])
+        if received != expected:
+            raise ValueError(
+                f"Expected queries with tokens of size {expected[0]} and pooled size "
+                f"{expected[1]}, received {received[0]} and {received[1]}: use the query encoder "
+                "that the network was built for, or its cond_dim and pooled_dim to build it."
+            )
+        if len(query.tokens) != len(log_mag) or query.tokens.shape[1] == 0:
+            raise ValueError(
+                f"Expected one or more queries for each of {len(log_mag)} mixtures, received query "
+                f"tokens of shape {tuple(query.tokens.shape)} for (B, Q, L, D)."
+            )
+
+
+class Level(nn.Module):
+    """One level of the U-Net, down and up.
+
+    Args:
+        in_channels: channels of the level above (of the input, for the outermost).
+        channels: channels of this level.
+        conditions: conditioning blocks, none in the outer levels.
+        num_res_layers: convolutions in a residual block.
+        out_channels: feature maps of the outermost level; None in all others.
+        innermost: whether there is no level below.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int,
+        conditions: list[nn.Module],
+        *,
+        num_res_layers: int = 1,
+        out_channels: int | None = None,
+        innermost: bool = False,
+    ) -> None:
+        super().__init__()
+        joined = channels if innermost else 2 * channels
+        outermost = out_channels is not None
+        self.down_conv = nn.Conv2d(in_channels, channels, 4, stride=2, padding=1, bias=False)
+        self.down_norm = nn.BatchNorm2d(channels)
+        self.down_res = ResidualBlock(channels, num_res_layers)
+        self.conditions = nn.ModuleList(conditions)
+        self.up_res = ResidualBlock(joined, num_res_layers)
+        self.up_conv = nn.Conv2d(joined, out_channels or in_channels, 3, padding=1, bias=outermost)
+        self.up_norm = None if outermost else nn.BatchNorm2d(in_channels)
+
+    def down(self, x: Tensor, tokens: Tensor, mask: Tensor | None, pooled: Tensor) -> Tensor:
+        """Halves the size and let the query in.
+
+        Shape:
+            - x: (G, C_in, 2·H, 2·W)
+            - tokens, mask, pooled: (N, L, D), (N, L) or None, (N, E)
+            - returns: (G, C, H, W), (N, C, H, W) once the query has come in
+        """
+        x = self.down_res(F.leaky_relu_(self.down_norm(self.down_conv(x)), 0.2))
+        if not len(self.conditions):
+            return x
+        size = x.shape[-2:]
+        x = x.flatten(2).transpose(1, 2)  # (G, H·W, C)
+        for block in self.conditions:
+            x = block(x, tokens, mask, pooled)
+        return x.transpose(1, 2).unflatten(2, size)  # (N, C, H, W)
+
+    def up(self, skip: Tensor, below: Tensor | None) -> Tensor:
+        """Doubles the size; the outermost level leaves its convolution to the head.
+
+        Shape:
+            - skip: (G, C, H, W)
+            - below: (N, C, H, W), None in the innermost level
+            - returns: (N, C_in, 2·H, 2·W)
+        """
+        if below is None:
+            x = self.up_res(_double(skip))
+        else:
+            x = self.up_res.forward_joined(_double(skip), _double(below))
+        return x if self.up_norm is None else F.relu_(self.up_norm(self.up_conv(x)))
+
+
+def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
+    """Appends zeros to the last two axes until both are multiples of `multiple`.
+
+    Examples:
+        >>> pad_to_multiple(torch.ones(1, 1, 3, 4), 4).shape
+        torch.Size([1, 1, 4, 4])
+    """
+    height, width = x.shape[-2:]
+    return F.pad(x, (0, -width % multiple, 0, -height % multiple))
+
+
+def _double(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+
+
+def _conditioning(name: str, dim: int, cond_dim: int, pooled_dim: int, num_heads: int) -> nn.Module:
+    if name == "sca":
+        return SelfCrossAttentionBlock(dim, cond_dim, num_heads)
+    if name == "ca":
+        return CrossAttentionBlock(dim, cond_dim, num_heads)
+    if name == "sa":
+        return SelfAttentionBlock(dim, num_heads)
+    if name == "cat":
+        return ConcatenationBlock(dim, pooled_dim)
+    return _Identity()
+
+
+class _Identity(nn.Module):
+    def forward(self, x: Tensor, *_query: Tensor | None) -> Tensor:
+        return x
+
+
+def _check_config(config: dict[str, Any]) -> None:
+    if config["cond_layer"] not in COND_LAYERS:
+        raise ValueError(
+            f"Expected cond_layer to be one of {', '.join(COND_LAYERS)}, "
+            f"received {config['cond_layer']!r}."
+        )
+    if config["num_downs"] <= NUM_OUTER_LEVELS:
+        raise ValueError(
+            f"Expected num_downs of {NUM_OUTER_LEVELS + 1} or more (the first {NUM_OUTER_LEVELS} "
+            f"levels do not see the query), received {config['num_downs']}."
+        )
+    for name in ("out_dim", "cond_dim", "pooled_dim", "ngf", "num_res_layers", "num_cond_blocks"):
+        if config[name] < 1:
+            raise ValueError(f"Expected {name} of 1 or more, received {config[name]}.")
+    width = config["ngf"] * _MAX_WIDTH
+    attends = config["cond_layer"] in ("sca", "ca", "sa")
+    if attends and (config["num_heads"] < 1 or width % config["num_heads"]):
+        raise ValueError(
+            f"Expected num_heads to divide the {width} channels of the inner levels (8 · ngf), "
+            f"received {config['num_heads']}."
+        )

@@ -1,0 +1,268 @@
+"""Saved separators: where they are found, how they are read without trusting them, how written."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ..utils.asteroid_compat import with_plain_versions
+from ..utils.files import atomic_write
+
+if TYPE_CHECKING:
+    from asteroid.models import BaseModel
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+_SHIPPED = Path(__file__).parents[1] / "pretrained"
+_SHIPPED_NAMES = ("mini",)
+_PICKLED = ("best_model.pth", "pytorch_model.bin")  # Asteroid's names
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_KEYS = ("model_name", "model_args", "state_dict")
+
+
+class PretrainedMixin:
+    """Saving and loading for an `asteroid.models.BaseModel`, whose place is behind this class."""
+
+    def serialize(self) -> dict[str, Any]:
+        """Returns weights and arguments; `torch.load` reads a file of them in its safe mode."""
+        return with_plain_versions(super().serialize())
+
+    def save_pretrained(self, folder: str | PathLike) -> None:
+        """Writes model.safetensors and config.json, each of them whole or not at all.
+
+        Args:
+            folder: where to; made when missing.
+        """
+        save_folder(self.serialize(), folder)
+
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_conf_or_path: str | PathLike | dict[str, Any], **kwargs: Any
+    ) -> BaseModel:
+        """Loads a saved model, in eval mode; nothing in a file is run.
+
+        Args:
+            pretrained_model_conf_or_path: `"mini"` (shipped with the package), a folder, a file,
+                a hub id, or what `serialize` returned.
+            **kwargs: arguments of the class that replace the saved ones.
+
+        Raises:
+            ValueError: for what is missing, broken, or not a saved model of this class.
+        """
+        source = pretrained_model_conf_or_path
+        if isinstance(source, dict):
+            return build(cls, _check_keys(source, "the dictionary"), "the dictionary", **kwargs)
+        return build(cls, load_package(source), str(source), **kwargs)
+
+
+def load_package(name: str | PathLike) -> dict[str, Any]:
+    """Finds and reads a saved model.
+
+    Args:
+        name: `"mini"` (shipped with the package), a folder, a file, or `"user/repo"` on the
+            Hugging Face hub (`"user/repo@revision"`).
+
+    Returns:
+        `model_name`, `model_args` and `state_dict`, as Asteroid's `serialize` gives them.
+
+    Raises:
+        ValueError: for what is missing, broken, or not a saved model; nothing in a file is run.
+    """
+    path = _find(name)
+    if path.suffix == ".safetensors":
+        package = _read_safetensors(path)
+    else:
+        package = read_tensors(path)
+    return _check_keys(package, str(path))
+
+
+def read_tensors(path: Path) -> dict[str, Any]:
+    """Reads a PyTorch file of tensors and plain values without running anything that it holds.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ValueError: for a file that is truncated, is not PyTorch's, or holds other objects.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"Expected tensors and plain values in {path}, found other objects or no PyTorch file "
+            "at all; nothing of it was run. Ask for one that torch.load(weights_only=True) reads."
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, LookupError, AttributeError) as error:
+        raise ValueError(
+            f"Expected a PyTorch file at {path}, found it truncated or of another kind "
+            f"({first_line(error)}). Copy or download it again."
+        ) from error
+    if not isinstance(content, dict):
+        raise ValueError(f"Expected a dictionary in {path}, found {type(content).__name__}.")
+    return content
+
+
+def build(
+    model_class: type[BaseModel], package: dict[str, Any], source: str, **kwargs: Any
+) -> BaseModel:
+    """Builds a saved model, in eval mode.
+
+    Args:
+        model_class: what it has to be.
+        package: of `load_package`.
+        source: where it came from, for messages.
+        **kwargs: arguments that replace the saved ones.
+
+    Raises:
+        ValueError: when the class, an argument or a weight does not fit.
+    """
+    if package["model_name"] != model_class.__name__:
+        raise ValueError(
+            f"Expected a {model_class.__name__} in {source}, found a {package['model_name']!r}. "
+            "Load it with that class."
+        )
+    if not isinstance(package["model_args"], dict) or not isinstance(package["state_dict"], dict):
+        raise ValueError(f"Expected dictionaries model_args and state_dict in {source}.")
+    try:
+        model = model_class(**{**package["model_args"], **kwargs})
+    except (TypeError, RuntimeError) as error:
+        raise ValueError(
+            f"Expected arguments of {model_class.__name__} in {source}: {first_line(error)}."
+        ) from error
+    check_fit(model.state_dict(), package["state_dict"], source)
+    model.load_state_dict(package["state_dict"])
+    return model.eval()
+
+
+def check_fit(expected: Mapping[str, Tensor], state: Mapping[str, Any], source: str) -> None:
+    """Compares saved weights with those of a network by name and shape.
+
+    Args:
+        expected: weights of the network.
+        state: weights saved.
+        source: where they came from, for the message.
+
+    Raises:
+        ValueError: naming the first weights that are missing, unexpected or of another shape.
+
+    Examples:
+        >>> check_fit({"a": torch.zeros(2)}, {"a": torch.zeros(3)}, "x.pth")
+        Traceback (most recent call last):
+        ...
+        ValueError: The weights in x.pth do not fit the network: a has shape (3,) instead of (2,).
+    """
+    problems = [f"{name} is missing" for name in expected if name not in state]
+    problems += [f"{name} is unexpected" for name in state if name not in expected]
+    for name in (name for name in expected if name in state):
+        if not isinstance(state[name], Tensor):
+            problems.append(f"{name} is not a tensor")
+        elif state[name].shape != expected[name].shape:
+            shapes = tuple(state[name].shape), tuple(expected[name].shape)
+            problems.append(f"{name} has shape {shapes[0]} instead of {shapes[1]}")
+    if problems:
+        more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
+        raise ValueError(
+            f"The weights in {source} do not fit the network: {'; '.join(problems[:3])}{more}."
+        )
+
+
+def save_folder(package: dict[str, Any], folder: str | PathLike) -> None:
+    """Writes model.safetensors and config.json, each of them whole or not at all.
+
+    Args:
+        package: of a model's `serialize`.
+        folder: where to; made when missing.
+    """
+    folder = Path(folder)
+    state = {
+        name: value.detach().cpu().contiguous() for name, value in package["state_dict"].items()
+    }
+    config = {key: value for key, value in package.items() if key != "state_dict"}
+    with atomic_write(folder / WEIGHTS) as temporary:
+        save_file(state, temporary)
+    with atomic_write(folder / CONFIG) as temporary:
+        temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def first_line(error: Exception) -> str:
+    """Returns the first line of an error's message, for use in another."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(".")
+
+
+def _check_keys(package: dict[str, Any], source: str) -> dict[str, Any]:
+    missing = [key for key in _KEYS if key not in package]
+    if missing:
+        hint = " BiModalUNet.from_official reads the paper's own." if "optimizer" in package else ""
+        raise ValueError(
+            f"Expected {', '.join(_KEYS)} in {source}, found no {', '.join(missing)}: it was not "
+            f"saved by this package or by Asteroid's serialize().{hint}"
+        )
+    return {key: package[key] for key in _KEYS}
+
+
+def _find(name: str | PathLike) -> Path:
+    """Finds the file that holds the weights."""
+    if name in _SHIPPED_NAMES:
+        return _SHIPPED / name / WEIGHTS
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    if path.is_dir():
+        return _find_in_folder(path)
+    if _HUB_ID.fullmatch(str(name)):
+        return _find_in_folder(_download(str(name)))
+    raise ValueError(
+        f"Expected {', '.join(map(repr, _SHIPPED_NAMES))}, an existing file or folder, or a hub id "
+        f"such as 'user/repo', received {str(name)!r}. Check the spelling."
+    )
+
+
+def _find_in_folder(folder: Path) -> Path:
+    for file in (WEIGHTS, *_PICKLED):
+        if (folder / file).is_file():
+            return folder / file
+    raise ValueError(
+        f"Expected {WEIGHTS} with {CONFIG}, or {' or '.join(_PICKLED)}, in {folder}, found none."
+    )
+
+
+def _download(repo: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    repo_id, _, revision = repo.partition("@")
+    patterns = [WEIGHTS, CONFIG, *_PICKLED]
+    try:
+        return Path(snapshot_download(repo_id, revision=revision or None, allow_patterns=patterns))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"Expected a file or folder {repo!r} here, or a model of that name on the Hugging Face "
+            f"hub or in its local cache, got: {first_line(error)}."
+        ) from error
+
+
+def _read_safetensors(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads((path.parent / CONFIG).read_text(encoding="utf-8"))
+        state = load_file(path)
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"Expected {path.name} and {CONFIG} side by side in {path.parent}, found no "
+            f"{Path(error.filename or path).name}."
+        ) from error
+    except (SafetensorError, ValueError, OSError) as error:
+        raise ValueError(
+            f"Expected a saved model in {path.parent}, found {path.name} or {CONFIG} broken: "
+            f"{first_line(error)}. Copy or download them again."
+        ) from error
+    if not isinstance(config, dict):
+        raise ValueError(f"Expected a dictionary in {path.parent / CONFIG}.")
+    return {**config, "state_dict": state}

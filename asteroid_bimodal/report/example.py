@@ -1,0 +1,155 @@
+"""An item to look at and to listen to."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import soundfile
+from markupsafe import Markup
+from numpy.typing import ArrayLike
+from scipy.signal import stft
+
+from .figures import spectrogram
+
+FLOOR_DB = -70.0
+_MAX_FRAMES, _MAX_BINS = 320, 256
+
+
+@dataclass(frozen=True)
+class Example:
+    """Signals of one item for the report.
+
+    Args:
+        name: of the item.
+        sample_rate: of all signals, in Hz.
+        mixture: what the separator was given.
+        references: the true sources; None where nobody knows them, as in a real recording.
+        estimates: what the separator gave.
+        phrases: the queries, in the order of the estimates.
+        metrics: a row of `evaluate_item` per source; may be empty.
+        residual: what no query claimed.
+
+    Shape:
+        - mixture, residual: (T,)
+        - references, estimates: (S, T)
+
+    Raises:
+        ValueError: on shapes that do not fit and on samples that are not finite.
+    """
+
+    name: str
+    sample_rate: int
+    mixture: ArrayLike
+    references: ArrayLike | None
+    estimates: ArrayLike
+    phrases: Sequence[str]
+    metrics: Sequence[Mapping[str, Any]] = ()
+    residual: ArrayLike | None = None
+
+    def __post_init__(self):
+        expected = (len(self.phrases), *np.shape(self.mixture))
+        shapes = {"estimates": expected, "references": expected, "residual": expected[1:]}
+        for name, shape in shapes.items():
+            received = getattr(self, name)
+            if received is not None and np.shape(received) != shape:
+                raise ValueError(
+                    f"Expected {name} of example {self.name!r} to have shape {shape}, received "
+                    f"{tuple(np.shape(received))}: give (sources, samples), one source per phrase."
+                )
+        for name in ("mixture", *shapes):
+            value = getattr(self, name)
+            if value is not None and not np.isfinite(np.asarray(value)).all():
+                raise ValueError(
+                    f"Expected finite samples in the {name} of example {self.name!r}, received "
+                    "NaN or infinite ones: leave the example out."
+                )
+
+
+@dataclass(frozen=True)
+class Track:
+    """A picture and a player."""
+
+    role: str
+    svg: Markup
+    audio: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """What belongs to one phrase: estimate, reference, figures."""
+
+    phrase: str
+    tracks: list[Track]
+    metrics: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ExampleView:
+    """An example as the page shows it."""
+
+    name: str
+    whole: list[Track]
+    parts: list[Part]
+
+
+def view(example: Example) -> ExampleView:
+    """Draws and encodes an example; all its pictures share one dB scale, all players one gain."""
+    mixture = np.asarray(example.mixture, dtype=np.float64)
+    estimates = np.asarray(example.estimates, dtype=np.float64)
+    references = estimates[:0] if example.references is None else np.asarray(example.references)
+    residual = [] if example.residual is None else [np.asarray(example.residual)]
+    peak = max(np.abs(x).max() for x in (mixture, estimates, references, *residual) if np.size(x))
+    gain = 0.95 / peak if peak > 0 else 1.0
+    loudest = _magnitudes(mixture, example.sample_rate).max() or 1.0
+
+    def track(role: str, signal: np.ndarray, phrase: str = "") -> Track:
+        levels = 20 * np.log10(_magnitudes(signal, example.sample_rate) / loudest + 1e-9)
+        description = f"{role}{f' of “{phrase}”' if phrase else ''}, example {example.name}"
+        return Track(
+            role,
+            spectrogram(
+                levels,
+                seconds=len(signal) / example.sample_rate,
+                kilohertz=example.sample_rate / 2000,
+                floor=FLOOR_DB,
+                description=f"Spectrogram: {description}",
+            ),
+            wav_uri(gain * signal, example.sample_rate),
+            description,
+        )
+
+    parts = []
+    for s, phrase in enumerate(example.phrases):
+        tracks = [track("Reference", references[s], phrase)] if len(references) else []
+        tracks.append(track("Estimate", estimates[s], phrase))
+        parts.append(Part(phrase, tracks, example.metrics[s] if example.metrics else {}))
+    whole = [
+        track("Mixture", mixture),
+        *(track("Residual, claimed by no phrase", x) for x in residual),
+    ]
+    return ExampleView(example.name, whole, parts)
+
+
+def wav_uri(signal: np.ndarray, sample_rate: int) -> str:
+    """Encodes a signal within ±1 as a data URI of a 16-bit WAV file."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, signal, sample_rate, format="WAV", subtype="PCM_16")
+    return "data:audio/wav;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _magnitudes(signal: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Gives magnitudes (F, T), small enough for a page: maxima over neighbouring cells."""
+    window = 2 ** round(np.log2(0.064 * sample_rate))
+    signal = np.pad(signal, (0, max(0, window - len(signal))))
+    magnitudes = np.abs(stft(signal, nperseg=window, noverlap=window - window // 4)[2])
+    for axis, most in enumerate((_MAX_BINS, _MAX_FRAMES)):
+        size = magnitudes.shape[axis]
+        starts = np.arange(0, size, max(1, size // most))
+        magnitudes = np.maximum.reduceat(magnitudes, starts, axis=axis)
+    return magnitudes

@@ -1,0 +1,129 @@
+"""Reads what an experiment folder holds, and remembers what could not be read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+import yaml
+
+from ..metrics import summarise
+from .training import Panel, find_logs, read_panels
+
+T = TypeVar("T")
+
+
+@dataclass
+class Experiment:
+    """An experiment folder; what it lacks is empty.
+
+    Attributes:
+        configuration: text of `conf.yml`.
+        facts: names and values of what a reader asks first, from `conf.yml` and `run.json`.
+        rows: of `metrics.csv`, one per test item and source.
+        summary: of `final_metrics.json`, or of the rows without one.
+        panels: what was logged in training.
+        skipped_in_training: rows of `skipped*.csv`.
+        unreadable: one sentence for every file that is there but cannot be read.
+    """
+
+    configuration: str = ""
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    summary: dict[str, Any] = field(default_factory=dict)
+    panels: list[Panel] = field(default_factory=list)
+    skipped_in_training: list[dict[str, Any]] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+    def attempt(self, read: Callable[[Path], T], path: Path, default: T) -> T:
+        """Reads a file; gives the default when it is missing, and says so when it is broken."""
+        try:
+            return read(path) if path.exists() else default
+        except (ValueError, OSError, yaml.YAMLError) as error:
+            self.unreadable.append(f"{path.name} cannot be read: {error}")
+            return default
+
+
+def read_experiment(exp_dir: Path, train_log: Path | None = None) -> Experiment:
+    """Reads a folder.
+
+    Args:
+        exp_dir: folder of the experiment.
+        train_log: a CSV log in place of those in the folder.
+    """
+    found = Experiment()
+    found.configuration = found.attempt(_read_text, exp_dir / "conf.yml", "")
+    conf = found.attempt(_read_yaml, exp_dir / "conf.yml", {})
+    found.facts = _facts(conf, found.attempt(_read_json, exp_dir / "run.json", {}))
+    found.rows = found.attempt(_read_rows, exp_dir / "metrics.csv", [])
+    final = found.attempt(_read_json, exp_dir / "final_metrics.json", {})
+    found.summary = summarise(found.rows) | final
+    logs = find_logs(exp_dir) if train_log is None else [train_log]
+    found.panels = found.attempt(lambda _: read_panels(logs), exp_dir, [])
+    for path in sorted(exp_dir.glob("skipped*.csv")):
+        found.skipped_in_training += found.attempt(_read_skipped, path, [])
+    return found
+
+
+def _read_text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    return _mapping(yaml.safe_load(_read_text(path)))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return _mapping(json.loads(_read_text(path)))
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"expected names with values, received {type(value).__name__}")
+    return value
+
+
+def _read_rows(path: Path) -> list[dict[str, Any]]:
+    text_columns = dict.fromkeys(("item", "label", "phrase"), str)
+    # Only an empty cell is a missing value: "NA" may be somebody's label.
+    table = pd.read_csv(path, dtype=text_columns, keep_default_na=False, na_values=[""])
+    missing = {"item", "label"} - set(table)
+    if missing:
+        raise ValueError(f"expected the columns item and label, missing {sorted(missing)}")
+    return table.fillna({"item": "", "label": "", "phrase": ""}).to_dict("records")
+
+
+def _read_skipped(path: Path) -> list[dict[str, Any]]:
+    return pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
+
+
+def _facts(conf: Mapping[str, Any], run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    data = conf.get("data")
+    data = data if isinstance(data, dict) else {}
+    versions = run.get("versions")
+    versions = versions if isinstance(versions, dict) else {}
+    known = {
+        "System": conf.get("system"),
+        "Sources in training": _with_unit(data.get("n_src"), "per mixture"),
+        "Sample rate": _with_unit(data.get("sample_rate"), "Hz"),
+        "Device": run.get("device"),
+        "Training time": _with_unit(run.get("minutes"), "min"),
+        "Steps": _with_unit(run.get("steps"), ""),
+        "Epochs": run.get("epochs"),
+        "Parameters": _with_unit(run.get("parameters"), ""),
+        "Seed": conf.get("seed"),
+        "Versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+        "Command": run.get("command"),
+    }
+    return [(name, str(value)) for name, value in known.items() if value not in (None, "")]
+
+
+def _with_unit(value: Any, unit: str) -> str | None:
+    if value is None:
+        return None
+    number = f"{value:,}" if isinstance(value, int | float) else str(value)
+    return f"{number} {unit}".strip()

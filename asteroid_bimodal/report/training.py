@@ -1,0 +1,108 @@
+"""What was logged during training, sorted into one panel per quantity."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from markupsafe import Markup
+
+from .figures import Series, curves
+
+_TITLES = {
+    "loss": "Total loss",
+    "url": "URL, reconstruction by captions",
+    "crl": "CRL, reconstruction by phrases",
+    "cnt": "CNT, contrast with phrases",
+    "grad_norm": "Gradient norm before clipping",
+    "lr": "Learning rate",
+}
+_SPLITS = {"train": "training", "val": "validation", "valid": "validation"}
+_QUALITY = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR"}
+
+
+@dataclass
+class Panel:
+    """A chart of the page: one or more curves of the same quantity."""
+
+    title: str
+    unit: str
+    series: list[Series]
+
+    @property
+    def description(self) -> str:
+        """Says in words how every curve runs."""
+        runs = (f"{s.name} from {s.y[0]:.4g} to {s.y[-1]:.4g}" for s in self.series)
+        return f"{self.title} over training: {'; '.join(runs)}."
+
+    @property
+    def svg(self) -> Markup:
+        """The picture."""
+        return curves(
+            self.series,
+            xlabel="training step",
+            ylabel=self.unit,
+            description=self.description,
+        )
+
+
+def find_logs(exp_dir: Path) -> list[Path]:
+    """Finds the logs of Lightning's CSVLogger; every resumed run may have left one."""
+    single = exp_dir / "train_metrics.csv"
+    return [single] if single.exists() else sorted(exp_dir.glob("logs/**/metrics.csv"))
+
+
+def read_panels(paths: Iterable[Path]) -> list[Panel]:
+    """Reads logs into panels: separation quality first, then losses, then the rest.
+
+    Args:
+        paths: of `metrics.csv` files; rows are joined and sorted by step.
+
+    Returns:
+        One panel per logged quantity; none when nothing was logged.
+    """
+    tables = [pd.read_csv(path) for path in paths if path.stat().st_size]
+    if not tables:
+        return []
+    log = pd.concat(tables, ignore_index=True)
+    log = log.apply(pd.to_numeric, errors="coerce")
+    if "step" not in log:
+        log["step"] = log.index
+    log = log.sort_values("step", kind="stable")
+    panels: dict[str, Panel] = {}
+    for column in log.columns.difference(["step", "epoch"], sort=False):
+        values = log[["step", column]].replace([float("inf"), -float("inf")], float("nan")).dropna()
+        if values.empty:
+            continue
+        title, unit, name = _place(str(column))
+        panel = panels.setdefault(title, Panel(title, unit, []))
+        panel.series.append(Series(name, values["step"].to_numpy(), values[column].to_numpy()))
+    return sorted(panels.values(), key=_order)
+
+
+def _place(column: str) -> tuple[str, str, str]:
+    """Gives panel title, unit and curve name for a column such as `train_url_epoch`."""
+    match = re.fullmatch(r"(?:(train|valid|val)[_/])?(.+?)(?:[_/](step|epoch))?", column)
+    split, base, every = match.groups()
+    quality = re.fullmatch(r"(si_sdr|sdr|sir|sar)(_imp|i)?", base.lower())
+    if quality:
+        kind = " improvement" if quality[2] else ""
+        name = _QUALITY[quality[1]]
+        title = f"{_SPLITS.get(split, 'validation').capitalize()} quality{kind}"
+        return title, "dB", name
+    if base.startswith("lr-"):
+        return _TITLES["lr"], "", base[3:]
+    name = _SPLITS.get(split, "training")
+    if every:
+        name += {"step": ", single steps", "epoch": ", epoch means"}[every]
+    return _TITLES.get(base.lower(), base), "", name
+
+
+def _order(panel: Panel) -> tuple[int, int]:
+    titles = list(_TITLES.values())
+    last = panel.title in (_TITLES["grad_norm"], _TITLES["lr"])
+    known = titles.index(panel.title) if panel.title in titles else len(titles)
+    return (0 if "quality" in panel.title else 2 if last else 1), known

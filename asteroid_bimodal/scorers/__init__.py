@@ -1,0 +1,14 @@
+"""Frozen networks that judge whether audio matches a text."""
+
+from .clap import ClapScorer
+from .clap_features import ClapFeatures, resample
+from .pretrained import FrozenModule, PretrainedClap, load_clap
+
+__all__ = [
+    "ClapFeatures",
+    "ClapScorer",
+    "FrozenModule",
+    "PretrainedClap",
+    "load_clap",
+    "resample",
+]

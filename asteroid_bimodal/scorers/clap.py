@@ -1,0 +1,105 @@
+"""CLAP as a scorer: does this audio sound like that text? Differentiable to the waveform."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from .clap_features import ClapFeatures, resample
+from .pretrained import FrozenModule, check_texts, encode_texts, load_clap
+
+_MAX_TEXTS = 65_536  # embeddings kept, 128 MB of 512 numbers each
+
+
+class ClapScorer(FrozenModule):
+    """A frozen CLAP that embeds audio and text in one space.
+
+    The network is shared with everybody who uses the same `name`; see `FrozenModule`. Text
+    embeddings are computed once per text.
+
+    Args:
+        name: `"mini"` (shipped with the package), a folder, or a model of the Hugging Face hub
+            such as `"laion/clap-htsat-unfused"`.
+
+    Attributes:
+        sample_rate: rate in hertz that the network listens at; other rates are resampled.
+        logit_scale: CLAP's learned sharpness, for logits `logit_scale * audio @ text.T`.
+
+    Raises:
+        ValueError: when there is no such model.
+
+    References:
+        Wu et al., "Large-scale contrastive language-audio pretraining with feature fusion and
+        keyword-to-caption augmentation", ICASSP 2023.
+
+    Examples:
+        >>> scorer = ClapScorer("mini")
+        >>> wav = torch.randn(2, 16000, requires_grad=True)
+        >>> audio = scorer.embed_audio(wav, sample_rate=8000)
+        >>> scores = audio @ scorer.embed_text(["violin", "flute", "tuba"]).T
+        >>> scores.shape, scores.requires_grad
+        (torch.Size([2, 3]), True)
+    """
+
+    def __init__(self, name: str | Path = "mini") -> None:
+        self._clap = load_clap(name)
+        super().__init__(self._clap.model)
+        self.name = str(name)
+        self.sample_rate = int(self._clap.feature_extractor.sampling_rate)
+        self.logit_scale = float(self.network.logit_scale_a.exp())
+        self._features = ClapFeatures(self._clap.feature_extractor)
+        self._texts: OrderedDict[str, Tensor] = OrderedDict()
+
+    def embed_audio(self, wav: Tensor, sample_rate: int) -> Tensor:
+        """Embeds waveforms, with gradients to them.
+
+        Clips shorter than the model's own length are repeated, of longer ones the middle is
+        heard; see `ClapFeatures`.
+
+        Args:
+            wav: M mono waveforms.
+            sample_rate: their rate in hertz.
+
+        Shape:
+            - wav: (M, T)
+            - returns: (M, E), L2-normalised
+
+        Raises:
+            ValueError: for another shape, no samples, or numbers that are not floats.
+        """
+        if wav.ndim != 2 or wav.shape[-1] == 0 or not wav.is_floating_point():
+            raise ValueError(
+                f"Expected float waveforms of shape (clips, samples), received {wav.dtype} of "
+                f"shape {tuple(wav.shape)}. Average the channels and stack the clips."
+            )
+        features = self._features(resample(wav.float(), sample_rate, self.sample_rate))
+        is_longer = torch.zeros(len(wav), 1, dtype=torch.bool, device=wav.device)
+        embedding = self.network.get_audio_features(features, is_longer=is_longer).pooler_output
+        return normalize(embedding.float(), dim=-1)
+
+    @torch.no_grad()
+    def embed_text(self, texts: list[str]) -> Tensor:
+        """Embeds texts, each of them once in the life of the scorer.
+
+        Args:
+            texts: M texts.
+
+        Shape:
+            - returns: (M, E), L2-normalised
+
+        Raises:
+            ValueError: for a query that is empty or not text.
+        """
+        check_texts(texts)
+        new = [text for text in dict.fromkeys(texts) if text not in self._texts]
+        if new:
+            for text, row in zip(new, encode_texts(self._clap, new).pooled.cpu(), strict=True):
+                self._texts[text] = row
+        embeddings = torch.stack([self._texts[text] for text in texts]).to(self.device)
+        while len(self._texts) > _MAX_TEXTS:
+            self._texts.popitem(last=False)
+        return embeddings

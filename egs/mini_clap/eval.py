@@ -1,0 +1,143 @@
+"""Stage 2: how well the mini CLAP hears instruments, pairs of them, and intruders, in new takes."""
+
+from __future__ import annotations
+
+import random
+import sys
+from itertools import combinations
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "local"))
+
+import torch
+from mixtures import MINI_CLIP, Takes
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from asteroid_bimodal.metrics import write_json
+from asteroid_bimodal.queries.captions import mixture_caption, phrase_prompt
+from asteroid_bimodal.scorers import ClapScorer
+
+HERE = Path(__file__).parent
+CLIPS = 24  # of each instrument
+MIXTURES = 12  # of each pair
+LEAKS = (-10, -5, 0, 5, 10, 15, 20, 30)  # dB by which an intruder is weaker than the source
+
+
+class Listener:
+    """Embeds excerpts of one length.
+
+    Args:
+        scorer: the CLAP.
+        takes: the recordings.
+        length: of an excerpt, in samples.
+        seed: the source of all choices.
+    """
+
+    def __init__(self, scorer: ClapScorer, takes: Takes, length: int, seed: int = 0) -> None:
+        self.scorer, self.takes, self.length = scorer, takes, length
+        self.rng = random.Random(seed)
+
+    def draw(self, label: str, count: int) -> Tensor:
+        """Draws (count, T) excerpts of an instrument."""
+        return torch.stack([self.takes.crop(label, self.length, self.rng) for _ in range(count)])
+
+    def hear(self, wavs: Tensor) -> Tensor:
+        """Embeds (M, T) excerpts as (M, E)."""
+        return self.scorer.embed_audio(wavs, self.scorer.sample_rate)
+
+
+def accuracy(listener: Listener) -> dict[str, float]:
+    """Top-1 among all instruments on single sources, for two prompts; chance is 1/11."""
+    scorer, labels = listener.scorer, listener.takes.labels
+    audio = torch.cat([listener.hear(listener.draw(label, CLIPS)) for label in labels])
+    truth = torch.arange(len(labels)).repeat_interleave(CLIPS)
+    prompts = {"prompt": phrase_prompt, "word": str}
+    return {
+        f"single_top1_{name}": _share((audio @ _texts(scorer, labels, make).T).argmax(1) == truth)
+        for name, make in prompts.items()
+    }
+
+
+def pairs(listener: Listener) -> dict[str, float]:
+    """Rank of the right pair among all pairs on mixtures of two; chance is 1/55."""
+    scorer, labels = listener.scorer, listener.takes.labels
+    all_pairs = list(combinations(labels, 2))
+    texts = _texts(scorer, all_pairs, mixture_caption)
+    ranks = []
+    for index, pair in enumerate(all_pairs):
+        gains = 10 ** (torch.tensor([[listener.rng.uniform(-3, 3)] for _ in range(MIXTURES)]) / 20)
+        wavs = listener.draw(pair[0], MIXTURES) + gains * listener.draw(pair[1], MIXTURES)
+        scores = listener.hear(wavs) @ texts.T
+        ranks.append((scores > scores[:, index : index + 1]).sum(1))
+    rank = torch.cat(ranks)
+    return {"pair_top1": _share(rank == 0), "pair_top3": _share(rank < 3)}
+
+
+def intruders(listener: Listener) -> dict[str, float]:
+    """What happens to the score of an instrument when a weaker or stronger one joins it."""
+    scorer, labels = listener.scorer, listener.takes.labels
+    alone, mixed = [], []
+    for label, other in ((x, y) for x in labels for y in labels if x != y):
+        text = scorer.embed_text([phrase_prompt(label)])[0]
+        wav, intruder = listener.draw(label, 4), listener.draw(other, 4)
+        levels = [wav] + [wav + 10 ** (-leak / 20) * intruder for leak in LEAKS]
+        scores = (listener.hear(torch.cat(levels)) @ text).view(len(levels), -1)
+        alone.append(scores[0])
+        mixed.append(scores[1:])
+    alone, mixed = torch.cat(alone), torch.cat(mixed, dim=1)  # (n), (leaks, n)
+    curve = {f"score_at_{leak}_db": _mean(row) for leak, row in zip(LEAKS, mixed, strict=True)}
+    falls = {
+        f"falls_at_{leak}_db": _share(alone > mixed[LEAKS.index(leak)]) for leak in (0, 10, 20)
+    }
+    return {**falls, "score_alone": _mean(alone), **curve}
+
+
+def _texts(scorer: ClapScorer, items: list, make) -> Tensor:
+    return normalize(scorer.embed_text([make(item) for item in items]), dim=-1)
+
+
+def _share(hits: Tensor) -> float:
+    return _mean(hits.float())
+
+
+def _mean(values: Tensor) -> float:
+    return round(values.mean().item(), 4)
+
+
+@torch.no_grad()
+def evaluate(model: Path, manifests: dict[str, Path]) -> dict[str, dict[str, float]]:
+    """Evaluates a model on the test takes of several sets, at two lengths.
+
+    Args:
+        model: folder of the CLAP.
+        manifests: test manifest of each set.
+    """
+    scorer, figures = ClapScorer(model), {"model": {"logit_scale": 0.0}}
+    figures["model"]["logit_scale"] = round(scorer.logit_scale, 2)
+    for name, manifest in manifests.items():
+        takes = Takes(manifest)
+        for length in (4 * scorer.sample_rate, MINI_CLIP):
+            listener = Listener(scorer, takes, length)
+            row = {**accuracy(listener), **pairs(listener), **intruders(listener)}
+            figures[f"{name}, {length / scorer.sample_rate:.2f} s"] = row
+    return figures
+
+
+def main(options: list[str]) -> None:
+    """Evaluates `EXP/model` and writes `EXP/final_metrics.json`."""
+    exp, data = (Path(options[options.index(name) + 1]) for name in ("--exp_dir", "--root"))
+    manifests = {name: data / name / "test.csv" for name in ("scorer", "separator")}
+    figures = evaluate(exp / "model", manifests)
+    write_json(exp / "final_metrics.json", figures)
+    columns = list(figures)[1:]
+    print(f"{'':24}" + "".join(f"{name:>22}" for name in columns))
+    for key in figures[columns[0]]:
+        print(f"{key:24}" + "".join(f"{figures[name][key]:>22.3f}" for name in columns))
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except (ValueError, OSError) as error:
+        sys.exit(f"Error: {error}")

@@ -1,0 +1,129 @@
+"""Texts for sets of instruments: many ways to say the same."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+
+from asteroid_bimodal.queries.captions import mixture_caption, phrase_prompt
+
+SINGLE = (
+    "{x}",
+    "{a}",
+    "the {x}",
+    "sound of {x}",
+    "the sound of the {x}",
+    "the sound of {a}",
+    "{a} playing",
+    "{a} is playing",
+    "{x} playing",
+    "{x} music",
+    "{x} solo",
+    "a solo {x}",
+    "a solo for {x}",
+    "someone plays {a}",
+    "someone plays the {x}",
+    "a person playing the {x}",
+    "a man plays the {x}",
+    "a woman playing {a}",
+    "a musician plays {x}",
+    "a melody on the {x}",
+    "music played on {a}",
+    "a recording of {a}",
+    "this is a sound of {x}",
+    "{x} alone",
+    "only the {x}",
+    "the {x} part",
+)
+SEVERAL = (
+    "{list}",
+    "{alist}",
+    "{list} playing",
+    "{list} playing together",
+    "{alist} play together",
+    "the sound of {list}",
+    "the sound of {alist}",
+    "a mixture of {list}",
+    "the sounds of {list} together",
+    "music for {list}",
+    "music with {list}",
+    "{list} music",
+    "an ensemble of {list}",
+    "someone plays the {list}",
+    "a recording of {alist}",
+)
+PAIR = (
+    "{x} with {y}",
+    "{ax} with {ay}",
+    "{x} together with {y}",
+    "{x} accompanied by {y}",
+    "a duet for {x} and {y}",
+    "a duet of {x} and {y}",
+    "{x} and {y} duet",
+    "{ax} plays while {ay} plays",
+    "someone plays the {x} while another plays the {y}",
+)
+TRIO = ("a trio for {list}", "a trio of {list}", "{list} trio")
+SHORT_NAMES = {"acoustic guitar": "guitar", "saxophone": "sax"}
+# Words that captions of other sounds use, so that the tokenizer does not spell them letter by letter.
+OTHER_WORDS = (
+    "a man is speaking while a dog barks in the background",
+    "a woman talks and birds chirp as water flows",
+    "a car engine is running followed by a loud horn",
+    "people are laughing and a crowd is clapping",
+    "rain falling on the roof with thunder and wind",
+    "a baby cries and then a door is closed",
+    "piano drum electric guitar bass harp banjo ukulele trombone bagpipe bassoon oboe pipa guzheng",
+    "a bell rings twice and footsteps follow near the street",
+)
+
+
+def describe(labels: Sequence[str], rng: random.Random) -> str:
+    """Says which instruments sound, in one of many ways; the recipes' own prompts come often.
+
+    Args:
+        labels: 1 to 3 distinct instruments.
+        rng: the source of the choice.
+    """
+    names = list(labels)
+    rng.shuffle(names)
+    if rng.random() < 0.35:
+        return phrase_prompt(names[0]) if len(names) == 1 else mixture_caption(names)
+    names = [SHORT_NAMES.get(x, x) if rng.random() < 0.25 else x for x in names]
+    template = rng.choice(_templates(len(names)))
+    return _fill(template, names)
+
+
+def corpus(labels: Sequence[str]) -> Iterator[str]:
+    """Yields texts to train a tokenizer on.
+
+    Args:
+        labels: all instruments.
+    """
+    rng = random.Random(0)
+    for size in (1, 2, 3):
+        for _ in range(1000):
+            yield describe(rng.sample(list(labels), size), rng)
+    for text in OTHER_WORDS:
+        yield from [text] * 20
+
+
+def _templates(size: int) -> tuple[str, ...]:
+    return {1: SINGLE, 2: SEVERAL + PAIR, 3: SEVERAL + TRIO}[size]
+
+
+def _fill(template: str, names: list[str]) -> str:
+    with_article = [f"{'an' if name[0] in 'aeiou' else 'a'} {name}" for name in names]
+    return template.format(
+        x=names[0],
+        a=with_article[0],
+        ax=with_article[0],
+        y=names[-1],
+        ay=with_article[-1],
+        list=_join(names),
+        alist=_join(with_article),
+    )
+
+
+def _join(names: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
