@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,10 +20,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         argv: the arguments, by default the process's.
     """
     args = _parser().parse_args(argv)
+    # Of torchmetrics, each time; nothing that a user could do about it.
+    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
     try:
         args.run(args)
     except (ValueError, OSError) as error:
-        sys.exit(f"asteroid-bimodal: {error}")
+        sys.exit(f"asteroid-bimodal: {' '.join(str(error).split())}")
     except KeyboardInterrupt:
         sys.exit("asteroid-bimodal: stopped.")
 
@@ -34,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_separate(commands)
+    _add_evaluate(commands)
     _add_report(commands)
     _add_publish(commands)
     _add_import_official(commands)
@@ -48,18 +52,27 @@ def _add_separate(commands) -> None:
     )
     parser.add_argument("input", help="audio file, folder or quoted glob")
     parser.add_argument("queries", nargs="+", metavar="QUERY", help="what to look for")
-    parser.add_argument("--model", default="mini", help="mini, a folder, a file or a hub id")
+    parser.add_argument(
+        "--model",
+        default="mini",
+        help="mini (the default), an experiment or other folder, a file, or user/repo on the hub",
+    )
     parser.add_argument("--out", type=Path, help="folder to write to (default: the input's)")
     parser.add_argument("--residual", action="store_true", help="also write what is left")
     parser.add_argument("--overwrite", action="store_true", help="replace existing files")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, …")
+    _add_device(parser)
     parser.set_defaults(run=_separate)
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, … (default: a GPU if there is one)")
 
 
 def _separate(args: argparse.Namespace) -> None:
     from .hub import load_model
-    from .separate import find_inputs, separate_files
+    from .separate import find_inputs, output_names, separate_files
 
+    output_names(args.queries, args.residual)  # refused before any work
     inputs = find_inputs(args.input)
     model = load_model(args.model, args.device)
     results = separate_files(
@@ -76,6 +89,22 @@ def _separate(args: argparse.Namespace) -> None:
         print(f"asteroid-bimodal: {path}: {reason}", file=sys.stderr)
     if results.failed:
         sys.exit(1)
+
+
+def _add_evaluate(commands) -> None:
+    parser = commands.add_parser("evaluate", help="score an experiment's best model again")
+    parser.add_argument("experiment", type=Path, help="folder of the experiment")
+    parser.add_argument("--test_n_src", type=int, default=2, help="sources per test mixture")
+    _add_device(parser)
+    parser.set_defaults(run=_evaluate)
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from .engine.recipe import eval_main
+    from .hub.load import find_device
+
+    options = ["--exp_dir", str(args.experiment), "--test_n_src", str(args.test_n_src)]
+    eval_main(args.experiment, [*options, "--device", str(find_device(args.device))])
 
 
 def _add_report(commands) -> None:
@@ -96,9 +125,11 @@ def _report(args: argparse.Namespace) -> None:
 
 def _add_publish(commands) -> None:
     parser = commands.add_parser("publish", help="put an experiment's best model on the hub")
-    parser.add_argument("experiment", type=Path, help="folder of the experiment")
+    parser.add_argument(
+        "experiment", type=Path, help="folder of the experiment, or its publish_dir as it is"
+    )
     parser.add_argument("--repo", help="user/name on the hub")
-    parser.add_argument("--private", action="store_true")
+    parser.add_argument("--private", action="store_true", help="make a new repository private")
     parser.add_argument("--dry-run", action="store_true", help="write publish_dir/ only")
     parser.set_defaults(run=_publish)
 
@@ -106,12 +137,12 @@ def _add_publish(commands) -> None:
 def _publish(args: argparse.Namespace) -> None:
     from .hub import publish, write_publish_dir
 
-    if args.dry_run:
-        print(write_publish_dir(args.experiment))
-        return
-    if not args.repo:
+    if not args.repo and not args.dry_run:
         raise ValueError("Expected --repo user/name, received none. --dry-run needs none.")
-    print(publish(args.experiment, args.repo, private=args.private))
+    if args.dry_run:
+        print(write_publish_dir(args.experiment, repo_id=args.repo))
+    else:
+        print(publish(args.experiment, args.repo, private=args.private))
 
 
 def _add_import_official(commands) -> None:
@@ -122,19 +153,27 @@ def _add_import_official(commands) -> None:
     parser.add_argument("out", type=Path, help="folder for model.safetensors and config.json")
     parser.add_argument("--num-heads", type=int, default=8, help="not in the checkpoint")
     parser.add_argument(
-        "--with-scorer", action="store_true", help="also convert the frozen CLAP to OUT/clap"
+        "--with-scorer", action="store_true", help="also write its CLAP, to OUT/clap"
+    )
+    parser.add_argument(
+        "--tokenizer", default="roberta-base", help="of its CLAP: a folder or hub id (%(default)s)"
     )
     parser.set_defaults(run=_import_official)
 
 
 def _import_official(args: argparse.Namespace) -> None:
-    from .models.official import import_official
+    from .models import BiModalUNet
+    from .models.official_clap import export_scorer
+    from .models.pretrained import CONFIG, WEIGHTS
 
-    print(
-        import_official(
-            args.checkpoint, args.out, num_heads=args.num_heads, with_scorer=args.with_scorer
-        )
-    )
+    existing = [args.out / name for name in (WEIGHTS, CONFIG) if (args.out / name).exists()]
+    if existing:
+        raise FileExistsError(f"{existing[0]} exists already. Choose another folder.")
+    model = BiModalUNet.from_official(args.checkpoint, args.num_heads)
+    if args.with_scorer:
+        export_scorer(args.checkpoint, args.out / "clap", args.tokenizer)
+    model.save_pretrained(args.out)
+    print(args.out)
 
 
 if __name__ == "__main__":

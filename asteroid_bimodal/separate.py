@@ -12,14 +12,21 @@ import torch
 from torch import Tensor
 
 from .models import BiModalUNet
+from .models.separation import read_audio
 from .utils.files import atomic_write, safe_name
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+RESIDUAL = "residual"
 
 
 @dataclass
 class FileResults:
-    """What became of a batch of files: paths written, and a reason for each input that failed."""
+    """What became of a batch of files.
+
+    Attributes:
+        written: files written.
+        failed: why, for each input that could not be separated.
+    """
 
     written: list[Path] = field(default_factory=list)
     failed: dict[Path, str] = field(default_factory=dict)
@@ -41,21 +48,68 @@ def find_inputs(source: str | Path) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        found = [file for file in path.iterdir() if file.suffix.lower() in AUDIO_SUFFIXES]
+        visible = [file for file in path.iterdir() if not file.name.startswith(".")]
+        found = [file for file in visible if file.suffix.lower() in AUDIO_SUFFIXES]
     else:
         found = [Path(name) for name in glob.glob(str(source), recursive=True)]
-        found = [file for file in found if file.is_file()]
+    found = [file for file in found if file.is_file()]
     if not found:
+        kinds = "/".join(suffix[1:] for suffix in AUDIO_SUFFIXES)
         raise FileNotFoundError(
-            f"Expected an audio file, a folder with {', '.join(AUDIO_SUFFIXES)} files or a "
-            f"pattern, found nothing at {source}."
+            f"Expected an audio file, a folder of {kinds} files or a quoted pattern such as "
+            f"'songs/*.wav', found no audio at {str(source)!r}."
         )
     return sorted(found)
 
 
+def output_names(queries: Sequence[str], residual: bool = False) -> list[str]:
+    """Gives what each output adds to its input's name: safe as a file name, and distinct.
+
+    Args:
+        queries: what to look for.
+        residual: add a name for what no query took.
+
+    Raises:
+        ValueError: when a query is empty or not text, or two have the same file name.
+
+    Examples:
+        >>> output_names(["Acoustic guitar", "a/../b"], residual=True)
+        ['Acoustic_guitar', 'a_b', 'residual']
+    """
+    if isinstance(queries, str):
+        raise ValueError(f"Expected a list of queries such as [{queries!r}], received {queries!r}.")
+    unusable = [query for query in queries if not isinstance(query, str) or not query.strip()]
+    if unusable or not queries:
+        received = repr(unusable[0]) if unusable else "none"
+        raise ValueError(
+            f"Expected queries of at least one word, such as 'violin', received {received}."
+        )
+    names = [safe_name(_checked_text(query)) for query in queries]
+    owners = {RESIDUAL: "--residual"} if residual else {}
+    for name, query in zip(names, queries, strict=True):
+        key = name.casefold()  # some file systems do not tell capitals from small letters
+        if key in owners:
+            raise ValueError(
+                f"Expected queries that give different file names, received {owners[key]} and "
+                f"{query!r}, both …_{name}.wav. Rename one, or ask for them one at a time."
+            )
+        owners[key] = repr(query)
+    return [*names, RESIDUAL] if residual else names
+
+
+def _checked_text(query: str) -> str:
+    try:
+        query.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"Expected queries of text, received {query!r}, which is no Unicode. Write it in UTF-8."
+        ) from error
+    return query
+
+
 def separate_files(
     model: BiModalUNet,
-    inputs: Iterable[Path],
+    inputs: Iterable[str | Path],
     queries: Sequence[str],
     *,
     out: str | Path | None = None,
@@ -69,7 +123,7 @@ def separate_files(
 
     Args:
         model: a separator.
-        inputs: audio files.
+        inputs: audio files; those that another one's outputs would replace are left out.
         queries: what to look for.
         out: folder to write to; by default each input's own.
         residual: also write `<file>_residual.wav`, what no query took.
@@ -81,24 +135,24 @@ def separate_files(
     Raises:
         ValueError: when a query is empty or two mean the same file.
     """
-    names = _file_names(queries, residual)
+    names = output_names(queries, residual)
     results = FileResults()
-    for path in inputs:
-        folder = Path(out) if out is not None else path.parent
-        targets = [folder / f"{path.stem}_{name}.wav" for name in names]
+    plan = _plan([Path(path) for path in inputs], names, out)
+    owners: dict[Path, Path] = {}
+    for path, targets in plan.items():
         try:
-            _check_targets(targets, overwrite)
+            _check_targets(path, targets, owners, overwrite)
             tracks, sample_rate = separate_file(model, path, queries, residual=residual)
             for target, track in zip(targets, tracks, strict=True):
                 _write(target, track, sample_rate)
-            results.written += targets
-        except (ValueError, OSError, soundfile.LibsndfileError) as error:
+                results.written.append(target)
+        except (ValueError, OSError, MemoryError, torch.OutOfMemoryError) as error:
             results.failed[path] = str(error)
     return results
 
 
 def separate_file(
-    model: BiModalUNet, path: Path, queries: Sequence[str], *, residual: bool = False
+    model: BiModalUNet, path: str | Path, queries: Sequence[str], *, residual: bool = False
 ) -> tuple[list[Tensor], int]:
     """Separates one file at its own rate, with its own channels.
 
@@ -109,38 +163,62 @@ def separate_file(
         residual: append what no query took.
 
     Returns:
-        One (T, C) signal for each query, and the rate in hertz.
+        One (C, T) signal for each query, and the rate in hertz.
+
+    Raises:
+        ValueError: for a file that is unreadable, shorter than one frame of the model, or holds
+            NaN or infinite samples.
     """
-    audio, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
-    mixture = torch.from_numpy(audio)  # (T, C)
-    estimates = model.separate(mixture.T, list(queries), sample_rate=sample_rate)  # (Q, C, T)
-    tracks = list(estimates.transpose(1, 2).cpu())
+    mixture, sample_rate = read_audio(path)  # (C, T)
+    channels, length = mixture.shape
+    shortest = model.n_fft / model.sample_rate
+    if length < shortest * sample_rate:
+        raise ValueError(
+            f"Expected at least {1000 * shortest:.0f} ms of audio, one frame of the model, "
+            f"received {1000 * length / sample_rate:.1f} ms."
+        )
+    estimates = model.separate(mixture.unsqueeze(0), list(queries), sample_rate=sample_rate)
+    tracks = list(estimates.reshape(len(queries), channels, length))
     if residual:
         tracks.append(mixture - sum(tracks))
     return tracks, sample_rate
 
 
-def _file_names(queries: Sequence[str], residual: bool) -> list[str]:
-    """One safe and distinct name for each query."""
-    empty = [query for query in queries if not query.strip()]
-    if empty or not queries:
-        raise ValueError("Expected queries of at least one word, such as violin; received none.")
-    names = [safe_name(query) for query in queries] + ["residual"] * residual
-    if len({name.lower() for name in names}) < len(names):
-        raise ValueError(
-            f"Expected queries with different file names, received {', '.join(names)}. "
-            "Ask for one of them at a time."
-        )
-    return names
+def _plan(
+    inputs: Sequence[Path], names: Sequence[str], out: str | Path | None
+) -> dict[Path, list[Path]]:
+    """Gives the outputs of each input, without inputs that are outputs of an earlier run."""
+    if out is not None and Path(out).exists() and not Path(out).is_dir():
+        raise ValueError(f"Expected a folder to write to, found a file at {out}.")
+    plan = {}
+    for path in inputs:
+        folder = path.parent if out is None else Path(out)
+        plan[path] = [folder / f"{path.stem}_{name}.wav" for name in names]
+    outputs = {target.resolve() for targets in plan.values() for target in targets}
+    return {path: targets for path, targets in plan.items() if path.resolve() not in outputs}
 
 
-def _check_targets(targets: Sequence[Path], overwrite: bool) -> None:
-    existing = [target for target in targets if target.exists()]
-    if existing and not overwrite:
-        raise FileExistsError(f"{existing[0]} exists already. Replace it with --overwrite.")
+def _check_targets(
+    path: Path, targets: Sequence[Path], owners: dict[Path, Path], overwrite: bool
+) -> None:
+    """Notes whose the outputs are; they must be nobody else's, in this run or before."""
+    for target in targets:
+        if owners.setdefault(target, path) != path:
+            raise FileExistsError(
+                f"{target} is the output of {owners[target]} too. Separate them one at a time, "
+                "with different --out."
+            )
+        if target.exists() and not overwrite:
+            raise FileExistsError(f"{target} exists already. Replace it with --overwrite.")
 
 
 def _write(path: Path, track: Tensor, sample_rate: int) -> None:
-    # Floats: an estimate may pass ±1 where the input was clipped, and must not be cut off.
-    with atomic_write(path) as temporary:
-        soundfile.write(temporary, track.numpy(), sample_rate, subtype="FLOAT")
+    try:
+        with atomic_write(path) as temporary:
+            # Floats: an estimate may pass ±1 where the input was clipped, and is not cut off.
+            soundfile.write(temporary, track.T.numpy(), sample_rate, subtype="FLOAT")
+    except (OSError, soundfile.LibsndfileError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise OSError(
+            f"Could not write {path} ({reason}). Choose another folder with --out."
+        ) from error

@@ -38,7 +38,7 @@ class LabelledMixtures(Dataset):
         seed: of the draws.
 
     Raises:
-        ValueError: when the manifest has fewer labels than an example needs.
+        ValueError: when the manifest has fewer labels than an example needs, or it needs none.
     """
 
     def __init__(
@@ -55,6 +55,11 @@ class LabelledMixtures(Dataset):
         caption: str = "The sound mixture of {}",
         seed: int = 0,
     ):
+        if num_sources < 1 or num_mixtures < 1:
+            raise ValueError(
+                "Expected at least one source in at least one mixture, received "
+                f"n_src {num_sources} and n_mix {num_mixtures}."
+            )
         self.root = Path(manifest).parent
         self.sample_rate, self.num_samples = sample_rate, num_samples
         self.num_sources, self.num_mixtures = num_sources, num_mixtures
@@ -73,6 +78,9 @@ class LabelledMixtures(Dataset):
         return self.epoch_size
 
     def __getitem__(self, index: int) -> Example:
+        if not 0 <= index < self.epoch_size:
+            # Python ends a loop over a data set by this error.
+            raise IndexError(f"Expected an index below {self.epoch_size}, received {index}.")
         generator = torch.Generator().manual_seed(_mix_seed(self.seed, self.epoch, index))
         skipped: list[Skipped] = []
         clips: list[Tensor] = []
@@ -105,6 +113,7 @@ class LabelledMixtures(Dataset):
                 continue
             if crop.square().mean().sqrt() > QUIET:
                 return crop
+        skipped.append(Skipped(clip.path, f"No audible crop in {ATTEMPTS} draws of its label."))
         return None
 
     def _example(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -64,7 +65,7 @@ def read_manifest(path: str | Path) -> list[Clip]:
     clips = []
     for number, row in enumerate(rows, start=2):
         try:
-            clips.append(Clip(**{**row, "seconds": float(row["seconds"])}))
+            clips.append(Clip(**{**row, "seconds": _seconds(row["seconds"])}))
         except ValueError as error:
             raise ValueError(
                 f"{path}, line {number}: expected a number of seconds, "
@@ -75,7 +76,20 @@ def read_manifest(path: str | Path) -> list[Clip]:
     return clips
 
 
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < math.inf:
+        raise ValueError(text)
+    return seconds
+
+
 def csv_text(columns: list[str], rows: list[dict]) -> str:
+    """Returns rows as CSV, the same on every system.
+
+    Args:
+        columns: names, in order.
+        rows: values by name.
+    """
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, fieldnames=columns, lineterminator="\n")
     writer.writeheader()
@@ -84,11 +98,28 @@ def csv_text(columns: list[str], rows: list[dict]) -> str:
 
 
 def write_rows(path: str | Path, columns: list[str], rows: list[dict]) -> None:
+    """Writes rows as CSV, whole or not at all.
+
+    Args:
+        path: the file.
+        columns: names, in order.
+        rows: values by name.
+    """
     with atomic_write(path) as temporary:
         temporary.write_text(csv_text(columns, rows), encoding="utf-8", newline="\n")
 
 
 def read_rows(path: str | Path, columns: list[str]) -> list[dict[str, str]]:
+    """Reads columns of a CSV file.
+
+    Args:
+        path: the file; a byte-order mark is ignored.
+        columns: names that have to be there; others are left out.
+
+    Raises:
+        FileNotFoundError: when there is no such file.
+        ValueError: when a column is missing.
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"Expected a CSV file at {path}, found none. Run stages 0 and 1.")
@@ -100,7 +131,8 @@ def read_rows(path: str | Path, columns: list[str]) -> list[dict[str, str]]:
                 f"{path}: expected the columns {', '.join(columns)}; "
                 f"missing: {', '.join(missing)}. Write it again (stage 1)."
             )
-        return [{name: row[name] for name in columns} for row in reader]
+        # A row that is too short lacks cells: they count as empty.
+        return [{name: row[name] or "" for name in columns} for row in reader]
 
 
 def by_label(clips: Sequence[Clip]) -> dict[str, list[Clip]]:

@@ -1,7 +1,10 @@
 """Signal processing on tensors."""
 
+from .resample import resample
 from .spectral import (
     FixedSTFTFB,
+    STFTDecoder,
+    STFTEncoder,
     apply_mask,
     log_magnitude,
     magnitude,
@@ -12,6 +15,9 @@ from .spectral import (
 
 __all__ = [
     "FixedSTFTFB",
+    "STFTDecoder",
+    "STFTEncoder",
+    "resample",
     "apply_mask",
     "log_magnitude",
     "magnitude",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from pathlib import Path
 
 import torch
 from asteroid.engine.optimizers import make_optimizer
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
-from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau, StepLR
+from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau, StepLR
 from torch.utils.data import DataLoader
 
 from ..data.batches import collate
@@ -207,12 +209,18 @@ def _build_schedule(conf: DictConfig, optimizer: torch.optim.Optimizer) -> dict 
         "none": lambda: None,
         "step": lambda: {"scheduler": StepLR(optimizer, conf.optim.step_epochs, gamma=0.1)},
         "plateau": lambda: {"scheduler": ReduceLROnPlateau(optimizer, mode="max", factor=0.5)},
-        "cosine": lambda: {"scheduler": CosineAnnealingLR(optimizer, epochs)},
+        # Unlike CosineAnnealingLR, it follows the number of epochs when a run is resumed with more.
+        "cosine": lambda: {"scheduler": LambdaLR(optimizer, partial(_cosine, epochs=epochs))},
     }
     if kind not in builders:
         raise ValueError(f"Expected a schedule of {', '.join(builders)}, received {kind!r}.")
     schedule = builders[kind]()
     return schedule and {"interval": "epoch", **schedule}
+
+
+def _cosine(epoch: int, epochs: int) -> float:
+    """Falls from 1 at the beginning to 0 at the end, and stays there."""
+    return 0.5 * (1 + math.cos(math.pi * min(epoch / epochs, 1)))
 
 
 def count_parameters(module: nn.Module) -> int:

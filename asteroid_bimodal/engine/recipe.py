@@ -68,7 +68,10 @@ def run_script(main: Callable[[list[str]], None]) -> None:
     try:
         main(sys.argv[1:])
     except (ValueError, OSError) as error:
-        sys.exit(f"Error: {error}")
+        lines = str(error).splitlines()
+        # What a DataLoader's worker raised comes with the worker's traceback around it.
+        message = lines[-1:] if lines and "DataLoader worker" in lines[0] else lines
+        sys.exit(f"Error: {' '.join(' '.join(message).split())}")
     except KeyboardInterrupt:
         sys.exit("Stopped. Go on with --stage 3 --resume true.")
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 from asteroid.engine.system import System
+from asteroid.utils import flatten_dict
 from torch import Tensor
 
 from ..data.batches import Batch
@@ -46,10 +47,17 @@ class BiModalSystem(System):
         super().__init__(model, optimizer, loss_func, train_loader, val_loader, scheduler, config)
         self.skipped: Counter[tuple[str, str]] = Counter()
 
+    @staticmethod
+    def config_to_hparams(dic: dict) -> dict:
+        """Flattens a configuration for the loggers; Asteroid's own fails on lists of text."""
+        plain = (bool, int, float, str)
+        flat = flatten_dict(dic)
+        return {key: v if isinstance(v, plain) else str(v) for key, v in flat.items()}
+
     def common_step(self, batch: Batch, batch_nb: int, train: bool = True) -> LossReport:
         """Separates a batch by the queries that the loss asks for, and computes the loss."""
-        step = self.global_step if train else None
-        return self.loss_func(self.estimate(batch, self.loss_func.needs(self.global_step)), step)
+        estimates = self.estimate(batch, self.loss_func.needs(self.global_step))
+        return self.loss_func(estimates, self.global_step)
 
     def estimate(self, batch: Batch, needs: frozenset[str]) -> Estimates:
         """Separates a batch by captions, phrases or both, in one pass.
@@ -88,10 +96,10 @@ class BiModalSystem(System):
         """Logs the loss and every term of it."""
         self.skipped.update((skipped.path, skipped.reason) for skipped in batch.skipped)
         report = self.common_step(batch, batch_nb, train=True)
-        size = len(batch.captions)
-        self.log("loss", report.total, on_step=True, on_epoch=True, prog_bar=True, batch_size=size)
+        shared = {"on_epoch": True, "sync_dist": True, "batch_size": len(batch.captions)}
+        self.log("loss", report.total, on_step=True, prog_bar=True, **shared)
         for name, value in report.terms.items():
-            self.log(f"train_{name}", value, on_step=False, on_epoch=True, batch_size=size)
+            self.log(f"train_{name}", value, on_step=False, **shared)
         return report.total
 
     def on_before_optimizer_step(self, optimizer) -> None:
@@ -119,6 +127,19 @@ class BiModalSystem(System):
                     prog_bar=name == "sdr",
                     sync_dist=True,
                 )
+
+    def on_validation_epoch_end(self) -> None:
+        """Stops when nothing was scored: the best epoch could not be told."""
+        if "val_sdr" not in self.trainer.callback_metrics:
+            reasons = [reason for _, reason in self.skipped] or ["the list is empty"]
+            raise ValueError(
+                f"Expected validation mixtures that can be read, found none: {reasons[-1]} "
+                "Run stages 0 and 1."
+            )
+
+    def transfer_batch_to_device(self, batch, device: torch.device, dataloader_idx: int):
+        """Moves training batches; validation items stay on the CPU, where they are scored."""
+        return batch.to(device) if isinstance(batch, Batch) else batch
 
     def train_dataloader(self):
         """Draws afresh in every epoch, in the same way for the same seed and epoch."""

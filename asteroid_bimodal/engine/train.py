@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import platform
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -59,6 +60,8 @@ def train(conf: DictConfig, exp_dir: str | Path, *, resume: bool = False) -> Pat
     trainer = build_trainer(conf, exp_dir)
     if trainer.is_global_zero:
         exp_dir.mkdir(parents=True, exist_ok=True)
+        if not resume:  # what a run logged that left no checkpoint is no part of this one
+            shutil.rmtree(exp_dir / "logs", ignore_errors=True)
         save_conf(conf, exp_dir / "conf.yml")
     started = time.time()
     # Our checkpoints hold tensors and plain values: nothing is unpickled from them.
@@ -80,6 +83,7 @@ def build_trainer(conf: DictConfig, exp_dir: Path) -> pl.Trainer:
     """
     training = conf.training
     minutes = training.max_minutes
+    devices = count_devices(training.devices, training.accelerator) * training.num_nodes
     return pl.Trainer(
         default_root_dir=exp_dir,
         max_epochs=training.epochs,
@@ -88,12 +92,13 @@ def build_trainer(conf: DictConfig, exp_dir: Path) -> pl.Trainer:
         devices=training.devices,
         num_nodes=training.num_nodes,
         # Early terms leave parts of the network without gradient.
-        strategy="auto" if _single_device(training) else "ddp_find_unused_parameters_true",
+        strategy="auto" if devices == 1 else "ddp_find_unused_parameters_true",
         precision=choose_precision(training.precision),
         gradient_clip_val=training.gradient_clipping,
         accumulate_grad_batches=training.accumulate,
         limit_val_batches=training.limit_val_batches,
         num_sanity_val_steps=0,
+        enable_model_summary=False,
         reload_dataloaders_every_n_epochs=1,
         log_every_n_steps=10,
         logger=_loggers(training.logger, exp_dir),
@@ -119,13 +124,26 @@ def choose_precision(precision: str) -> str:
     return "bf16-mixed" if capabilities.get("avx512_bf16") else "32"
 
 
-def _single_device(training: DictConfig) -> bool:
-    if training.num_nodes > 1:
-        return False
-    if training.devices == "auto":
-        return training.accelerator == "cpu" or torch.cuda.device_count() <= 1
-    count = len(training.devices) if not isinstance(training.devices, int) else training.devices
-    return count == 1
+def count_devices(devices: str, accelerator: str) -> int:
+    """Counts the devices that each node trains on.
+
+    Args:
+        devices: a number, "auto" or "-1" for all, or GPU ids such as "0,1".
+        accelerator: cpu, gpu or auto.
+
+    Raises:
+        ValueError: for another text.
+
+    Examples:
+        >>> count_devices("2", "cpu"), count_devices("0,2,3", "gpu")
+        (2, 3)
+    """
+    if devices in ("auto", "-1"):
+        return 1 if accelerator == "cpu" else max(1, torch.cuda.device_count())
+    ids = [part.strip() for part in devices.split(",") if part.strip()]
+    if not ids or not all(part.isdigit() for part in ids):
+        raise ValueError(f"Expected devices such as 2, 0,1 or auto; received {devices!r}.")
+    return len(ids) if "," in devices else int(devices)
 
 
 def _loggers(kind: str, exp_dir: Path) -> list[Logger]:
@@ -182,6 +200,7 @@ def _write_run(trainer: pl.Trainer, system: BiModalSystem, exp_dir: Path, second
     """Records what ran: command, versions, device, time, size."""
     device = trainer.strategy.root_device
     cuda = device.type == "cuda"
+    best = trainer.checkpoint_callback.best_model_score
     run = {
         "command": " ".join(sys.argv),
         "versions": {
@@ -197,7 +216,7 @@ def _write_run(trainer: pl.Trainer, system: BiModalSystem, exp_dir: Path, second
         "steps": trainer.global_step,
         "epochs": trainer.current_epoch,
         "parameters": count_parameters(system.model),
-        "best_val_sdr": float(trainer.checkpoint_callback.best_model_score or float("nan")),
+        "best_val_sdr": None if best is None else float(best),
     }
     with atomic_write(exp_dir / "run.json") as temporary:
         temporary.write_text(json.dumps(run, indent=2))

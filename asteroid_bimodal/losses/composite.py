@@ -125,7 +125,7 @@ class CompositeLoss(nn.Module):
         normalise: measure magnitudes in units of their example's mean.
 
     Raises:
-        ValueError: when a term has no weight.
+        ValueError: when a term has no weight, or none counts from the beginning.
 
     Examples:
         >>> import torch
@@ -154,6 +154,11 @@ class CompositeLoss(nn.Module):
         self.weights = {name: float(weights[name]) for name in terms}
         self.start = {name: int((start or {}).get(name, 0)) for name in terms}
         self.normalise = normalise
+        if not self.active(0):
+            raise ValueError(
+                "Expected a term of positive weight that counts from step 0, received the weights "
+                f"{self.weights} and starts {self.start}."
+            )
 
     def active(self, step: int) -> list[str]:
         """Names of the terms that count at a training step."""

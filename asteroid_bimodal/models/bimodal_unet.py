@@ -170,10 +170,8 @@ class BiModalUNet(PretrainedMixin, BaseEncoderMaskerDecoder):
 
     def forward_encoder(self, wav: Tensor) -> Tensor:
         """Transforms waveforms, in full precision: (B, C, T) to (B, C, 2·F, T)."""
-        dtype = self.encoder.filterbank.torch_window.dtype
-        with torch.autocast(wav.device.type, enabled=False):
-            padded = pad_for_stft(wav.to(dtype), self.n_fft)
-            return self.encoder(padded.flatten(0, 1).unsqueeze(1)).unflatten(0, wav.shape[:2])
+        padded = pad_for_stft(wav, self.n_fft, self.hop_length)
+        return self.encoder(padded.flatten(0, 1).unsqueeze(1)).unflatten(0, wav.shape[:2])
 
     def forward_masker(self, tf_rep: Tensor, query: QueryEmbedding) -> Tensor:
         """Finds the masks of all queries: (B, 2·F, T) to (B, Q, F, T)."""
@@ -186,8 +184,7 @@ class BiModalUNet(PretrainedMixin, BaseEncoderMaskerDecoder):
 
     def forward_decoder(self, masked_tf_rep: Tensor, length: int) -> Tensor:
         """Goes back to waveforms, in full precision: (..., 2·F, T) to (..., length)."""
-        with torch.autocast(masked_tf_rep.device.type, enabled=False):
-            return self.decoder(masked_tf_rep, length=length)
+        return self.decoder(masked_tf_rep, length=length)
 
     def magnitude(self, wav: Tensor) -> Tensor:
         """Returns the magnitudes of waveforms: (..., T) to (..., F, T)."""

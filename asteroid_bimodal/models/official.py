@@ -22,6 +22,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..masknn.cond_unet import CondUNet
@@ -125,7 +126,6 @@ def rename(official: Mapping[str, Tensor]) -> dict[str, Tensor]:
         ValueError: for a name that the release does not have.
 
     Examples:
-        >>> import torch
         >>> list(rename({"net_sound.unet_block.submodule.downconv.weight": torch.zeros(1)}))
         ['levels.1.down_conv.weight']
     """
@@ -179,9 +179,9 @@ def split_attention(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     split = {}
     for name, value in state.items():
         if ".attention.qkv." in name:
-            third = len(value) // 3 if value.ndim else 0
-            split[name.replace(".qkv.", ".q.")] = value[:third]
-            split[name.replace(".qkv.", ".kv.")] = value[third:]
+            rows = torch.atleast_1d(value)
+            split[name.replace(".qkv.", ".q.")] = rows[: len(rows) // 3]
+            split[name.replace(".qkv.", ".kv.")] = rows[len(rows) // 3 :]
         else:
             split[name] = value
     return split

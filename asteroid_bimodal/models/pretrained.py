@@ -25,7 +25,7 @@ WEIGHTS, CONFIG = "model.safetensors", "config.json"
 _SHIPPED = Path(__file__).parents[1] / "pretrained"
 _SHIPPED_NAMES = ("mini",)
 _PICKLED = ("best_model.pth", "pytorch_model.bin")  # Asteroid's names
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 _KEYS = ("model_name", "model_args", "state_dict")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-
 from ..scorers.pretrained import FrozenModule, encode_texts, load_clap, max_context
 from .base import QueryEncoder
 from .cache import EncodedQuery
@@ -28,7 +27,7 @@ class ClapTextEncoder(FrozenModule, QueryEncoder):
 
     Shape:
         - queries: B lists of Q texts
-        - output: tokens (B, Q, L, D) before the projection, pooled (B, Q, E) after it, L2-normalised
+        - output: tokens (B, Q, L, D), pooled (B, Q, E), projected and L2-normalised
 
     Raises:
         ValueError: when there is no such model.

@@ -108,7 +108,7 @@ def _resolve(name: str | Path) -> str:
     if name == "mini":
         return str(MINI)
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if name and folder.is_dir():
         return str(folder.resolve())
     if isinstance(name, Path) or not _HUB_ID.fullmatch(name):
         raise ValueError(
@@ -142,7 +142,7 @@ def _load(source: str) -> PretrainedClap:
 
 
 def _advice(source: str, error: Exception) -> str:
-    reason = str(error).strip().split("\n")[0]
+    reason = str(error).strip().split("\n")[0].rstrip(".")
     if Path(source).is_dir():
         return (
             f"Expected a folder written by ClapModel.save_pretrained with its tokenizer and "

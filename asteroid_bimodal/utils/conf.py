@@ -7,10 +7,11 @@ merges and types; this file adds Asteroid's short `--key` for every leaf whose n
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+import yaml
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from .files import atomic_write
@@ -19,12 +20,13 @@ from .files import atomic_write
 def load_conf(files: Sequence[str | Path], options: Sequence[str] = ()) -> DictConfig:
     """Merges YAML files, later ones over earlier ones, and command-line options over all.
 
-    The first file defines which keys exist; what follows may change their values, not add keys.
+    The first file defines which keys exist, and which may be null (those that are null there); what
+    follows may change their values, not add keys.
 
     Args:
         files: YAML files.
         options: `["--lr", "1e-3", "--masker.ngf", "16"]`: a dotted path or, where only one leaf
-            has that name, the leaf alone.
+            ends so, the end of one. The text is taken as YAML, but literally for a text key.
 
     Returns:
         The merged configuration.
@@ -42,14 +44,17 @@ def load_conf(files: Sequence[str | Path], options: Sequence[str] = ()) -> DictC
         0.001
     """
     conf = _read_yaml(files[0])
+    nullable = {key for key in leaf_keys(conf) if OmegaConf.select(conf, key) is None}
     for path in files[1:]:
         addition = _read_yaml(path)
         for key in leaf_keys(addition):
             value = OmegaConf.to_container(addition, resolve=False)
-            _set(conf, key, _follow(value, key), str(path))
+            _set(conf, key, _follow(value, key), str(path), nullable)
     for name, text in _pairs(options):
-        value = OmegaConf.from_dotlist([f"value={text}"]).value
-        _set(conf, _full_key(conf, name), value, "the command line")
+        key = _full_key(conf, name)
+        literal = key in leaf_keys(conf) and isinstance(OmegaConf.select(conf, key), str)
+        value = text if literal else _parse(name, text)
+        _set(conf, key, value, "the command line", nullable)
     return conf
 
 
@@ -87,7 +92,23 @@ def _read_yaml(path: str | Path) -> DictConfig:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"Expected a configuration at {path}, found no such file.")
-    return OmegaConf.create(OmegaConf.to_container(OmegaConf.load(path)) or {})
+    try:
+        tree = OmegaConf.to_container(OmegaConf.load(path))
+    except (yaml.YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        raise ValueError(f"Expected YAML in {path}: {' '.join(str(error).split())}") from error
+    if not isinstance(tree, dict):
+        raise ValueError(f"Expected keys with values in {path}, found a {type(tree).__name__}.")
+    return OmegaConf.create(tree)
+
+
+def _parse(name: str, text: str) -> object:
+    """Reads a value as YAML: numbers, true, null, lists."""
+    try:
+        return OmegaConf.from_dotlist([f"value={text}"]).value
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        raise ValueError(
+            f"Expected a value such as 3, true or [1,2] after --{name}, received {text!r}."
+        ) from error
 
 
 def _follow(tree: dict, key: str) -> object:
@@ -117,13 +138,13 @@ def _full_key(conf: DictConfig, name: str) -> str:
     keys = leaf_keys(conf)
     if name in keys:
         return name
-    matches = [key for key in keys if key.split(".")[-1] == name]
+    matches = [key for key in keys if key.endswith(f".{name}")]
     if len(matches) > 1:
         raise ValueError(f"--{name} may mean {' or '.join(matches)}: give the whole path.")
     return matches[0] if matches else name
 
 
-def _set(conf: DictConfig, key: str, value: object, source: str) -> None:
+def _set(conf: DictConfig, key: str, value: object, source: str, nullable: Collection[str]) -> None:
     keys = leaf_keys(conf)
     if key not in keys:
         leaves = {leaf.split(".")[-1]: leaf for leaf in keys}
@@ -133,7 +154,9 @@ def _set(conf: DictConfig, key: str, value: object, source: str) -> None:
         hint = f" Did you mean {near[0]}?" if near else ""
         raise ValueError(f"Unknown key {key!r} in {source}.{hint} Known: local/conf.yml.")
     old = OmegaConf.select(conf, key)
-    if not _same_kind(old, value):
+    if isinstance(old, str) and isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(value)  # `devices: 2`, `precision: 32`
+    if not (key in nullable if value is None else _same_kind(old, value)):
         raise ValueError(f"Expected {key} to be like {old!r}, received {value!r} from {source}.")
     try:
         OmegaConf.update(conf, key, type(old)(value) if isinstance(old, float) else value)
@@ -143,12 +166,12 @@ def _set(conf: DictConfig, key: str, value: object, source: str) -> None:
 
 def _same_kind(old: object, new: object) -> bool:
     """A number stays a number, a switch a switch, a list a list; None may become anything."""
-    if old is None or new is None:
+    if old is None:
         return True
     if isinstance(old, bool) or isinstance(new, bool):
         return isinstance(old, bool) and isinstance(new, bool)
-    if isinstance(old, int):
-        return isinstance(new, int)
     if isinstance(old, float):
-        return isinstance(new, (int, float))
-    return isinstance(new, str) == isinstance(old, str)
+        return isinstance(new, int | float)
+    if isinstance(old, ListConfig):
+        return isinstance(new, list | ListConfig)
+    return isinstance(new, type(old))

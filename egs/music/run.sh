@@ -12,6 +12,7 @@
 #
 # --data mini|full   --system NAME (conf/systems)   --n_src 1|2|3|4   --tag NAME   --id 0,1 (GPUs)
 # --stage N   --stop_stage N   --test_n_src 2|3|4   --resume true   --repo user/name
+# --exp FOLDER (exp/<tag> unless given)
 
 set -euo pipefail
 
@@ -19,6 +20,7 @@ data=mini
 system=bimodal_clap
 n_src=2
 tag=
+exp=
 id=
 stage=0
 stop_stage=6
@@ -31,8 +33,13 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../utils/env.sh"
 cd "$here"
 
+check_range stage "$stage" 0 6
+check_range stop_stage "$stop_stage" "$stage" 6
+check_range n_src "$n_src" 1 4
+check_range test_n_src "$test_n_src" 2 4
+
 tag=${tag:-${data}_${system}_${n_src}src}
-exp=exp/$tag
+exp=${exp:-exp/$tag}
 if [ -n "$id" ]; then export CUDA_VISIBLE_DEVICES=$id; fi
 recipe=(--data "$data" --system "$system" --n_src "$n_src" "${conf_options[@]}")
 

@@ -43,3 +43,6 @@ else
   fi
 fi
 export PYTHON
+
+# torchmetrics, which asteroid pins, says on every import what nobody here can change.
+export PYTHONWARNINGS=${PYTHONWARNINGS:-"ignore:pkg_resources is deprecated"}

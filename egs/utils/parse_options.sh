@@ -3,6 +3,7 @@
 
 conf_options=()
 while [ $# -gt 0 ]; do
+  case "$1" in --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;; esac
   case "$1" in
     --help | -h)
       sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
@@ -28,3 +29,11 @@ while [ $# -gt 0 ]; do
       ;;
   esac
 done
+
+# check_range NAME VALUE LOW HIGH: stops unless --NAME is a whole number from LOW to HIGH.
+check_range() {
+  if ! [[ $2 =~ ^[0-9]+$ ]] || [ "$2" -lt "$3" ] || [ "$2" -gt "$4" ]; then
+    echo "Expected --$1 from $3 to $4, received '$2'. See $0 --help." >&2
+    exit 1
+  fi
+}

@@ -72,10 +72,14 @@ def render(
 
     Returns:
         The manifest of each split.
+
+    Raises:
+        ValueError: when the folder holds takes of another rate.
     """
     root = Path(root)
     plan = _plan(root, takes or TAKES, seconds, seed, namespace)
     missing = [take for take in plan if not take.path.exists()]
+    _check_rate([take.path for take in plan if take.path.exists()], sample_rate)
     if missing:
         # Forked workers share the soundfont and do not import everything again.
         with ProcessPoolExecutor(num_workers, mp_context=get_context("fork")) as pool:
@@ -99,6 +103,15 @@ def _plan(
                 path = root / "solo" / "audio" / safe_name(label) / f"{video_id}.wav"
                 plan.append(Take(path, label, split, round(float(length), 2), (*numbers, 1)))
     return plan
+
+
+def _check_rate(paths: list[Path], sample_rate: int) -> None:
+    found = soundfile.info(paths[0]).samplerate if paths else sample_rate
+    if found != sample_rate:
+        raise ValueError(
+            f"Expected takes of {sample_rate} Hz, found {paths[0]} with {found} Hz. Choose another "
+            "folder (--data.root) or delete this one."
+        )
 
 
 def _write_split(root: Path, plan: list[Take], split: str) -> Path:

@@ -14,8 +14,13 @@ def main(options: list[str]) -> None:
     """Makes sure that `<root>/solo/audio` is there."""
     conf = recipe_conf(RECIPE, options)
     root = Path(conf.data.root)
-    if root.name == "mini":
-        render(root, sample_rate=conf.data.sample_rate)
+    if conf.data.rendered:
+        render(
+            root,
+            takes=conf.data.takes,
+            seconds=tuple(conf.data.take_seconds),
+            sample_rate=conf.data.sample_rate,
+        )
         return
     annotations = root / "MUSIC_solo_videos.json"
     audio = root / "solo" / "audio"

@@ -1,0 +1,55 @@
+"""Loading a separator onto a device, both by name."""
+
+from __future__ import annotations
+
+from os import PathLike
+
+import torch
+
+from ..models import BiModalUNet
+
+
+def load_model(
+    name: str | PathLike = "mini", device: str | torch.device | None = None
+) -> BiModalUNet:
+    """Loads a separator, ready to be used.
+
+    Args:
+        name: `"mini"` (shipped with the package), an experiment folder, another folder or file
+            with a saved model, or `"user/repo"` on the hub (`"user/repo@revision"`).
+        device: where to put it; by default a GPU if there is one.
+
+    Returns:
+        The model, in eval mode.
+
+    Raises:
+        ValueError: for a model that is missing or broken, and for a device that is not there.
+    """
+    device = find_device(device)  # first: a model may have to be downloaded
+    return BiModalUNet.from_pretrained(name).to(device)
+
+
+def find_device(device: str | torch.device | None = None) -> torch.device:
+    """Returns a device that works.
+
+    Args:
+        device: "cpu", "cuda", "cuda:1"; by default a GPU if there is one.
+
+    Raises:
+        ValueError: when there is no such device here.
+
+    Examples:
+        >>> find_device("cpu")
+        device(type='cpu')
+    """
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError) as error:
+        count = torch.cuda.device_count()
+        known = ", ".join(["cpu", *(f"cuda:{index}" for index in range(count))])
+        raise ValueError(
+            f"Expected a device that is here ({known}), received {str(device)!r}."
+        ) from error
+    return torch.device(device)

@@ -1,0 +1,53 @@
+import pytest
+import torch
+
+from asteroid_bimodal.data.mixing import draw_gains, mix
+
+
+def test_known_answer():
+    clips = torch.tensor([[[0.5, -0.25], [1.0, 0.5]], [[0.25, 0.0], [0.75, -1.0]]])
+    gains = torch.tensor([[1.0, 2.0], [0.5, 1.0]])
+    mixed = mix(clips, gains)
+    # The second clip is clipped at ±1 after its gain; everything is divided by N * P = 4.
+    expected = torch.tensor([[[0.5, -0.25], [1.0, 1.0]], [[0.125, 0.0], [0.75, -1.0]]]) / 4
+    torch.testing.assert_close(mixed.parts, expected)
+    torch.testing.assert_close(mixed.mixtures, torch.tensor([[0.375, 0.1875], [0.21875, -0.25]]))
+    torch.testing.assert_close(mixed.mixture, torch.tensor([0.59375, -0.0625]))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (2, 1), (2, 2), (2, 3), (3, 3)])
+def test_parts_add_up_exactly(shape):
+    generator = torch.Generator().manual_seed(0)
+    clips = torch.randn(*shape, 1000, generator=generator)
+    mixed = mix(clips, draw_gains(shape, 0.5, 1.5, generator))
+    assert torch.equal(mixed.parts.sum(1), mixed.mixtures)
+    assert torch.equal(mixed.mixtures.sum(0), mixed.mixture)
+    assert mixed.mixture.abs().max() <= 1
+
+
+def test_leaves_its_input_alone():
+    clips, gains = torch.randn(2, 2, 100) * 3, torch.full((2, 2), 1.5)
+    before = clips.clone(), gains.clone()
+    mixed = mix(clips, gains)
+    mixed.parts.zero_()
+    assert torch.equal(clips, before[0]) and torch.equal(gains, before[1])
+
+
+def test_mixture_is_the_mean_of_its_clips():
+    clips = torch.rand(2, 3, 50) * 2 - 1
+    mixed = mix(clips, torch.ones(2, 3))
+    torch.testing.assert_close(mixed.mixture, clips.mean(dim=(0, 1)))
+
+
+@pytest.mark.parametrize("gains", [torch.ones(2), torch.ones(2, 3), torch.ones(3, 2)])
+def test_gains_have_to_fit(gains):
+    with pytest.raises(ValueError, match=r"Expected clips of shape \(N, P, T\).*\(2, 2, 10\)"):
+        mix(torch.zeros(2, 2, 10), gains)
+
+
+def test_gains_are_uniform_and_reproducible():
+    gains = draw_gains((10_000,), 0.5, 1.5, torch.Generator().manual_seed(1))
+    again = draw_gains((10_000,), 0.5, 1.5, torch.Generator().manual_seed(1))
+    assert torch.equal(gains, again)
+    assert 0.5 <= gains.min() < 0.501 and 1.499 < gains.max() <= 1.5
+    assert gains.mean().item() == pytest.approx(1.0, abs=0.01)

@@ -1,0 +1,56 @@
+"""Resampling keeps the signal and gives the length asked for."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from asteroid_bimodal.dsp.resample import resample
+
+
+def tone(rate, frequency=440.0, seconds=0.5):
+    return torch.sin(2 * math.pi * frequency * torch.arange(int(rate * seconds)) / rate)
+
+
+@pytest.mark.parametrize("from_rate, to_rate", [(8000, 16000), (44100, 8000), (22050, 48000)])
+def test_tone_stays_the_tone(from_rate, to_rate):
+    resampled = resample(tone(from_rate), from_rate, to_rate)
+    middle = slice(len(resampled) // 4, 3 * len(resampled) // 4)
+    torch.testing.assert_close(resampled[middle], tone(to_rate)[middle], rtol=0, atol=2e-3)
+
+
+def test_what_the_lower_rate_cannot_hold_is_removed():
+    assert resample(tone(44100, 4400), 44100, 8000)[200:-200].abs().max() < 2e-3
+
+
+def test_there_and_back_has_the_length_of_the_signal():
+    for length in (1, 999, 44101):
+        wav = torch.randn(2, length)
+        low = resample(wav, 44100, 8000)
+        assert low.shape == (2, -(-length * 80 // 441))
+        assert resample(low, 8000, 44100, length=length).shape == wav.shape
+
+
+def test_same_rate_changes_nothing():
+    wav = torch.randn(5)
+    assert resample(wav, 8000, 8000.0) is wav
+
+
+def test_gradients():
+    wav = torch.randn(30, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: resample(x, 3, 2), wav)
+
+
+@pytest.mark.parametrize("rate", [0, -8000, 8000.5])
+def test_impossible_rates_are_refused(rate):
+    with pytest.raises(ValueError, match="whole number of hertz"):
+        resample(torch.zeros(10), rate, 8000)
+
+
+@pytest.mark.parametrize("from_rate, to_rate", [(44101, 8000), (8000, 44101), (7919, 16000)])
+def test_odd_rates_keep_a_tone_within_memory(from_rate, to_rate):
+    resampled = resample(tone(from_rate), from_rate, to_rate)
+    middle = slice(len(resampled) // 4, 3 * len(resampled) // 4)
+    torch.testing.assert_close(resampled[middle], tone(to_rate)[middle], rtol=0, atol=1e-2)
