@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from statistics import median
 
 import torch
 import torch.nn.functional as F
@@ -104,33 +103,35 @@ def main() -> None:
     with torch.no_grad():
         results = [run() for run in systems.values()]
     masker.train()
-    times = {name: [] for name in systems}
-    for repeat in range(args.repeats + 1):
-        for name, run in systems.items():  # in turns: a busy machine slows all of them alike
-            seconds = training_step(masker, run)
-            if repeat:
-                times[name].append(seconds)
-    report(args, systems, results, {name: median(values) for name, values in times.items()})
+    rounds = []
+    for _ in range(args.repeats + 1):  # in turns: a busy machine slows all of them alike
+        rounds.append([training_step(masker, run) for run in systems.values()])
+    report(args, list(systems), results, torch.tensor(rounds[1:]))
 
 
 def report(
-    args: argparse.Namespace,
-    systems: dict[str, Callable],
-    results: list[Tensor],
-    seconds: dict[str, float],
+    args: argparse.Namespace, names: list[str], results: list[Tensor], seconds: Tensor
 ) -> None:
-    """Prints the table."""
+    """Prints the table.
+
+    Args:
+        args: the command line.
+        names: what was measured, first that to compare with.
+        results: masks of each.
+        seconds: of each round and system.
+    """
     shape = (args.batch, 1, *args.size)
+    ratios = (seconds / seconds[:, :1]).median(dim=0).values
     print(f"torch {torch.__version__}, {args.device}, {torch.get_num_threads()} thread(s), float32")
     print(
         f"log-magnitudes {shape}, {NUM_QUERIES} queries each, ngf {args.ngf}, "
-        f"{args.num_downs} levels; median of {args.repeats} steps"
+        f"{args.num_downs} levels; medians of {args.repeats} training steps"
     )
     print(f"{'':<42}{'s / step':>9}{'ratio':>7}{'largest difference':>20}")
-    base = min(list(seconds.values())[:2])
-    for name, result in zip(systems, results, strict=True):
-        difference = (result - results[0]).abs().max().item()
-        print(f"{name:<42}{seconds[name]:>9.3f}{seconds[name] / base:>7.2f}{difference:>20.1e}")
+    for index, name in enumerate(names):
+        difference = (results[index] - results[0]).abs().max().item()
+        middle = seconds[:, index].median().item()
+        print(f"{name:<42}{middle:>9.3f}{ratios[index].item():>7.2f}{difference:>20.1e}")
 
 
 if __name__ == "__main__":

@@ -73,6 +73,12 @@ def tone_set(tmp_path_factory) -> ToneSet:
     return write_tone_set(tmp_path_factory.mktemp("tones"))
 
 
+@pytest.fixture(scope="session")
+def make_tone_set():
+    """Writes one more."""
+    return write_tone_set
+
+
 @pytest.fixture
 def own_tone_set(tmp_path) -> ToneSet:
     """One that the test may break."""

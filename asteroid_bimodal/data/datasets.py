@@ -33,7 +33,7 @@ class LabelledMixtures(Dataset):
         num_mixtures: N, natural mixtures in an example.
         epoch_size: examples per epoch.
         gain: least and greatest volume of a clip.
-        prompt: template of a phrase, with `{}` for the label.
+        prompt: template of a phrase, with `{}` for the label; of several, each phrase draws one.
         caption: template of a caption, with `{}` for the labels.
         seed: of the draws.
 
@@ -51,7 +51,7 @@ class LabelledMixtures(Dataset):
         num_mixtures: int = 2,
         epoch_size: int = 1000,
         gain: tuple[float, float] = (0.5, 1.5),
-        prompt: str = "The sound of {}",
+        prompt: str | Sequence[str] = "The sound of {}",
         caption: str = "The sound mixture of {}",
         seed: int = 0,
     ):
@@ -64,7 +64,8 @@ class LabelledMixtures(Dataset):
         self.sample_rate, self.num_samples = sample_rate, num_samples
         self.num_sources, self.num_mixtures = num_sources, num_mixtures
         self.epoch_size, self.gain, self.seed = epoch_size, gain, seed
-        self.prompt, self.caption = prompt, caption
+        self.prompts = (prompt,) if isinstance(prompt, str) else tuple(prompt)
+        self.caption = caption
         self.epoch = 0
         self.clips = by_label(read_manifest(manifest))
         if len(self.clips) < num_sources * num_mixtures:
@@ -130,27 +131,22 @@ class LabelledMixtures(Dataset):
             labels[first : first + self.num_sources]
             for first in range(0, len(labels), self.num_sources)
         ]
+        phrases = [[self._phrase(label, generator) for label in group] for group in groups]
         return Example(
             mixtures=mixed.mixtures,
-            captions=[caption_of(group, self.prompt, self.caption) for group in groups],
-            phrases=[[phrase_prompt(label, self.prompt) for label in group] for group in groups],
+            # A mixture of one source is captioned by its phrase.
+            captions=[
+                mixture_caption(group, self.caption) if len(group) > 1 else texts[0]
+                for group, texts in zip(groups, phrases, strict=True)
+            ],
+            phrases=phrases,
             phrase_weights=torch.ones(shape),
             skipped=skipped,
         )
 
-
-def caption_of(labels: list[str], prompt: str, caption: str) -> str:
-    """The caption of a mixture of `labels`: a single source's caption is its phrase.
-
-    Examples:
-        >>> caption_of(["violin", "flute"], "The sound of {}", "The sound mixture of {}")
-        'The sound mixture of violin and flute'
-        >>> caption_of(["violin"], "The sound of {}", "The sound mixture of {}")
-        'The sound of violin'
-    """
-    if len(labels) == 1:
-        return phrase_prompt(labels[0], prompt)
-    return mixture_caption(labels, caption)
+    def _phrase(self, label: str, generator: torch.Generator) -> str:
+        choice = int(torch.randint(len(self.prompts), (1,), generator=generator))
+        return phrase_prompt(label, self.prompts[choice])
 
 
 @dataclass(frozen=True)

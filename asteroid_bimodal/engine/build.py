@@ -118,7 +118,7 @@ def build_train_loader(conf: DictConfig) -> DataLoader:
         num_mixtures=data.n_mix,
         epoch_size=data.epoch_size,
         gain=tuple(data.gain),
-        prompt=data.prompt,
+        prompt=[data.prompt, *data.more_prompts],
         caption=data.caption,
         seed=conf.seed,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -47,7 +48,9 @@ def recipe_conf(recipe: str | Path, options: Sequence[str]) -> DictConfig:
         _choose("data set", chosen.data, datasets),
     ]
     conf = load_conf(files, rest)
-    conf.data.root = str(recipe / conf.data.root)
+    # Relative, so that no experiment tells where on a machine it was made.
+    if not Path(conf.data.root).is_absolute():
+        conf.data.root = os.path.relpath(recipe / conf.data.root)
     return conf
 
 
@@ -93,7 +96,8 @@ def train_main(recipe: Path, options: list[str]) -> None:
 def eval_main(recipe: Path, options: list[str]) -> None:
     """Stage 4, `eval.py`: scores an experiment's best model on a pinned test list.
 
-    Writes metrics.csv, final_metrics.json and examples/ into the experiment.
+    Writes metrics.csv, final_metrics.json and examples/ into the experiment; the results of other
+    lists than the 2-source one go to metrics_<K>src.csv and final_metrics_<K>src.json.
 
     Args:
         recipe: folder of the recipe.
@@ -113,9 +117,12 @@ def eval_main(recipe: Path, options: list[str]) -> None:
     skipped = [{"item": s.path, "reason": s.reason} for s in result.skipped]
     summary = summarise(result.rows, skipped)
     summary["test_list"] = find_test_list(Path(conf.data.root), "test", args.test_n_src).name
-    write_rows(result.rows, args.exp_dir / "metrics.csv")
-    write_json(summary, args.exp_dir / "final_metrics.json")
-    save_examples(report_examples(result, model.sample_rate), args.exp_dir / "examples")
+    summary["command"] = " ".join([Path(sys.argv[0]).name, *options])
+    suffix = "" if args.test_n_src == 2 else f"_{args.test_n_src}src"
+    write_rows(result.rows, args.exp_dir / f"metrics{suffix}.csv")
+    write_json(summary, args.exp_dir / f"final_metrics{suffix}.json")
+    if not suffix:
+        save_examples(report_examples(result, model.sample_rate), args.exp_dir / "examples")
     print(_headline(summary))
 
 
@@ -143,6 +150,8 @@ def report_examples(result: Evaluation, sample_rate: int) -> list[Example]:
 def experiment_conf(exp_dir: Path) -> DictConfig:
     """Reads the configuration that an experiment was trained with.
 
+    A relative folder of the data is looked for here, then from the recipe, `<exp_dir>/../..`.
+
     Args:
         exp_dir: folder of the experiment.
 
@@ -152,12 +161,13 @@ def experiment_conf(exp_dir: Path) -> DictConfig:
     path = exp_dir / "conf.yml"
     if not path.is_file():
         raise FileNotFoundError(f"Expected an experiment at {exp_dir}, found no conf.yml there.")
-    return OmegaConf.load(path)
+    conf = OmegaConf.load(path)
+    if not Path(conf.data.root).exists():
+        conf.data.root = str(exp_dir / "../.." / conf.data.root)
+    return conf
 
 
 def _headline(summary: dict) -> str:
-    names = ("sdr", "sdr_imp", "sir", "sar", "si_sdr_imp")
-    scores = ", ".join(
-        f"{name} {summary[name]:.2f}" for name in names if summary.get(name) is not None
-    )
+    names = [name for name in HEADLINE if summary.get(name) is not None]
+    scores = ", ".join(f"{name} {summary[name]:.2f}" for name in names)
     return f"{summary['test_list']}: {scores} dB over {summary['n_items']} mixtures"

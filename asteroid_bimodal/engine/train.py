@@ -163,9 +163,9 @@ def _callbacks(conf: DictConfig, exp_dir: Path) -> list[Callback]:
             filename="{epoch}-{val_sdr:.2f}",
             monitor="val_sdr",
             mode="max",
-            save_top_k=1,
-            save_last=True,
         ),
+        # Its own callback: `save_last` only renews last.ckpt when an epoch is the best so far.
+        ModelCheckpoint(exp_dir / "checkpoints", filename="last", enable_version_counter=False),
         LearningRateMonitor("epoch"),
         TQDMProgressBar(refresh_rate=1 if sys.stderr.isatty() else 20),
     ]
@@ -176,9 +176,7 @@ def _callbacks(conf: DictConfig, exp_dir: Path) -> list[Callback]:
 
 def _export_best(trainer: pl.Trainer, system: BiModalSystem, path: Path) -> None:
     """Saves the best epoch's model in Asteroid's format."""
-    best = (
-        trainer.checkpoint_callback.best_model_path or trainer.checkpoint_callback.last_model_path
-    )
+    best = trainer.checkpoint_callback.best_model_path
     state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
     system.load_state_dict(state)
     with atomic_write(path) as temporary:

@@ -246,8 +246,8 @@ class QueryProduct(nn.Module):
     def __init__(self, pooled_dim: int, out_dim: int) -> None:
         super().__init__()
         self.weights = nn.Linear(pooled_dim, out_dim)
-        # Pooled queries have length 1. PyTorch's own start would weight every map by about one half,
-        # whatever the query; this one lets queries pick different maps from the first step.
+        # Pooled queries have length 1: PyTorch's own start would weight every map by about one
+        # half, whatever the query. Here queries pick different maps from the first step.
         nn.init.normal_(self.weights.weight, std=3.0)
         self.scale = nn.Parameter(torch.ones(out_dim))
         self.bias = nn.Parameter(torch.zeros(1))

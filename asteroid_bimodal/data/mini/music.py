@@ -33,7 +33,7 @@ from ..manifest import Clip, write_manifest
 from .performance import INSTRUMENTS, compose
 
 LABELS = tuple(INSTRUMENTS)
-TAKES = {"train": 20, "valid": 3, "test": 4}
+TAKES = {"train": 40, "valid": 3, "test": 4}
 RENDER_RATE = 48_000  # what midirenderer returns
 
 
@@ -62,7 +62,7 @@ def render(
 
     Args:
         root: folder of the set.
-        takes: takes per label in each split, by default 20 train, 3 valid, 4 test.
+        takes: takes per label in each split, by default 40 train, 3 valid, 4 test.
         seconds: shortest and longest take.
         sample_rate: of the files, in hertz.
         seed: another seed gives another set.
@@ -160,6 +160,7 @@ def render_take(
     audio = resample_poly(stereo.mean(axis=1), sample_rate, RENDER_RATE)
     length = round(seconds * sample_rate)
     audio = np.pad(audio[:length], (0, max(0, length - len(audio))))
+    audio = _resonate(audio, sample_rate, INSTRUMENTS[label].resonances)
     audio = _equalise(_room(audio, sample_rate, rng), rng)
     audio = audio / max(np.abs(audio).max(), 1e-6) * rng.uniform(0.5, 0.95)
     floor = rng.normal(size=length) * 10 ** (rng.uniform(-75, -60) / 20)
@@ -180,9 +181,24 @@ def _room(audio: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.n
     return (1 - wet) * audio + wet * fftconvolve(audio, tail)[: len(audio)]
 
 
+def _resonate(
+    audio: np.ndarray, sample_rate: int, resonances: tuple[tuple[float, float], ...]
+) -> np.ndarray:
+    """Applies an instrument's body resonances."""
+    if not resonances:
+        return audio
+    frequencies = np.fft.rfftfreq(len(audio), 1 / sample_rate)
+    octaves = np.log2(np.maximum(frequencies, 20.0))
+    gain = sum(
+        decibels * np.exp(-0.5 * ((octaves - np.log2(hertz)) / 0.33) ** 2)
+        for hertz, decibels in resonances
+    )
+    return np.fft.irfft(np.fft.rfft(audio) * 10 ** (gain / 20), n=len(audio))
+
+
 def _equalise(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Applies a random smooth gain over log-frequency, within about ±6 dB."""
+    """Applies a random smooth gain over log-frequency, within ±3 dB."""
     spectrum = np.fft.rfft(audio)
     octaves = np.linspace(0, 1, spectrum.size) ** 0.4
-    gain = np.interp(octaves, np.linspace(0, 1, 7), rng.uniform(-6, 6, size=7))
+    gain = np.interp(octaves, np.linspace(0, 1, 7), rng.uniform(-3, 3, size=7))
     return np.fft.irfft(spectrum * 10 ** (gain / 20), n=len(audio))

@@ -33,6 +33,7 @@ class Instrument:
         sustained: bowed or blown: swells and vibrato.
         chords: probability that a note is a chord.
         slide: probability that a note is reached by a slide.
+        resonances: of the body, as (hertz, decibels): bumps of a third of an octave's width.
     """
 
     programs: tuple[int, ...]
@@ -41,6 +42,7 @@ class Instrument:
     sustained: bool = True
     chords: float = 0.0
     slide: float = 0.0
+    resonances: tuple[tuple[float, float], ...] = ()
 
 
 INSTRUMENTS: dict[str, Instrument] = {
@@ -48,8 +50,9 @@ INSTRUMENTS: dict[str, Instrument] = {
     "acoustic guitar": Instrument((24, 25), 40, 79, sustained=False, chords=0.35),
     "cello": Instrument((42,), 36, 67, chords=0.08),
     "clarinet": Instrument((71,), 50, 86),
-    # General MIDI has no erhu: its fiddle, played with slides and deep vibrato, stands for it.
-    "erhu": Instrument((110,), 62, 88, slide=0.5),
+    # General MIDI has no erhu: its fiddle, with slides, deep vibrato and the nasal resonances of a
+    # small body covered with skin, stands for it.
+    "erhu": Instrument((110,), 62, 88, slide=0.5, resonances=((450, -9), (1100, 12), (2600, 8))),
     "flute": Instrument((73,), 60, 93),
     "saxophone": Instrument((64, 65, 66), 46, 80, slide=0.1),
     "trumpet": Instrument((56,), 54, 84),

@@ -71,13 +71,13 @@ class ContrastiveBatches(IterableDataset):
     """Batches in which a mixture must be told from its parts.
 
     Each of the groups of a batch has sources A, B and C of distinct instruments, and gives A, B,
-    A+B, A+B+C or B+C, and an estimate of A as a separator would cut it out of A+B.
+    A+B, A+B+C or B+C, and an estimate of A as a separator would cut it out of A+B. The first,
+    easy batches have A, B and C alone.
 
     Args:
         takes: the recordings.
         conf: the whole configuration.
         seed: the source of all choices; step n is the same in every run.
-        start: first step.
     """
 
     def __init__(self, takes: Takes, conf: DictConfig, seed: int) -> None:
@@ -87,19 +87,23 @@ class ContrastiveBatches(IterableDataset):
         for step in range(self.conf.training.steps):
             rng = random.Random(f"{self.seed} {step}")
             generator = torch.Generator().manual_seed(rng.getrandbits(40))
-            yield self._batch(rng, generator)
+            yield self._batch(rng, generator, easy=step < self.conf.training.easy_steps)
 
-    def _batch(self, rng: random.Random, generator: torch.Generator) -> ClapBatch:
+    def _batch(self, rng: random.Random, generator: torch.Generator, easy: bool) -> ClapBatch:
         audio, batch = self.conf.audio, self.conf.batch
         longest = audio.max_seconds * self.conf.data.sample_rate
         shortest = int(batch.min_seconds * self.conf.data.sample_rate)
         length = MINI_CLIP if rng.random() < 0.5 else rng.randint(shortest, longest)
-        groups = [rng.sample(self.takes.labels, 3) for _ in range(batch.groups)]
+        count = batch.easy_groups if easy else batch.groups
+        groups = [rng.sample(self.takes.labels, 3) for _ in range(count)]
         sources = torch.stack(
             [self.takes.crop(label, length, rng) for group in groups for label in group]
         )
         sources = _equalise(sources, generator).unflatten(0, (-1, 3))  # (G, 3, T)
-        wavs, labels = self._mix(sources, groups, rng, generator)
+        if easy:
+            wavs, labels = sources.flatten(0, 1), [[label] for group in groups for label in group]
+        else:
+            wavs, labels = self._mix(sources, groups, generator)
         texts = self._texts(labels, rng)
         sets = [frozenset(row) for row in labels]
         return ClapBatch(
@@ -112,7 +116,6 @@ class ContrastiveBatches(IterableDataset):
         self,
         sources: Tensor,
         groups: list[list[str]],
-        rng: random.Random,
         generator: torch.Generator,
     ) -> tuple[Tensor, list[Sequence[str]]]:
         half = self.conf.batch.mix_db / 2
@@ -132,7 +135,7 @@ class ContrastiveBatches(IterableDataset):
             *([x] for x, _, _ in groups),
         ]
         wavs = torch.cat(clips)
-        spoilt = torch.rand(len(wavs), generator=generator) < 0.4
+        spoilt = torch.rand(len(wavs), generator=generator) < 0.3
         wavs[spoilt] = _spoil(wavs[spoilt], generator)
         level = _decibels(torch.rand(len(wavs), 1, generator=generator) * 30 - 20)
         floor = _decibels(torch.rand(len(wavs), 1, generator=generator) * 50 - 100)
@@ -155,12 +158,13 @@ def _decibels(value: Tensor) -> Tensor:
 
 
 def _equalise(wavs: Tensor, generator: torch.Generator) -> Tensor:
-    """A random smooth gain over frequency, up to ±8 dB at each of 6 nodes."""
-    spectrum = torch.fft.rfft(wavs)
-    nodes = torch.rand(len(wavs), 1, 6, generator=generator) * 16 - 8
+    """A random smooth gain over frequency, up to ±3 dB at each of 6 nodes."""
+    length = -(-wavs.shape[-1] // 2048) * 2048  # transforms of prime lengths are slow
+    spectrum = torch.fft.rfft(wavs, n=length)
+    nodes = torch.rand(len(wavs), 1, 6, generator=generator) * 6 - 3
     coarse = interpolate(nodes, size=257, mode="linear", align_corners=True)
     gain = interpolate(coarse, size=spectrum.shape[-1], mode="linear", align_corners=True)
-    return torch.fft.irfft(spectrum * _decibels(gain[:, 0]), n=wavs.shape[-1])
+    return torch.fft.irfft(spectrum * _decibels(gain[:, 0]), n=length)[:, : wavs.shape[-1]]
 
 
 def _estimate(a: Tensor, b: Tensor, leak_db: Sequence[float], generator: torch.Generator) -> Tensor:
@@ -184,7 +188,7 @@ def _estimate(a: Tensor, b: Tensor, leak_db: Sequence[float], generator: torch.G
 def _spoil(wavs: Tensor, generator: torch.Generator) -> Tensor:
     """A random smooth gain over time and frequency, with holes."""
     spectrum = _stft(wavs)
-    gain = torch.randn(len(wavs), 1, 10, 8, generator=generator) * 8 - 4
+    gain = torch.randn(len(wavs), 1, 10, 8, generator=generator) * 5 - 3
     gain = interpolate(gain, size=spectrum.shape[1:], mode="bilinear")[:, 0]
     return _istft(spectrum * _decibels(gain.clamp(max=6)), wavs.shape[-1])
 

@@ -91,9 +91,10 @@ def build_model(conf: DictConfig, vocab_size: int) -> ClapModel:
         "intermediate_size": 2 * model.text_width,
         "max_position_embeddings": model.context_length + 3,
         "layer_norm_eps": 1e-5,
+        "initializer_factor": model.initializer,
     }
     audio = {
-        "spec_size": 2 * conf.audio.mels,  # two halves of the clip, one above the other
+        "spec_size": conf.audio.mels,
         "num_mel_bins": conf.audio.mels,
         "patch_size": model.patch,
         "patch_stride": [4, 4],
@@ -105,6 +106,7 @@ def build_model(conf: DictConfig, vocab_size: int) -> ClapModel:
         "num_attention_heads": list(model.heads),
         "mlp_ratio": model.mlp_ratio,
         "hidden_dropout_prob": 0.0,
+        "initializer_factor": model.initializer,
     }
     config = ClapConfig(text_config=text, audio_config=audio, projection_dim=model.projection)
     return ClapModel(config)

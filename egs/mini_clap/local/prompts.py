@@ -65,7 +65,7 @@ PAIR = (
 )
 TRIO = ("a trio for {list}", "a trio of {list}", "{list} trio")
 SHORT_NAMES = {"acoustic guitar": "guitar", "saxophone": "sax"}
-# Words that captions of other sounds use, so that the tokenizer does not spell them letter by letter.
+# Words of other captions, so that the tokenizer does not spell them letter by letter.
 OTHER_WORDS = (
     "a man is speaking while a dog barks in the background",
     "a woman talks and birds chirp as water flows",

@@ -1,0 +1,41 @@
+"""Stage 3: puts a trained mini CLAP where the package ships it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from asteroid_bimodal.scorers import ClapScorer
+from asteroid_bimodal.scorers.pretrained import MINI
+from asteroid_bimodal.utils.files import atomic_write
+
+LARGEST = 8_000_000  # bytes that the package spares for it
+
+
+def export(model: Path, target: Path = MINI) -> None:
+    """Copies the files of a model after a look at them.
+
+    Args:
+        model: folder written by stage 1.
+        target: folder in the package.
+
+    Raises:
+        ValueError: when the model does not load or is too large.
+    """
+    ClapScorer(model).embed_text(["violin"])
+    files = sorted(path for path in model.iterdir() if path.suffix in (".json", ".safetensors"))
+    size = sum(path.stat().st_size for path in files)
+    if size > LARGEST:
+        raise ValueError(f"Expected at most {LARGEST} bytes, received {size}: make it smaller.")
+    for path in files:
+        with atomic_write(target / path.name) as temporary:
+            shutil.copyfile(path, temporary)
+    print(f"{size / 1e6:.1f} MB in {target}")
+
+
+if __name__ == "__main__":
+    try:
+        export(Path(sys.argv[1]) / "model")
+    except (ValueError, OSError) as error:
+        sys.exit(f"Error: {error}")

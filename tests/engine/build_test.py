@@ -1,0 +1,145 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from asteroid_bimodal.engine.build import (
+    build_loss,
+    build_model,
+    build_query_encoder,
+    build_system,
+    build_test_set,
+    build_train_loader,
+    embeddings_path,
+    find_test_list,
+)
+
+SYSTEMS = sorted(path.stem for path in Path(__file__).parents[2].glob("conf/systems/*.yml"))
+
+
+def next_batch(system):
+    return next(iter(system.train_dataloader()))
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_each_system_takes_a_step(tiny_conf, tone_set, name, monkeypatch):
+    torch.manual_seed(0)
+    system = build_system(tiny_conf(tone_set, name))
+    monkeypatch.setattr(type(system), "current_epoch", 0)
+    monkeypatch.setattr(type(system), "global_step", 10**6)  # every term counts
+    before = {key: value.clone() for key, value in system.state_dict().items()}
+    report = system.common_step(next_batch(system), 0)
+    assert list(report.terms) == list(system.loss_func.terms)
+    assert torch.isfinite(report.total)
+    report.total.backward()
+    system.optimizer.step()
+    after = system.state_dict()
+    trainable = [key for key, _ in system.named_parameters()]
+    changed = [key for key in trainable if not torch.equal(before[key], after[key])]
+    assert len(changed) > 0.9 * len(trainable)
+
+
+def test_systems_differ_in_their_losses(tiny_conf, tone_set):
+    losses = {name: list(build_loss(tiny_conf(tone_set, name)).terms) for name in SYSTEMS}
+    assert losses["bimodal_clap"] == ["url", "crl", "cnt"] and losses["clapsep"] == ["url"]
+
+
+def test_the_same_seed_gives_the_same_weights(tiny_conf, tone_set):
+    systems = [build_system(tiny_conf(tone_set, seed=seed)) for seed in (3, 3, 4)]
+    first, again, other = ([p.detach() for p in s.model.parameters()] for s in systems)
+    assert all(map(torch.equal, first, again))
+    assert not all(map(torch.equal, first, other))
+
+
+def test_weights_and_starts_reach_the_loss(tiny_conf, tone_set):
+    changes = {"loss.weights.cnt": "7", "loss.start.crl": "30", "loss.normalise": "false"}
+    loss = build_loss(tiny_conf(tone_set, **changes))
+    assert loss.weights["cnt"] == 7.0 and loss.start["crl"] == 30 and not loss.normalise
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("loss.terms", "[url, cln]", "Expected loss terms of url, crl, cnt, received 'cln'"),
+        ("optim.schedule", "cosin", "Expected a schedule of .*received 'cosin'"),
+        ("masker.cond_layer", "film", "film"),
+        ("data.n_src", "5", "Lower --n_src"),
+    ],
+)
+def test_what_does_not_exist(tiny_conf, tone_set, key, value, message):
+    with pytest.raises(ValueError, match=message):
+        build_system(tiny_conf(tone_set, **{key: value}))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("none", [1.0] * 5),
+        ("step", [1.0, 1.0, 0.1, 0.1, 0.01]),
+        ("cosine", [1.0, 0.8536, 0.5, 0.1464, 0.0]),
+    ],
+)
+def test_schedules(tiny_conf, tone_set, schedule, expected):
+    changes = {"optim.schedule": schedule, "optim.step_epochs": 2, "training.epochs": 4}
+    system = build_system(tiny_conf(tone_set, **changes, **{"optim.lr": 1.0}))
+    rates = []
+    for _ in range(5):
+        rates.append(system.optimizer.param_groups[0]["lr"])
+        system.optimizer.step()
+        if system.scheduler:
+            system.scheduler["scheduler"].step()
+    assert rates == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_resumed_cosine_follows_the_new_number_of_epochs(tiny_conf, tone_set):
+    changes = {"optim.schedule": "cosine", "optim.lr": 1.0}
+    short, longer = (
+        build_system(tiny_conf(tone_set, **changes, **{"training.epochs": epochs}))
+        for epochs in (2, 4)
+    )
+    for _ in range(2):
+        short.optimizer.step()
+        short.scheduler["scheduler"].step()
+    longer.scheduler["scheduler"].load_state_dict(short.scheduler["scheduler"].state_dict())
+    longer.optimizer.step()
+    longer.scheduler["scheduler"].step()
+    assert longer.optimizer.param_groups[0]["lr"] == pytest.approx(0.1464, abs=1e-4)
+
+
+def test_the_model_fits_its_query_encoder(tiny_conf, tone_set):
+    model = build_model(tiny_conf(tone_set))
+    assert model.sample_rate == 8000
+    estimates = model(torch.randn(2, 3000), ["violin", "flute", "tuba"])
+    assert estimates.shape == (2, 3, 3000)
+
+
+def test_embeddings_of_stage_2_are_used(tiny_conf, own_tone_set, monkeypatch):
+    conf = tiny_conf(own_tone_set)
+    encoder = build_query_encoder(conf)
+    expected = encoder([["The sound of violin"]])
+    encoder.cache.save(embeddings_path(conf, encoder), encoder.fingerprint)
+    again = build_query_encoder(conf)
+    monkeypatch.setattr(again, "encode", None)  # to call it would fail
+    assert torch.equal(again([["The sound of violin"]]).tokens, expected.tokens)
+
+
+def test_the_train_loader(tiny_conf, tone_set):
+    changes = {"data.epoch_size": 7, "data.n_src": 3, "data.n_mix": 2}
+    loader = build_train_loader(tiny_conf(tone_set, **changes))
+    batches = list(loader)
+    assert len(batches) == 3  # the incomplete one is left out
+    assert batches[0].mixtures.shape == (2, 2, 4080)
+    assert batches[0].phrase_weights.shape == (2, 2, 3)
+
+
+def test_finding_a_test_list(tiny_conf, own_tone_set):
+    root = own_tone_set.root
+    found = find_test_list(root, "test", 2)
+    assert found.parent == root / "lists" and len(
+        build_test_set(tiny_conf(own_tone_set), "test", 2)
+    )
+    with pytest.raises(FileNotFoundError, match="test_3src.*found 0. Run stage 1"):
+        find_test_list(root, "test", 3)
+    found.with_name("test_2src_other_000000000000.csv").write_bytes(found.read_bytes())
+    with pytest.raises(FileNotFoundError, match="found 2"):
+        find_test_list(root, "test", 2)

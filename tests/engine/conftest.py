@@ -1,0 +1,38 @@
+"""Configurations of a separator that trains in seconds, on tones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from asteroid_bimodal.engine.recipe import recipe_conf
+
+RECIPE = Path(__file__).parents[2] / "egs" / "music"
+TINY = {
+    "data.num_samples": 4080,
+    "data.eval_samples": 8000,
+    "data.epoch_size": 4,
+    "data.num_workers": 0,
+    "masker.out_dim": 4,
+    "masker.num_downs": 5,
+    "masker.ngf": 4,
+    "masker.num_heads": 2,
+    "training.batch_size": 2,
+    "training.epochs": 1,
+    "training.max_minutes": "null",
+    "training.precision": "32",
+    "training.accelerator": "cpu",
+}
+
+
+@pytest.fixture(scope="session")
+def tiny_conf():
+    """Makes the configuration of a system on a tone set, with changes."""
+
+    def make(tones, system="bimodal_clap", **changes):
+        values = {**TINY, "data.root": tones.root, **changes}
+        options = [text for key, value in values.items() for text in (f"--{key}", str(value))]
+        return recipe_conf(RECIPE, ["--data", "mini", "--system", system, *options])
+
+    return make

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from asteroid_bimodal.data.datasets import PinnedMixtures
+from asteroid_bimodal.engine.evaluate import evaluate
+
+
+class Oracle(nn.Module):
+    """Knows the tones: keeps the band of frequencies around the one that a query names."""
+
+    sample_rate = 8000
+
+    def __init__(self, tones):
+        super().__init__()
+        self.tones, self.batches = tones, []
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, wavs, queries):
+        assert not self.training and not torch.is_grad_enabled()
+        self.batches.append(len(wavs))
+        spectra = torch.fft.rfft(wavs)
+        hertz = torch.fft.rfftfreq(wavs.shape[-1], 1 / 8000)
+        rows = []
+        for spectrum, texts in zip(spectra, queries, strict=True):
+            tones = [self.tones[text.removeprefix("The sound of ")] for text in texts]
+            masks = torch.stack([(hertz - tone).abs() < 50 for tone in tones])
+            rows.append(torch.fft.irfft(spectrum * masks, n=wavs.shape[-1]))
+        return torch.stack(rows)
+
+
+def pinned(tone_set):
+    (path,) = (tone_set.root / "lists").glob("test_2src_*.csv")
+    return PinnedMixtures(path, tone_set.root, sample_rate=8000, num_samples=8000)
+
+
+def test_an_oracle_scores_high(tone_set):
+    result = evaluate(Oracle(tone_set.tones), pinned(tone_set))
+    assert [(row["item"], row["source"]) for row in result.rows] == [
+        (item, source) for item in range(3) for source in range(2)
+    ]
+    assert all(row["si_sdr"] > 30 and row["si_sdr_imp"] > 20 for row in result.rows)
+    assert all(row["phrase"] == f"The sound of {row['label']}" for row in result.rows)
+    assert not result.skipped and not result.examples
+
+
+def test_a_model_that_swaps_scores_low(tone_set):
+    class Swapped(Oracle):
+        def forward(self, wavs, queries):
+            return super().forward(wavs, queries).flip(1)
+
+    assert all(row["sdr"] < -5 for row in evaluate(Swapped(tone_set.tones), pinned(tone_set)).rows)
+
+
+@pytest.mark.parametrize(("batch_size", "batches"), [(1, [1, 1, 1]), (2, [2, 1]), (8, [3])])
+def test_batches_change_nothing(tone_set, batch_size, batches):
+    model = Oracle(tone_set.tones)
+    result = evaluate(model, pinned(tone_set), batch_size=batch_size)
+    assert model.batches == batches
+    expected = evaluate(Oracle(tone_set.tones), pinned(tone_set), batch_size=3)
+    assert [row["sdr"] for row in result.rows] == pytest.approx(
+        [row["sdr"] for row in expected.rows], abs=1e-3
+    )
+
+
+def test_examples_are_kept(tone_set):
+    result = evaluate(Oracle(tone_set.tones), pinned(tone_set), num_examples=2)
+    assert [example.item.item for example in result.examples] == [0, 1]
+    assert result.examples[0].estimates.shape == (2, 8000)
+
+
+def test_an_unreadable_item_is_reported_and_not_scored(own_tone_set):
+    items = pinned(own_tone_set)
+    source = items.items[1].sources[1]
+    (own_tone_set.root / source.path).write_bytes(np.zeros(3).tobytes())
+    unreadable = {
+        item.item for item in items.items if source.path in {s.path for s in item.sources}
+    }
+    result = evaluate(Oracle(own_tone_set.tones), items, batch_size=2)
+    assert {skip.path for skip in result.skipped} == {source.path}
+    assert {row["item"] for row in result.rows} == {0, 1, 2} - unreadable

@@ -1,0 +1,129 @@
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from asteroid_bimodal.data.audio import UnreadableAudioError
+from asteroid_bimodal.data.datasets import EvaluationItem
+from asteroid_bimodal.engine.evaluate import Evaluation, SeparatedItem
+from asteroid_bimodal.engine.recipe import (
+    eval_main,
+    experiment_conf,
+    recipe_conf,
+    report_examples,
+    run_script,
+    train_main,
+)
+
+RECIPE = Path(__file__).parents[2] / "egs" / "music"
+
+
+def test_the_proposed_system_on_the_miniature_is_the_default():
+    conf = recipe_conf(RECIPE, [])
+    assert conf.system == "bimodal_clap" and conf.query.encoder == "mini" and conf.data.rendered
+    assert Path(conf.data.root) == RECIPE / "data/mini"
+
+
+def test_the_paper_configuration():
+    conf = recipe_conf(RECIPE, ["--data", "full"])
+    assert (conf.data.sample_rate, conf.data.num_samples) == (16_000, 131_070)
+    assert dict(conf.filterbank) == {"n_fft": 1022, "hop_length": 256}
+    masker = conf.masker
+    assert (masker.num_downs, masker.ngf, masker.out_dim, masker.num_heads) == (7, 64, 32, 8)
+    assert masker.cond_layer == "sca"
+    assert dict(conf.loss.weights) == {"url": 5.0, "crl": 5.0, "cnt": 0.5}
+    optim, training = conf.optim, conf.training
+    assert (optim.lr, optim.weight_decay, optim.step_epochs) == (1e-4, 1e-4, 15)
+    assert training.batch_size == 16 and not conf.data.rendered
+
+
+def test_systems_and_options():
+    conf = recipe_conf(RECIPE, ["--system", "clapsep", "--n_src", "1", "--lr=0.5"])
+    assert (conf.system, conf.data.n_src, conf.optim.lr) == ("clapsep", 1, 0.5)
+    assert list(conf.loss.terms) == ["url"]
+
+
+def test_another_folder(tmp_path):
+    assert recipe_conf(RECIPE, ["--data.root", str(tmp_path)]).data.root == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--system", "clapsepp"], "Expected a system of .*'clapsepp'. Did you mean clapsep"),
+        (["--system", ""], "Expected a system of bimodal_clap, clapsep"),
+        (["--data", "huge"], "Expected a data set of full, mini; received 'huge'"),
+        (["--learnig_rate", "1"], "Unknown key 'learnig_rate'"),
+        (["--masker.nfg", "1"], "Did you mean masker.ngf"),
+        (["--ngf", "wide"], "Expected masker.ngf to be like"),
+    ],
+)
+def test_what_does_not_exist(options, message):
+    with pytest.raises(ValueError, match=message):
+        recipe_conf(RECIPE, options)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ValueError("Expected this,\nreceived that."), "Error: Expected this, received that."),
+        (FileNotFoundError("Expected a file."), "Error: Expected a file."),
+        (
+            UnreadableAudioError(
+                "Caught UnreadableAudioError in DataLoader worker process 0.\n"
+                "Original Traceback (most recent call last):\n  File …\n"
+                "UnreadableAudioError: Found usable audio for 0 labels."
+            ),
+            "Error: UnreadableAudioError: Found usable audio for 0 labels.",
+        ),
+    ],
+)
+def test_an_expected_problem_is_one_line(monkeypatch, error, message):
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+
+    def main(_):
+        raise error
+
+    with pytest.raises(SystemExit) as caught:
+        run_script(main)
+    assert caught.value.code == message
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+    with pytest.raises(ZeroDivisionError):
+        run_script(lambda _: 1 / 0)
+
+
+def test_scripts_receive_their_options(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["train.py", "--lr", "1"])
+    received = []
+    run_script(received.append)
+    assert received == [["--lr", "1"]]
+
+
+def test_no_experiment(tmp_path):
+    with pytest.raises(FileNotFoundError, match="Expected an experiment at .*no conf.yml"):
+        experiment_conf(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no conf.yml"):
+        eval_main(RECIPE, ["--exp_dir", str(tmp_path)])
+
+
+@pytest.mark.parametrize("options", [[], ["--exp_dir", "x", "--resume", "perhaps"]])
+def test_options_of_train(options):
+    with pytest.raises(SystemExit) as caught:
+        train_main(RECIPE, options)
+    assert caught.value.code != 0
+
+
+def test_examples_of_an_evaluation():
+    references = torch.rand(2, 100)
+    item = EvaluationItem(7, references.sum(0), references, ["violin", "flute"], ["a", "b"])
+    rows = [{"item": number, "sdr": float(number)} for number in (6, 7, 7)]
+    result = Evaluation(rows=rows, examples=[SeparatedItem(item, references * 2)])
+    (example,) = report_examples(result, 8000)
+    assert (example.name, example.sample_rate, example.phrases) == ("item_007", 8000, ["a", "b"])
+    assert example.metrics == rows[1:]
+    np.testing.assert_array_equal(example.estimates, 2 * references.numpy())

@@ -1,0 +1,196 @@
+import csv
+import json
+
+import pytest
+import torch
+
+from asteroid_bimodal.engine.train import build_trainer, choose_precision, count_devices, train
+from asteroid_bimodal.models import BiModalUNet
+
+QUICK = {
+    "data.n_src": 4,
+    "loss.terms": "[url]",
+    "optim.schedule": "none",
+    "training.epochs": 2,
+}
+
+
+def log_rows(exp_dir):
+    rows = []
+    for path in sorted(exp_dir.glob("logs/*/metrics.csv")):
+        with path.open() as file:
+            rows += list(csv.DictReader(file))
+    return rows
+
+
+@pytest.fixture(scope="module")
+def broken_tones(tmp_path_factory, make_tone_set):
+    """A set with an empty file among the clips."""
+    tones = make_tone_set(tmp_path_factory.mktemp("broken"))
+    (tones.root / "solo/audio/violin/train0.wav").write_bytes(b"")
+    return tones
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, tiny_conf, broken_tones):
+    """An experiment of two epochs: only read it."""
+    exp_dir = tmp_path_factory.mktemp("trained") / "exp"
+    train(tiny_conf(broken_tones, **QUICK), exp_dir)
+    return exp_dir
+
+
+def test_what_training_leaves(trained):
+    names = {path.name for path in trained.iterdir()}
+    files = {"conf.yml", "best_model.pth", "skipped.csv", "run.json", "checkpoints", "logs"}
+    assert names == files
+    model = BiModalUNet.from_pretrained(trained / "best_model.pth")
+    assert not model.training and model.masker.get_config()["ngf"] == 4
+    with (trained / "skipped.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert row["path"] == "solo/audio/violin/train0.wav" and int(row["times"]) >= 1
+    run = json.loads((trained / "run.json").read_text())
+    assert (run["steps"], run["epochs"], run["num_devices"]) == (4, 2, 1)
+    assert run["versions"]["torch"] == str(torch.__version__)
+    logged = {name for row in log_rows(trained) for name, value in row.items() if value}
+    assert {"step", "epoch", "loss_epoch", "train_url", "val_sdr", "lr-Adam"} <= logged
+
+
+def test_the_best_epoch_is_kept(trained):
+    scores = [float(row["val_sdr"]) for row in log_rows(trained) if row.get("val_sdr")]
+    (best,) = trained.glob("checkpoints/epoch=*.ckpt")
+    assert len(scores) == 2 and f"epoch={scores.index(max(scores))}-" in best.name
+    state = torch.load(best, weights_only=True)["state_dict"]
+    model = BiModalUNet.from_pretrained(trained / "best_model.pth")
+    assert all(
+        torch.equal(value, state[f"model.{name}"]) for name, value in model.state_dict().items()
+    )
+    run = json.loads((trained / "run.json").read_text())
+    assert run["best_val_sdr"] == pytest.approx(max(scores), abs=1e-4)
+
+
+def test_checkpoints_hold_plain_values_and_no_frozen_weights(trained):
+    checkpoint = torch.load(trained / "checkpoints/last.ckpt", weights_only=True)
+    assert checkpoint["training_config"]["masker"]["ngf"] == 4
+    assert all("clap" not in name and "text" not in name for name in checkpoint["state_dict"])
+
+
+def test_resumed_training_equals_uninterrupted_training(trained, tmp_path, tiny_conf, broken_tones):
+    exp_dir = tmp_path / "exp"
+    train(tiny_conf(broken_tones, **{**QUICK, "training.epochs": 1}), exp_dir)
+    before = log_rows(exp_dir)
+    train(tiny_conf(broken_tones, **QUICK), exp_dir, resume=True)
+    rows = log_rows(exp_dir)
+    assert rows[: len(before)] == before  # nothing that was logged is lost
+    assert [int(row["step"]) for row in rows if row.get("val_sdr")] == [1, 3]
+    assert json.loads((exp_dir / "run.json").read_text())["steps"] == 4
+    whole, parts = (
+        torch.load(folder / "checkpoints/last.ckpt", weights_only=True)
+        for folder in (trained, exp_dir)
+    )
+    assert whole["global_step"] == parts["global_step"] == 4
+    for name, value in whole["state_dict"].items():
+        torch.testing.assert_close(parts["state_dict"][name], value, msg=name)
+
+
+def test_the_last_checkpoint_is_the_last_also_when_an_earlier_one_is_better(trained):
+    """Lightning's own `save_last` leaves last.ckpt at the best epoch."""
+    checkpoint = torch.load(trained / "checkpoints/last.ckpt", weights_only=True)
+    assert (checkpoint["epoch"], checkpoint["global_step"]) == (1, 4)
+    assert len(list(trained.glob("checkpoints/*.ckpt"))) == 2
+
+
+def test_a_trained_folder_is_left_alone(trained, tiny_conf, broken_tones):
+    before = {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()}
+    with pytest.raises(FileExistsError, match="trained already: resume it with --resume true"):
+        train(tiny_conf(broken_tones, **QUICK), trained)
+    assert {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()} == before
+
+
+def test_nothing_to_resume_from(tmp_path, tiny_conf, tone_set):
+    with pytest.raises(FileNotFoundError, match="last.ckpt to resume from, found none"):
+        train(tiny_conf(tone_set), tmp_path / "exp", resume=True)
+    assert not (tmp_path / "exp").exists()
+
+
+def test_a_time_limit_leaves_a_model_and_no_curves_of_a_failed_run(tmp_path, tiny_conf, tone_set):
+    failed = tmp_path / "exp/logs/version_0"
+    failed.mkdir(parents=True)
+    (failed / "metrics.csv").write_text("step,val_sdr\n1,99\n")
+    changes = {**QUICK, "data.epoch_size": 200, "training.max_minutes": 0.001}
+    train(tiny_conf(tone_set, **changes), tmp_path / "exp")
+    run = json.loads((tmp_path / "exp/run.json").read_text())
+    assert 1 <= run["steps"] < 100 and run["best_val_sdr"] is not None
+    assert (tmp_path / "exp/best_model.pth").is_file()
+    assert all(row.get("val_sdr") != "99" for row in log_rows(tmp_path / "exp"))
+
+
+@pytest.mark.parametrize(
+    ("available", "supported", "expected"),
+    [(True, True, "bf16-mixed"), (True, False, "32")],
+)
+def test_precision_on_a_gpu(monkeypatch, available, supported, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: supported)
+    assert choose_precision("auto") == expected
+
+
+@pytest.mark.parametrize("capable", [True, False])
+def test_precision_on_a_cpu(monkeypatch, capable):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    capabilities = {"avx512_bf16": capable}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert choose_precision("auto") == ("bf16-mixed" if capable else "32")
+
+
+@pytest.mark.parametrize("precision", ["32", "bf16-mixed", "16-mixed"])
+def test_precision_as_given(precision):
+    assert choose_precision(precision) == precision
+
+
+@pytest.mark.parametrize(
+    ("devices", "accelerator", "gpus", "expected"),
+    [
+        ("auto", "cpu", 8, 1),
+        ("auto", "auto", 0, 1),
+        ("auto", "gpu", 4, 4),
+        ("-1", "gpu", 4, 4),
+        ("2", "cpu", 0, 2),
+        ("1", "gpu", 4, 1),
+        ("0,", "gpu", 4, 1),
+        ("0,1", "gpu", 4, 2),
+        ("10", "gpu", 16, 10),
+    ],
+)
+def test_devices(monkeypatch, devices, accelerator, gpus, expected):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    assert count_devices(devices, accelerator) == expected
+
+
+@pytest.mark.parametrize("devices", ["two", "", ",", "1.5", "0;1"])
+def test_devices_that_are_none(devices):
+    with pytest.raises(ValueError, match="Expected devices such as 2, 0,1 or auto"):
+        count_devices(devices, "auto")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "attribute", "expected"),
+    [
+        ("training.gradient_clipping", "2.5", "gradient_clip_val", 2.5),
+        ("training.accumulate", "4", "accumulate_grad_batches", 4),
+        ("training.epochs", "7", "max_epochs", 7),
+        ("training.limit_val_batches", "3", "limit_val_batches", 3),
+        ("training.limit_val_batches", "0.5", "limit_val_batches", 0.5),
+        ("training.precision", "bf16-mixed", "precision", "bf16-mixed"),
+    ],
+)
+def test_options_reach_the_trainer(tiny_conf, tone_set, tmp_path, key, value, attribute, expected):
+    trainer = build_trainer(tiny_conf(tone_set, **{key: value}), tmp_path)
+    assert getattr(trainer, attribute) == expected
+
+
+def test_patience_and_loggers(tiny_conf, tone_set, tmp_path):
+    trainer = build_trainer(tiny_conf(tone_set, **{"training.patience": "3"}), tmp_path)
+    stopping = {type(callback).__name__ for callback in trainer.callbacks}
+    assert "EarlyStopping" in stopping
+    with pytest.raises(ValueError, match="Expected a logger of csv, tensorboard; received 'wandb'"):
+        build_trainer(tiny_conf(tone_set, **{"training.logger": "wandb"}), tmp_path)
