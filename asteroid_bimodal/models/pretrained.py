@@ -36,13 +36,23 @@ class PretrainedMixin:
         """Returns weights and arguments; `torch.load` reads a file of them in its safe mode."""
         return with_plain_versions(super().serialize())
 
-    def save_pretrained(self, folder: str | PathLike) -> None:
+    def save_pretrained(
+        self, folder: str | PathLike, *, dtype: torch.dtype | None = None
+    ) -> None:
         """Writes model.safetensors and config.json, each of them whole or not at all.
 
         Args:
             folder: where to; made when missing.
+            dtype: of the weights in the file, such as `torch.float16` for one of half the size;
+                by default the model's own. Models are always computed in single precision.
         """
-        save_folder(self.serialize(), folder)
+        package = self.serialize()
+        if dtype is not None:
+            package["state_dict"] = {
+                name: tensor.to(dtype) if tensor.is_floating_point() else tensor
+                for name, tensor in package["state_dict"].items()
+            }
+        save_folder(package, folder)
 
     @classmethod
     def from_pretrained(

@@ -186,3 +186,16 @@ def test_hub_gives_a_folder(monkeypatch, tmp_path):
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     check_same(BiModalUNet.from_pretrained("user/repo@v1"), model)
     assert calls == [("user/repo", "v1")]
+
+
+def test_half_precision_file_has_half_the_size_and_nearly_the_same_masks(tmp_path):
+    model = build_tiny()
+    model.save_pretrained(tmp_path / "full")
+    model.save_pretrained(tmp_path / "half", dtype=torch.float16)
+    sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("full", "half")]
+    assert sizes[1] < 0.6 * sizes[0]
+    loaded = BiModalUNet.from_pretrained(tmp_path / "half", query_encoder=None)
+    assert all(p.dtype == torch.float32 for p in loaded.parameters())
+    expected = dict(model.named_parameters())
+    for name, parameter in loaded.named_parameters():
+        torch.testing.assert_close(parameter, expected[name], rtol=1e-3, atol=1e-5)
