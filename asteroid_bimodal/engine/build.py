@@ -89,7 +89,10 @@ def build_loss(conf: DictConfig) -> CompositeLoss:
         "url": lambda: CaptionReconstruction(),
         "crl": lambda: PhraseReconstruction(),
         "cnt": lambda: PhraseSimilarity(
-            build_scorer(conf), conf.data.sample_rate, conf.scorer.chunk_size
+            build_scorer(conf),
+            conf.data.sample_rate,
+            conf.scorer.chunk_size,
+            conf.scorer.noise_floor,
         ),
     }
     unknown = [name for name in conf.loss.terms if name not in builders]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor, nn
 
 from .reconstruction import LogWeightedL1
@@ -94,17 +95,28 @@ class PhraseSimilarity(nn.Module):
         scorer: embeds waveforms and texts in one space.
         sample_rate: of the estimates, in hertz.
         chunk_size: estimates embedded at a time.
+        noise_floor: RMS of a fixed noise under the estimates. The gradient of a log spectrum is the
+            larger the quieter a band is; the noise bounds it.
     """
 
     needs = frozenset({"phrases", "waveforms"})
 
-    def __init__(self, scorer: nn.Module, sample_rate: int, chunk_size: int | None = None):
+    def __init__(
+        self,
+        scorer: nn.Module,
+        sample_rate: int,
+        chunk_size: int | None = None,
+        noise_floor: float = 0.0,
+    ):
         super().__init__()
+        self.noise_floor = noise_floor
         self.similarity = ClapSimilarityLoss(scorer, sample_rate=sample_rate, chunk_size=chunk_size)
 
     def forward(self, estimates: Estimates) -> Tensor:
         """Scalar loss."""
-        return self.similarity(estimates.phrase_wavs, estimates.phrase_texts)
+        wavs = estimates.phrase_wavs
+        noise = torch.randn(wavs.shape[-1], generator=torch.Generator().manual_seed(0))
+        return self.similarity(wavs + self.noise_floor * noise.to(wavs), estimates.phrase_texts)
 
 
 @dataclass(frozen=True)

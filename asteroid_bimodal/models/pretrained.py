@@ -36,9 +36,7 @@ class PretrainedMixin:
         """Returns weights and arguments; `torch.load` reads a file of them in its safe mode."""
         return with_plain_versions(super().serialize())
 
-    def save_pretrained(
-        self, folder: str | PathLike, *, dtype: torch.dtype | None = None
-    ) -> None:
+    def save_pretrained(self, folder: str | PathLike, *, dtype: torch.dtype | None = None) -> None:
         """Writes model.safetensors and config.json, each of them whole or not at all.
 
         Args:

@@ -138,7 +138,38 @@ def _load(source: str) -> PretrainedClap:
         if bars:
             logging.enable_progress_bar()
     _check_tokenizer(source, clap)
+    _freeze_norms(clap.model)
     return clap
+
+
+class FixedNorm2d(nn.Module):
+    """A frozen `BatchNorm2d` in eval mode, as the scaling and shift that it is.
+
+    PyTorch's own (seen with 2.14.1 on CPU) gives its input a wrong gradient when its parameters are
+    frozen and the gradient that comes back is laid out otherwise in memory than the input: CLAP's
+    audio tower transposes its features, and no gradient of it would be right.
+
+    Args:
+        norm: the layer to stand in for.
+    """
+
+    def __init__(self, norm: nn.BatchNorm2d) -> None:
+        super().__init__()
+        scale = (norm.running_var + norm.eps).rsqrt() * norm.weight  # (C,)
+        self.register_buffer("scale", scale.detach()[:, None, None])
+        shift = norm.bias - norm.running_mean * scale
+        self.register_buffer("shift", shift.detach()[:, None, None])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalises (N, C, H, W)."""
+        return x * self.scale + self.shift
+
+
+def _freeze_norms(model: nn.Module) -> None:
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(parent, name, FixedNorm2d(child))
 
 
 def _advice(source: str, error: Exception) -> str:

@@ -18,6 +18,8 @@ TINY = {
     "masker.num_downs": 5,
     "masker.ngf": 4,
     "masker.num_heads": 2,
+    "loss.start.crl": 0,
+    "loss.start.cnt": 0,
     "training.batch_size": 2,
     "training.epochs": 1,
     "training.max_minutes": "null",

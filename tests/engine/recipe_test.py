@@ -23,7 +23,7 @@ RECIPE = Path(__file__).parents[2] / "egs" / "music"
 def test_the_proposed_system_on_the_miniature_is_the_default():
     conf = recipe_conf(RECIPE, [])
     assert conf.system == "bimodal_clap" and conf.query.encoder == "mini" and conf.data.rendered
-    assert Path(conf.data.root) == RECIPE / "data/mini"
+    assert Path(conf.data.root).resolve() == RECIPE / "data/mini"
 
 
 def test_the_paper_configuration():

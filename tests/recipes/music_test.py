@@ -35,6 +35,8 @@ SMALL = {
     "masker.num_downs": 5,
     "masker.ngf": 4,
     "masker.num_heads": 2,
+    "loss.start.crl": 0,
+    "loss.start.cnt": 0,
     "training.epochs": 1,
     "training.batch_size": 4,
     "training.accelerator": "cpu",

@@ -151,6 +151,20 @@ def test_gradient_equals_finite_differences(tmp_path):
     assert slope == pytest.approx(wav.grad.norm().item(), rel=0.05)
 
 
+def test_gradient_of_the_shipped_network_equals_finite_differences():
+    # Frozen BatchNorm of PyTorch 2.14 got this wrong by a factor of 300; see FixedNorm2d.
+    scorer = ClapScorer("mini")
+    text = scorer.embed_text(["violin"])[0]
+    generator = torch.Generator().manual_seed(0)
+    wav = (0.1 * torch.randn(4, 16_000, generator=generator)).requires_grad_()
+    (scorer.embed_audio(wav, 8000) @ text).sum().backward()
+    step = 1e-4 * wav.norm().item() * wav.grad / wav.grad.norm()
+    with torch.no_grad():
+        up, down = ((scorer.embed_audio(wav + s * step, 8000) @ text).sum() for s in (1, -1))
+    slope = (up - down).item() / (2 * step.norm().item())
+    assert slope == pytest.approx(wav.grad.norm().item(), rel=0.05)
+
+
 def test_other_rates_are_resampled(tmp_path):
     scorer = ClapScorer(tiny_clap(tmp_path))
     wav = torch.randn(1, 4000)

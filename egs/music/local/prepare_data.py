@@ -43,7 +43,10 @@ def _draw(conf: DictConfig, root: Path, split: str, n_src: int) -> Path:
 
 def _write_manifests(root: Path, seed: int) -> None:
     """Splits each instrument's videos at random, so that no video is in two splits."""
-    videos = json.loads((root / "MUSIC_solo_videos.json").read_text())["videos"]
+    annotations = root / "MUSIC_solo_videos.json"
+    if not annotations.is_file():
+        raise FileNotFoundError(f"Expected the annotations at {annotations}. Run stage 0 first.")
+    videos = json.loads(annotations.read_text())["videos"]
     clips: dict[str, list[Clip]] = {"train": [], "valid": [], "test": []}
     missing = []
     for label, ids in videos.items():
