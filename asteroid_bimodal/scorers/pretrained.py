@@ -142,8 +142,8 @@ def _load(source: str) -> PretrainedClap:
     return clap
 
 
-class FixedNorm2d(nn.Module):
-    """A frozen `BatchNorm2d` in eval mode, as the scaling and shift that it is.
+class FixedNorm2d(nn.BatchNorm2d):
+    """A frozen `BatchNorm2d` in eval mode, computed as the scaling and shift that it is.
 
     PyTorch's own (seen with 2.14.1 on CPU) gives its input a wrong gradient when its parameters are
     frozen and the gradient that comes back is laid out otherwise in memory than the input: CLAP's
@@ -154,15 +154,15 @@ class FixedNorm2d(nn.Module):
     """
 
     def __init__(self, norm: nn.BatchNorm2d) -> None:
-        super().__init__()
-        scale = (norm.running_var + norm.eps).rsqrt() * norm.weight  # (C,)
-        self.register_buffer("scale", scale.detach()[:, None, None])
-        shift = norm.bias - norm.running_mean * scale
-        self.register_buffer("shift", shift.detach()[:, None, None])
+        super().__init__(norm.num_features, norm.eps)
+        self.load_state_dict(norm.state_dict())
+        self.eval().requires_grad_(False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalises (N, C, H, W)."""
-        return x * self.scale + self.shift
+        scale = (self.running_var + self.eps).rsqrt() * self.weight  # (C,)
+        shift = self.bias - self.running_mean * scale
+        return x * scale[:, None, None] + shift[:, None, None]
 
 
 def _freeze_norms(model: nn.Module) -> None:
