@@ -134,7 +134,7 @@ def main(options: list[str]) -> None:
     data = HERE / load_conf([HERE / "local/conf.yml"], rest).data.root
     manifests = {name: data / name / "test.csv" for name in ("scorer", "separator")}
     figures = evaluate(args.exp_dir / "model", manifests)
-    write_json(args.exp_dir / "final_metrics.json", figures)
+    write_json(figures, args.exp_dir / "final_metrics.json")
     columns = list(figures)[1:]
     print(f"{'':24}" + "".join(f"{name:>22}" for name in columns))
     for key in figures[columns[0]]:
