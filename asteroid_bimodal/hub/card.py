@@ -190,9 +190,9 @@ def _training(conf: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, str]
 
 
 def _dataset(conf: Mapping[str, Any]) -> str:
-    """Names the data by their folder, <recipe>/data/<set>."""
-    root = Path(_section(conf, "data").get("root", "unknown"))
-    return f"{root.parents[1].name} {root.name}" if root.parent.name == "data" else root.name
+    """Names the data set and which of its sizes was used, such as "MUSIC mini"."""
+    data = _section(conf, "data")
+    return f"{data.get('name', '')} {Path(data.get('root', 'unknown')).name}".strip()
 
 
 def _section(conf: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from asteroid_bimodal.models import BiModalUNet
 
 CONF = {
     "system": "bimodal_clap",
-    "data": {"root": "/home/somebody/egs/music/data/mini", "n_src": 2},
+    "data": {"name": "music", "root": "/home/somebody/egs/music/data/mini", "n_src": 2},
     "loss": {"terms": ["url", "crl"]},
     "scorer": {"name": "mini"},
 }
