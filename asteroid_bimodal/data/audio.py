@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 
 import soundfile
 import torch
 from torch import Tensor
-from torchaudio.transforms import Resample
+
+from ..dsp.resample import resample
 
 
 class UnreadableAudioError(ValueError):
@@ -62,11 +62,5 @@ def read_crop(path: str | Path, start: float, num_samples: int, sample_rate: int
     wav = torch.from_numpy(audio).mean(dim=1)
     if not torch.isfinite(wav).all():
         raise UnreadableAudioError(f"{path} holds NaN or infinite samples.")
-    if rate != sample_rate:
-        wav = _resampler(rate, sample_rate)(wav)
+    wav = resample(wav, rate, sample_rate)
     return torch.nn.functional.pad(wav[:num_samples], (0, max(0, num_samples - len(wav))))
-
-
-@lru_cache(maxsize=16)
-def _resampler(from_rate: int, to_rate: int) -> Resample:
-    return Resample(from_rate, to_rate)

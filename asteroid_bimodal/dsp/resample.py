@@ -50,6 +50,7 @@ def resample(wav: Tensor, from_rate: float, to_rate: float, length: int | None =
 
 
 @lru_cache(maxsize=16)
+@torch.inference_mode(False)  # a cached filter must serve training, too
 def _resampler(from_rate: int, to_rate: int, device: torch.device, dtype: torch.dtype) -> Resample:
     resampler = Resample(from_rate, to_rate, lowpass_filter_width=_FILTER_WIDTH, rolloff=0.97)
     return resampler.to(device, dtype)
