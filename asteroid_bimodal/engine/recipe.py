@@ -76,7 +76,7 @@ def run_script(main: Callable[[list[str]], None]) -> None:
         message = lines[-1:] if lines and "DataLoader worker" in lines[0] else lines
         sys.exit(f"Error: {' '.join(' '.join(message).split())}")
     except KeyboardInterrupt:
-        sys.exit("Stopped. Go on with --stage 3 --resume true.")
+        sys.exit("Stopped. The same command goes on from the last epoch.")
 
 
 def train_main(recipe: Path, options: list[str]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import asteroid
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import (
     Callback,
     EarlyStopping,
@@ -23,55 +23,101 @@ from pytorch_lightning.callbacks import (
     TQDMProgressBar,
 )
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
+from torch import nn
 
 from .. import __version__
-from ..utils.conf import save_conf
+from ..models.pretrained import check_fit, load_package
+from ..utils.conf import leaf_keys, save_conf
 from ..utils.files import atomic_write
 from .build import build_system, count_parameters
 from .system import BiModalSystem
+
+# Options that say where a run takes place, not what it is.
+_OF_MACHINE = {
+    "data.root",
+    "data.num_workers",
+    "training.accelerator",
+    "training.devices",
+    "training.num_nodes",
+}
 
 
 def train(conf: DictConfig, exp_dir: str | Path, *, resume: bool = False) -> Path:
     """Trains a system and leaves its best model.
 
+    What is finished stays as it is and what was interrupted goes on from its last epoch, as long as
+    the configuration is the one that the folder was begun with.
+
     Args:
         conf: the whole configuration.
         exp_dir: folder of the experiment.
-        resume: go on from `checkpoints/last.ckpt`.
+        resume: go on from `checkpoints/last.ckpt` also with another configuration, of more epochs
+            for example.
 
     Returns:
         `<exp_dir>/best_model.pth`, chosen by validation SDR.
 
     Raises:
-        FileExistsError: when the folder holds checkpoints and `resume` is off.
-        FileNotFoundError: when there is nothing to resume from.
+        FileExistsError: when another configuration was trained in the folder and `resume` is off.
+        FileNotFoundError: when `resume` is on and there is nothing to resume from.
     """
     exp_dir = Path(exp_dir)
-    last = exp_dir / "checkpoints" / "last.ckpt"
-    if last.exists() and not resume:
-        raise FileExistsError(
-            f"{exp_dir} was trained already: resume it with --resume true, choose another --tag, "
-            "or delete the folder."
-        )
-    if resume and not last.exists():
+    best, last = exp_dir / "best_model.pth", exp_dir / "checkpoints" / "last.ckpt"
+    begun = last.exists()
+    if resume and not begun:
         raise FileNotFoundError(f"Expected {last} to resume from, found none.")
+    if begun and not resume:
+        _check_same(conf, exp_dir)
+        if best.exists():
+            print(f"{exp_dir} is trained already; --resume true with more epochs goes on.")
+            return best
+        print(f"{exp_dir} was interrupted and goes on from its last epoch.")
     pl.seed_everything(conf.seed, workers=True)
     system = build_system(conf)
+    if conf.training.init and not begun:
+        _load_weights(system.model, conf.training.init)
     trainer = build_trainer(conf, exp_dir)
     if trainer.is_global_zero:
         exp_dir.mkdir(parents=True, exist_ok=True)
-        if not resume:  # what a run logged that left no checkpoint is no part of this one
+        if not begun:  # what a run logged that left no checkpoint is no part of this one
             shutil.rmtree(exp_dir / "logs", ignore_errors=True)
+        best.unlink(missing_ok=True)  # of fewer epochs; the checkpoints keep its weights
         save_conf(conf, exp_dir / "conf.yml")
     started = time.time()
     # Our checkpoints hold tensors and plain values: nothing is unpickled from them.
-    trainer.fit(system, ckpt_path=str(last) if resume else None, weights_only=True)
+    trainer.fit(system, ckpt_path=str(last) if begun else None, weights_only=True)
     _write_skipped(system, exp_dir, trainer.global_rank)
-    best = exp_dir / "best_model.pth"
     if trainer.is_global_zero:
         _export_best(trainer, system, best)
         _write_run(trainer, system, exp_dir, time.time() - started)
     return best
+
+
+def _check_same(conf: DictConfig, exp_dir: Path) -> None:
+    """Compares a configuration with the one that a folder was begun with.
+
+    Args:
+        conf: the whole configuration.
+        exp_dir: folder of the experiment.
+
+    Raises:
+        FileExistsError: naming what differs.
+    """
+    old, new = OmegaConf.load(exp_dir / "conf.yml"), OmegaConf.create(OmegaConf.to_container(conf))
+    keys = [k for k in dict.fromkeys([*leaf_keys(old), *leaf_keys(new)]) if k not in _OF_MACHINE]
+    changed = [key for key in keys if OmegaConf.select(old, key) != OmegaConf.select(new, key)]
+    if changed:
+        raise FileExistsError(
+            f"{exp_dir} was trained already, with other values of {', '.join(changed[:5])}: choose "
+            "another --tag, delete the folder, or go on in it with --resume true."
+        )
+
+
+def _load_weights(model: nn.Module, name: str) -> None:
+    """Starts from the weights of a saved model of the same shape (`training.init`)."""
+    state = load_package(name)["state_dict"]
+    check_fit(model.state_dict(), state, name)
+    model.load_state_dict(state)
 
 
 def build_trainer(conf: DictConfig, exp_dir: Path) -> pl.Trainer:

@@ -7,6 +7,7 @@ import math
 import random
 import sys
 import time
+from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
 
@@ -99,11 +100,38 @@ def warm_up_text(model: ClapModel, tokenizer: PreTrainedTokenizerFast, conf: Dic
     print(f"text side warm: loss {loss.item():.3f}", flush=True)
 
 
+def begin(
+    conf: DictConfig, texts: Iterable[str]
+) -> tuple[ClapModel, PreTrainedTokenizerFast, ClapFeatureExtractor]:
+    """Builds a CLAP whose text side knows which texts say the same, or loads one.
+
+    Args:
+        conf: the whole configuration.
+        texts: what the tokenizer is made for.
+
+    Returns:
+        Network, tokenizer and feature extractor; the text side of a loaded network is frozen, so
+        that separators trained with it still understand each other.
+    """
+    folder = conf.training.init
+    if folder:
+        model = ClapModel.from_pretrained(folder).train()
+        model.text_model.eval().requires_grad_(False)
+        model.text_projection.requires_grad_(False)
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+        return model, tokenizer, ClapFeatureExtractor.from_pretrained(folder)
+    tokenizer = build_tokenizer(texts, conf.model.vocab_size, conf.model.context_length)
+    model = build_model(conf, len(tokenizer)).train()
+    warm_up_text(model, tokenizer, conf)
+    return model, tokenizer, build_feature_extractor(conf)
+
+
 def build_optimizer(model: ClapModel, conf: DictConfig) -> tuple:
     """AdamW without decay on gains, biases and embeddings; warm-up, then a cosine to zero."""
     training = conf.training
-    matrices = [p for n, p in model.named_parameters() if p.ndim > 1 and "embeddings" not in n]
-    others = [p for n, p in model.named_parameters() if p.ndim <= 1 or "embeddings" in n]
+    trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    matrices = [p for n, p in trained if p.ndim > 1 and "embeddings" not in n]
+    others = [p for n, p in trained if p.ndim <= 1 or "embeddings" in n]
     optimizer = torch.optim.AdamW(
         [{"params": matrices}, {"params": others, "weight_decay": 0.0}],
         lr=training.lr,
@@ -144,7 +172,8 @@ def update(
 
 
 def train(conf: DictConfig, exp: Path) -> None:
-    """Trains from scratch and writes a folder for `ClapModel.from_pretrained`.
+    """Trains, from scratch unless `training.init` says from where, and writes a folder for
+    `ClapModel.from_pretrained`.
 
     Args:
         conf: the whole configuration.
@@ -154,11 +183,7 @@ def train(conf: DictConfig, exp: Path) -> None:
     torch.manual_seed(conf.seed)
     torch.set_num_threads(training.threads)
     takes = Takes(HERE / conf.data.root / "scorer/train.csv")
-    texts = corpus(takes.labels)
-    tokenizer = build_tokenizer(texts, conf.model.vocab_size, conf.model.context_length)
-    extractor = build_feature_extractor(conf)
-    model = build_model(conf, len(tokenizer)).train()
-    warm_up_text(model, tokenizer, conf)
+    model, tokenizer, extractor = begin(conf, corpus(takes.labels))
     optimizer, schedule = build_optimizer(model, conf)
     batches = ContrastiveBatches(takes, conf, conf.seed)
     collate = Collate(tokenizer, extractor)

@@ -6,6 +6,7 @@ import torch
 
 from asteroid_bimodal.engine.train import build_trainer, choose_precision, count_devices, train
 from asteroid_bimodal.models import BiModalUNet
+from asteroid_bimodal.utils.conf import save_conf
 
 QUICK = {
     "data.n_src": 4,
@@ -99,11 +100,37 @@ def test_the_last_checkpoint_is_the_last_also_when_an_earlier_one_is_better(trai
     assert len(list(trained.glob("checkpoints/*.ckpt"))) == 2
 
 
-def test_a_trained_folder_is_left_alone(trained, tiny_conf, broken_tones):
+def test_a_trained_folder_is_left_alone(trained, tiny_conf, broken_tones, capsys):
     before = {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()}
-    with pytest.raises(FileExistsError, match="trained already: resume it with --resume true"):
-        train(tiny_conf(broken_tones, **QUICK), trained)
+    assert train(tiny_conf(broken_tones, **QUICK), trained) == trained / "best_model.pth"
+    assert "is trained already; --resume true with more epochs goes on" in capsys.readouterr().out
+    with pytest.raises(FileExistsError, match=r"other values of data\.gain, optim\.lr: choose"):
+        changes = {"optim.lr": 0.5, "data.gain": "[1.0,1.0]"}
+        train(tiny_conf(broken_tones, **{**QUICK, **changes}), trained)
     assert {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()} == before
+
+
+def test_an_interrupted_run_goes_on_by_itself(trained, tmp_path, tiny_conf, broken_tones):
+    exp_dir = tmp_path / "exp"
+    train(tiny_conf(broken_tones, **{**QUICK, "training.epochs": 1}), exp_dir)
+    # As if two epochs had been wanted and the second never came.
+    (exp_dir / "best_model.pth").unlink()
+    save_conf(tiny_conf(broken_tones, **QUICK), exp_dir / "conf.yml")
+    best = train(tiny_conf(broken_tones, **QUICK), exp_dir)
+    whole, parts = (BiModalUNet.from_pretrained(p) for p in (trained / "best_model.pth", best))
+    for name, value in whole.state_dict().items():
+        torch.testing.assert_close(parts.state_dict()[name], value, msg=name)
+
+
+def test_training_starts_from_a_saved_model(trained, tmp_path, tiny_conf, tone_set):
+    changes = {"training.init": trained, "optim.lr": 0.0, "training.epochs": 1}
+    best = train(tiny_conf(tone_set, **changes), tmp_path / "exp")
+    before, after = (BiModalUNet.from_pretrained(p) for p in (trained / "best_model.pth", best))
+    for name, value in before.named_parameters():
+        torch.testing.assert_close(after.get_parameter(name), value, msg=name)
+    with pytest.raises(ValueError, match="do not fit the network"):
+        train(tiny_conf(tone_set, **changes, **{"masker.ngf": 2}), tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 def test_nothing_to_resume_from(tmp_path, tiny_conf, tone_set):

@@ -147,7 +147,9 @@ def test_data_stages_do_only_what_is_missing(folders, capsys):
 def test_a_trained_folder_is_left_alone(folders):
     root, exp, _ = folders
     before = {path: path.read_bytes() for path in exp.rglob("*") if path.is_file()}
-    result = run("--exp", exp, "--stage", 3, *options(root))
+    result = run("--exp", exp, "--stage", 3, "--stop_stage", 3, *options(root))
+    assert result.returncode == 0 and "is trained already" in result.stdout
+    result = run("--exp", exp, "--stage", 3, *options(root), "--lr", 0.5)
     assert result.returncode != 0
     assert result.stderr.strip().splitlines()[-1].startswith(f"Error: {exp} was trained already")
     assert {path: path.read_bytes() for path in exp.rglob("*") if path.is_file()} == before
