@@ -25,6 +25,8 @@ class Example:
         captions: one text for each mixture.
         phrases: P single-source phrases for each mixture.
         phrase_weights: (N, P), 1 / (times the phrase is repeated).
+        labels: class of each phrase, as `phrases`; empty where there are no classes.
+        absent: phrases of sounds that are in none of the mixtures.
         skipped: clips that were passed over while the example was made.
     """
 
@@ -32,6 +34,8 @@ class Example:
     captions: list[str]
     phrases: list[list[str]]
     phrase_weights: Tensor
+    labels: list[list[str]] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
 
 
@@ -44,6 +48,8 @@ class Batch:
         captions: B lists of N texts.
         phrases: B lists of N lists of P texts.
         phrase_weights: (B, N, P).
+        labels: B lists of N lists of P classes.
+        absent: B lists of texts.
         skipped: clips that were passed over.
     """
 
@@ -51,6 +57,8 @@ class Batch:
     captions: list[list[str]]
     phrases: list[list[list[str]]]
     phrase_weights: Tensor
+    labels: list[list[list[str]]] = field(default_factory=list)
+    absent: list[list[str]] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
 
     @property
@@ -62,6 +70,11 @@ class Batch:
     def flat_phrases(self) -> list[list[str]]:
         """B lists of N * P texts, mixture by mixture."""
         return [[text for texts in example for text in texts] for example in self.phrases]
+
+    @property
+    def flat_labels(self) -> list[list[str]]:
+        """B lists of N * P classes, mixture by mixture."""
+        return [[label for labels in example for label in labels] for example in self.labels]
 
     def to(self, device: torch.device | str) -> Batch:
         """Moves the tensors."""
@@ -88,5 +101,39 @@ def collate(examples: list[Example]) -> Batch:
         captions=[example.captions for example in examples],
         phrases=[example.phrases for example in examples],
         phrase_weights=torch.stack([example.phrase_weights for example in examples]),
+        labels=[example.labels for example in examples],
+        absent=[example.absent for example in examples],
         skipped=[skipped for example in examples for skipped in example.skipped],
     )
+
+
+@dataclass(frozen=True)
+class SemiSupervisedBatch:
+    """Mixtures of which only the captions are known, beside mixtures of known single sources.
+
+    Attributes:
+        mixed: of natural mixtures.
+        clean: whose mixtures are single sources.
+    """
+
+    mixed: Batch
+    clean: Batch
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        """Clips that were passed over."""
+        return [*self.mixed.skipped, *self.clean.skipped]
+
+    def to(self, device: torch.device | str) -> SemiSupervisedBatch:
+        """Moves the tensors."""
+        return SemiSupervisedBatch(self.mixed.to(device), self.clean.to(device))
+
+
+def collate_pairs(pairs: list[tuple[Example, Example]]) -> SemiSupervisedBatch:
+    """Stacks pairs of a mixed and a clean example into a batch.
+
+    Args:
+        pairs: of `SemiSupervised`.
+    """
+    mixed, clean = zip(*pairs, strict=True)
+    return SemiSupervisedBatch(collate(list(mixed)), collate(list(clean)))

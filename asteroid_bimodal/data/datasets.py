@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from ..queries.captions import mixture_caption, phrase_prompt
 from .audio import UnreadableAudioError, read_crop
 from .batches import Example, Skipped
-from .manifest import Clip, by_label, read_manifest
+from .manifest import Clip, by_label, read_manifest, take_share
 from .mixing import draw_gains, mix
 from .pinned import ATTEMPTS, QUIET, read_test_list
 
@@ -35,6 +35,9 @@ class LabelledMixtures(Dataset):
         gain: least and greatest volume of a clip.
         prompt: template of a phrase, with `{}` for the label; of several, each phrase draws one.
         caption: template of a caption, with `{}` for the labels.
+        share: part of each label's clips to use, from 0 to 1: `(0.0, 0.05)` and `(0.05, 1.0)` have
+            no clip in common and together all of them.
+        num_absent: phrases of labels that an example does not hold, drawn beside it.
         seed: of the draws.
 
     Raises:
@@ -53,6 +56,8 @@ class LabelledMixtures(Dataset):
         gain: tuple[float, float] = (0.5, 1.5),
         prompt: str | Sequence[str] = "The sound of {}",
         caption: str = "The sound mixture of {}",
+        share: tuple[float, float] = (0.0, 1.0),
+        num_absent: int = 0,
         seed: int = 0,
     ):
         if num_sources < 1 or num_mixtures < 1:
@@ -65,14 +70,15 @@ class LabelledMixtures(Dataset):
         self.num_sources, self.num_mixtures = num_sources, num_mixtures
         self.epoch_size, self.gain, self.seed = epoch_size, gain, seed
         self.prompts = (prompt,) if isinstance(prompt, str) else tuple(prompt)
-        self.caption = caption
+        self.caption, self.num_absent = caption, num_absent
         self.epoch = 0
-        self.clips = by_label(read_manifest(manifest))
-        if len(self.clips) < num_sources * num_mixtures:
+        self.clips = by_label(take_share(read_manifest(manifest), share))
+        needed = num_sources * num_mixtures + num_absent
+        if len(self.clips) < needed:
+            absent = f" and {num_absent} absent ones" if num_absent else ""
             raise ValueError(
-                f"Expected at least {num_sources * num_mixtures} labels for {num_mixtures} "
-                f"mixtures of {num_sources} sources, {manifest} has {len(self.clips)}. "
-                "Lower --n_src or add classes."
+                f"Expected at least {needed} labels for {num_mixtures} mixtures of {num_sources} "
+                f"sources{absent}, {manifest} has {len(self.clips)}. Lower --n_src or add classes."
             )
 
     def __len__(self) -> int:
@@ -141,12 +147,46 @@ class LabelledMixtures(Dataset):
             ],
             phrases=phrases,
             phrase_weights=torch.ones(shape),
+            labels=groups,
+            absent=self._draw_absent(labels, generator),
             skipped=skipped,
         )
+
+    def _draw_absent(self, present: list[str], generator: torch.Generator) -> list[str]:
+        absent = [label for label in self.clips if label not in present]
+        order = torch.randperm(len(absent), generator=generator)[: self.num_absent]
+        return [self._phrase(absent[index], generator) for index in order.tolist()]
 
     def _phrase(self, label: str, generator: torch.Generator) -> str:
         choice = int(torch.randint(len(self.prompts), (1,), generator=generator))
         return phrase_prompt(label, self.prompts[choice])
+
+
+class SemiSupervised(Dataset):
+    """Pairs of an example of natural mixtures and one of single sources.
+
+    Args:
+        mixed: examples whose mixtures have captions alone; says how many pairs there are.
+        clean: examples whose mixtures are single sources.
+    """
+
+    def __init__(self, mixed: LabelledMixtures, clean: LabelledMixtures):
+        self.mixed, self.clean = mixed, clean
+
+    @property
+    def epoch(self) -> int:
+        """Of the draws."""
+        return self.mixed.epoch
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self.mixed.epoch = self.clean.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.mixed)
+
+    def __getitem__(self, index: int) -> tuple[Example, Example]:
+        return self.mixed[index], self.clean[index]
 
 
 @dataclass(frozen=True)

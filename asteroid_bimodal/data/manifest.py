@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import math
 from collections.abc import Iterable, Sequence
@@ -145,3 +146,33 @@ def by_label(clips: Sequence[Clip]) -> dict[str, list[Clip]]:
     for clip in clips:
         grouped.setdefault(clip.label, []).append(clip)
     return dict(sorted(grouped.items()))
+
+
+def take_share(clips: Sequence[Clip], share: Sequence[float]) -> list[Clip]:
+    """Takes a part of each label's clips: always the same clips for the same share.
+
+    Args:
+        clips: labelled clips.
+        share: where the part begins and ends, from 0 to 1, when the clips of a label are lined up
+            in an order that has nothing to do with their names. Parts that only touch have no clip
+            in common; every part that is not empty has a clip of each label, if it can.
+
+    Raises:
+        ValueError: when the numbers are not such a part.
+
+    Examples:
+        >>> clips = [Clip(f"{n}.wav", "violin", "", 20.0, "train") for n in range(8)]
+        >>> some, rest = take_share(clips, (0.0, 0.25)), take_share(clips, (0.25, 1.0))
+        >>> len(some), len(rest), set(some) & set(rest)
+        (2, 6, set())
+    """
+    begin, end = share
+    if not 0 <= begin < end <= 1:
+        raise ValueError(
+            f"Expected a share such as [0.0, 0.05], from 0 to 1, received {list(share)}."
+        )
+    taken: set[Clip] = set()
+    for group in by_label(clips).values():
+        lined_up = sorted(group, key=lambda clip: hashlib.sha256(clip.path.encode()).digest())
+        taken.update(lined_up[math.ceil(begin * len(group)) : math.ceil(end * len(group))])
+    return [clip for clip in clips if clip in taken]

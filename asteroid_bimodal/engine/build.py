@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,51 +15,82 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau, StepLR
 from torch.utils.data import DataLoader
 
-from ..data.batches import collate
-from ..data.datasets import LabelledMixtures, PinnedMixtures
-from ..losses.composite import (
-    CaptionReconstruction,
-    CompositeLoss,
-    PhraseReconstruction,
-    PhraseSimilarity,
-)
-from ..models import BiModalUNet
-from ..queries import ClapTextEncoder
-from ..scorers import ClapScorer
+from ..losses import terms
+from ..losses.composite import CompositeLoss
+from ..models import BiModalUNet, CLIPSep, LASSNet, QueriedSeparator
+from ..queries import LabelEncoder, QueryEncoder, load_query_encoder
+from ..scorers import ClapScorer, TimbreClassifier
+from .loaders import build_test_set, build_train_loader, labels_of
 from .system import BiModalSystem
 
+# Of each separator, the class and the section of the configuration with its masker's arguments.
+SEPARATORS = {
+    "bimodal_unet": (BiModalUNet, "masker"),
+    "clipsep": (CLIPSep, "sound_unet"),
+    "lassnet": (LASSNet, "film_resunet"),
+}
 
-def build_model(conf: DictConfig) -> BiModalUNet:
+TIMBRE = "timbre"  # the loss term whose classifier stage 2 trains
+
+
+def build_model(conf: DictConfig) -> QueriedSeparator:
     """Builds the separator with its query encoder.
 
     Args:
         conf: the whole configuration.
+
+    Raises:
+        ValueError: for a separator that does not exist.
     """
+    if conf.separator not in SEPARATORS:
+        raise ValueError(
+            f"Expected a separator of {', '.join(SEPARATORS)}, received {conf.separator!r}."
+        )
+    kind, section = SEPARATORS[conf.separator]
     encoder = build_query_encoder(conf)
-    model = BiModalUNet(
+    model = kind(
         sample_rate=conf.data.sample_rate,
         query_encoder=encoder,
-        cond_dim=encoder.token_dim,
-        pooled_dim=encoder.pooled_dim,
+        **kind.query_args(encoder),
         **conf.filterbank,
-        **conf.masker,
+        **conf[section],
     )
     # Convolutions are faster this way, on CPUs and on GPUs.
     return model.to(memory_format=torch.channels_last)
 
 
-def build_query_encoder(conf: DictConfig) -> ClapTextEncoder:
+def build_query_encoder(conf: DictConfig) -> QueryEncoder:
     """Builds the frozen query encoder, with the embeddings that stage 2 wrote.
 
     Args:
         conf: the whole configuration.
     """
-    encoder = ClapTextEncoder(conf.query.encoder)
+    encoder = load_query_encoder(query_encoder_name(conf))
     encoder.cache.load(embeddings_path(conf, encoder), encoder.fingerprint)
     return encoder
 
 
-def embeddings_path(conf: DictConfig, encoder: ClapTextEncoder) -> Path:
+def query_encoder_name(conf: DictConfig) -> str:
+    """Says what `load_query_encoder` is to load.
+
+    Args:
+        conf: the whole configuration.
+
+    Returns:
+        `query.encoder`; where that is one of the other keys of `query`, its value. Those of "label"
+        and "outputs" follow from the data.
+    """
+    query, data = conf.query, conf.data
+    name = query.encoder
+    if name == "label":
+        return LabelEncoder(labels_of(conf), [data.prompt, *data.more_prompts]).name
+    if name == "outputs":
+        per_mixture = data.n_src if query.outputs == "sources" else 1
+        return f"outputs:{data.n_mix * per_mixture}"
+    return query[name] if name in query else name
+
+
+def embeddings_path(conf: DictConfig, encoder: QueryEncoder) -> Path:
     """Says where stage 2 keeps an encoder's embeddings.
 
     Args:
@@ -76,107 +109,77 @@ def build_scorer(conf: DictConfig) -> ClapScorer:
     return ClapScorer(conf.scorer.name)
 
 
-def build_loss(conf: DictConfig) -> CompositeLoss:
+def build_classifier(conf: DictConfig) -> TimbreClassifier:
+    """Builds an untrained timbre classifier of the training set's classes.
+
+    Args:
+        conf: the whole configuration.
+    """
+    timbre = conf.timbre
+    num_freqs = conf.filterbank.n_fft // 2 + 1
+    return TimbreClassifier(labels_of(conf), num_freqs, timbre.channels, timbre.num_layers)
+
+
+def classifier_path(conf: DictConfig) -> Path:
+    """Says where stage 2 keeps the timbre classifier that it trained.
+
+    Args:
+        conf: the whole configuration.
+    """
+    parts = [conf.timbre, conf.filterbank, conf.data.n_src, conf.data.n_mix, conf.seed]
+    digest = hashlib.sha256(str(parts).encode()).hexdigest()[:12]
+    return Path(conf.data.root) / "timbre" / f"{digest}.safetensors"
+
+
+def build_loss(conf: DictConfig, names: Sequence[str] | None = None) -> CompositeLoss:
     """Builds the weighted terms.
 
     Args:
         conf: the whole configuration.
+        names: of the terms, `loss.terms` by default.
 
     Raises:
         ValueError: for a term that does not exist.
     """
+    names = conf.loss.terms if names is None else names
     builders = {
-        "url": lambda: CaptionReconstruction(),
-        "crl": lambda: PhraseReconstruction(),
-        "cnt": lambda: PhraseSimilarity(
+        "url": terms.CaptionReconstruction,
+        "crl": terms.PhraseReconstruction,
+        "cnt": lambda: terms.PhraseSimilarity(
             build_scorer(conf),
             conf.data.sample_rate,
             conf.scorer.chunk_size,
             conf.scorer.noise_floor,
         ),
+        TIMBRE: lambda: terms.PhraseClass(TimbreClassifier.load(classifier_path(conf))),
+        "timbre_joint": lambda: terms.PhraseClass(build_classifier(conf), joint=True),
+        "pit": terms.PermutedReconstruction,
+        "mixit": terms.MixtureInvariance,
+        "absent": terms.AbsentSilence,
     }
-    unknown = [name for name in conf.loss.terms if name not in builders]
+    unknown = [name for name in names if name not in builders]
     if unknown:
         raise ValueError(f"Expected loss terms of {', '.join(builders)}, received {unknown[0]!r}.")
     return CompositeLoss(
-        {name: builders[name]() for name in conf.loss.terms},
+        {name: builders[name]() for name in names},
         conf.loss.weights,
         start=conf.loss.start,
         normalise=conf.loss.normalise,
     )
 
 
-def build_train_loader(conf: DictConfig) -> DataLoader:
-    """Builds the loader of training mixtures.
+def build_clean_loss(conf: DictConfig) -> CompositeLoss | None:
+    """Builds the loss of single sources, mix-and-separate; None unless training has such.
 
     Args:
         conf: the whole configuration.
     """
-    data = conf.data
-    dataset = LabelledMixtures(
-        Path(data.root) / "train.csv",
-        sample_rate=data.sample_rate,
-        num_samples=data.num_samples,
-        num_sources=data.n_src,
-        num_mixtures=data.n_mix,
-        epoch_size=data.epoch_size,
-        gain=tuple(data.gain),
-        prompt=[data.prompt, *data.more_prompts],
-        caption=data.caption,
-        seed=conf.seed,
+    if not conf.data.clean.share:
+        return None
+    weight = conf.loss.clean_weight * conf.loss.weights.url
+    return CompositeLoss(
+        {"url": terms.CaptionReconstruction()}, {"url": weight}, normalise=conf.loss.normalise
     )
-    return DataLoader(
-        dataset,
-        batch_size=conf.training.batch_size,
-        collate_fn=collate,
-        num_workers=data.num_workers,
-        drop_last=True,
-    )
-
-
-def build_test_set(
-    conf: DictConfig, split: str, n_src: int, limit: int | None = None
-) -> PinnedMixtures:
-    """Builds the pinned mixtures of a split.
-
-    Args:
-        conf: the whole configuration.
-        split: valid or test.
-        n_src: sources per mixture.
-        limit: use the first items only.
-
-    Raises:
-        FileNotFoundError: when the list was not drawn yet.
-    """
-    root = Path(conf.data.root)
-    return PinnedMixtures(
-        find_test_list(root, split, n_src),
-        root,
-        sample_rate=conf.data.sample_rate,
-        num_samples=conf.data.eval_samples,
-        prompt=conf.data.prompt,
-        limit=limit,
-    )
-
-
-def find_test_list(root: Path, split: str, n_src: int) -> Path:
-    """Finds the pinned list of a split, written by stage 1.
-
-    Args:
-        root: folder of the data set.
-        split: valid or test.
-        n_src: sources per mixture.
-
-    Raises:
-        FileNotFoundError: when there is none or more than one.
-    """
-    found = sorted((root / "lists").glob(f"{split}_{n_src}src_*.csv"))
-    if len(found) != 1:
-        raise FileNotFoundError(
-            f"Expected one list {root}/lists/{split}_{n_src}src_*.csv, found {len(found)}. "
-            "Run stage 1."
-        )
-    return found[0]
 
 
 def build_system(conf: DictConfig) -> BiModalSystem:
@@ -186,8 +189,8 @@ def build_system(conf: DictConfig) -> BiModalSystem:
         conf: the whole configuration.
     """
     torch.manual_seed(conf.seed)
-    model = build_model(conf)
-    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    model, loss = build_model(conf), build_loss(conf)
+    trainable = [p for module in (model, loss) for p in module.parameters() if p.requires_grad]
     optimizer = make_optimizer(
         trainable,
         optimizer=conf.optim.optimizer,
@@ -198,11 +201,13 @@ def build_system(conf: DictConfig) -> BiModalSystem:
     return BiModalSystem(
         model=model,
         optimizer=optimizer,
-        loss_func=build_loss(conf),
+        loss_func=loss,
         train_loader=build_train_loader(conf),
         val_loader=val_loader,
         scheduler=_build_schedule(conf, optimizer),
         config=OmegaConf.to_container(conf, resolve=True),
+        clean_loss=build_clean_loss(conf),
+        labels=labels_of(conf),
     )
 
 

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from ..data.batches import Skipped
 from ..data.datasets import EvaluationItem, PinnedMixtures
 from ..metrics import evaluate_item
+from .answers import separate_items
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,9 @@ def evaluate(
 def _separate(
     model, items: PinnedMixtures, skipped: list[Skipped], batch_size: int
 ) -> Iterator[SeparatedItem]:
-    device = next(model.parameters()).device
     for batch in _batches((items[index] for index in range(len(items))), skipped, batch_size):
-        wavs = torch.stack([item.mixture for item in batch]).to(device)
-        estimates = model(wavs, [item.phrases for item in batch]).float().cpu()
-        yield from (
-            SeparatedItem(item, estimate) for item, estimate in zip(batch, estimates, strict=True)
-        )
+        estimates = separate_items(model, batch)
+        yield from map(SeparatedItem, batch, estimates)
 
 
 def _batches(

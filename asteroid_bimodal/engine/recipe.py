@@ -13,12 +13,13 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from ..metrics import summarise, write_json, write_rows
-from ..models import BiModalUNet
+from ..models import load_separator
 from ..report import Example
 from ..utils.conf import load_conf
-from .build import build_scorer, build_test_set, find_test_list
+from .build import build_scorer
 from .evaluate import Evaluation, evaluate
 from .examples import save_examples
+from .loaders import build_test_set, find_test_list
 from .train import train
 
 NUM_EXAMPLES = 4  # items shown in a report
@@ -26,7 +27,7 @@ HEADLINE = ("sdr", "sdr_imp", "sir", "sar", "si_sdr_imp")
 
 
 def recipe_conf(recipe: str | Path, options: Sequence[str]) -> DictConfig:
-    """Reads the configuration of a run: conf.yml, then the system, the data set and the options.
+    """Reads the configuration of a run: conf.yml, then the data set, the system and the options.
 
     Args:
         recipe: folder of the recipe, with local/conf.yml.
@@ -44,10 +45,16 @@ def recipe_conf(recipe: str | Path, options: Sequence[str]) -> DictConfig:
     datasets = {path.stem: path for path in (recipe / "local").glob("*.yml") if path.stem != "conf"}
     files = [
         recipe / "local/conf.yml",
-        _choose("system", chosen.system, systems),
         _choose("data set", chosen.data, datasets),
+        _choose("system", chosen.system, systems),
     ]
     conf = load_conf(files, rest)
+    most = conf.data.max_n_src
+    if most is not None and conf.data.n_src > most:
+        raise ValueError(
+            f"Expected --n_src of at most {most} for the system {conf.system}, received "
+            f"{conf.data.n_src}. Choose another system for mixtures of more sources."
+        )
     # Relative, so that no experiment tells where on a machine it was made.
     if not Path(conf.data.root).is_absolute():
         conf.data.root = os.path.relpath(recipe / conf.data.root)
@@ -110,7 +117,7 @@ def eval_main(recipe: Path, options: list[str]) -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args(options)
     conf = experiment_conf(args.exp_dir)
-    model = BiModalUNet.from_pretrained(args.exp_dir / "best_model.pth").to(args.device)
+    model = load_separator(args.exp_dir / "best_model.pth").to(args.device)
     items = build_test_set(conf, "test", args.test_n_src, limit=args.limit)
     scorer = build_scorer(conf).to(args.device)
     result = evaluate(model, items, scorer=scorer, num_examples=NUM_EXAMPLES)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from asteroid.engine.system import System
 from asteroid.utils import flatten_dict
 from torch import Tensor
 
-from ..data.batches import Batch
+from ..data.batches import Batch, SemiSupervisedBatch
 from ..data.datasets import EvaluationItem
-from ..losses.composite import Estimates, LossReport
+from ..losses.composite import CompositeLoss, LossReport
+from ..losses.terms import Estimates
 from ..metrics import bss_eval
+from .answers import separate_items
 
 
 class BiModalSystem(System):
@@ -27,6 +30,8 @@ class BiModalSystem(System):
         val_loader: gives lists of `EvaluationItem` with references.
         scheduler: as Asteroid's System takes it.
         config: saved with each checkpoint.
+        clean_loss: of the single sources in semi-supervised training.
+        labels: classes in the order of a classifier's logits, when the loss has one.
 
     Attributes:
         skipped: clips that could not be used, as (path, reason), with how often.
@@ -43,8 +48,12 @@ class BiModalSystem(System):
         val_loader=None,
         scheduler=None,
         config=None,
+        clean_loss: CompositeLoss | None = None,
+        labels: Sequence[str] = (),
     ):
         super().__init__(model, optimizer, loss_func, train_loader, val_loader, scheduler, config)
+        self.clean_loss = clean_loss
+        self.classes = {label: index for index, label in enumerate(labels)}
         self.skipped: Counter[tuple[str, str]] = Counter()
 
     @staticmethod
@@ -54,49 +63,74 @@ class BiModalSystem(System):
         flat = flatten_dict(dic)
         return {key: v if isinstance(v, plain) else str(v) for key, v in flat.items()}
 
-    def common_step(self, batch: Batch, batch_nb: int, train: bool = True) -> LossReport:
+    def common_step(
+        self, batch: Batch | SemiSupervisedBatch, batch_nb: int, train: bool = True
+    ) -> LossReport:
         """Separates a batch by the queries that the loss asks for, and computes the loss."""
-        estimates = self.estimate(batch, self.loss_func.needs(self.global_step))
-        return self.loss_func(estimates, self.global_step)
+        if isinstance(batch, Batch):
+            return self._loss_of(batch, self.loss_func)
+        mixed = self._loss_of(batch.mixed, self.loss_func)
+        clean = self._loss_of(batch.clean, self.clean_loss)
+        terms = {f"clean_{name}": value for name, value in clean.terms.items()}
+        return LossReport(mixed.total + clean.total, {**mixed.terms, **terms})
+
+    def _loss_of(self, batch: Batch, loss: CompositeLoss) -> LossReport:
+        return loss(self.estimate(batch, loss.needs(self.global_step)), self.global_step)
 
     def estimate(self, batch: Batch, needs: frozenset[str]) -> Estimates:
-        """Separates a batch by captions, phrases or both, in one pass.
+        """Separates a batch by all queries that are needed, in one pass.
 
         Args:
             batch: B examples of N mixtures with P phrases each.
-            needs: "captions", "phrases", and "waveforms" of the latter.
+            needs: of "captions", "phrases", "absent" and "outputs", what to ask for; "waveforms"
+                and "labels" of the phrases.
         """
-        batch_size, num_mixtures, num_phrases = batch.phrase_weights.shape
-        num_captions = num_mixtures if "captions" in needs else 0
-        texts = [
-            (captions if num_captions else []) + (phrases if "phrases" in needs else [])
-            for captions, phrases in zip(batch.captions, batch.flat_phrases, strict=True)
-        ]
-        query = self.model.query_encoder(texts).to(batch.mixtures.device)
+        asked = self._queries(batch, needs)
+        rows = [sum(row, []) for row in zip(*asked.values(), strict=True)]
+        query = self.model.query_encoder(rows).to(batch.mixtures.device)
         separation = self.model.separate_spectra(batch.mixture, query)
+        counts = [len(rows[0]) for rows in asked.values()]
+        found = dict(zip(asked, separation.estimates.split(counts, dim=1), strict=True))
+        phrases = found.pop("phrases", None)  # (B, N * P, F, T)
         estimates = Estimates(
-            total=separation.magnitude,
-            mixtures=self.model.magnitude(batch.mixtures),
-            captions=separation.estimates[:, :num_captions] if num_captions else None,
+            total=separation.magnitude, mixtures=self.model.magnitude(batch.mixtures), **found
         )
-        if "phrases" not in needs:
+        if phrases is None:
             return estimates
-        phrases = separation.estimates[:, num_captions:]  # (B, N * P, F, T)
-        return Estimates(
-            total=estimates.total,
-            mixtures=estimates.mixtures,
-            captions=estimates.captions,
-            phrases=phrases.unflatten(1, (num_mixtures, num_phrases)),
+        return replace(
+            estimates,
+            phrases=phrases.unflatten(1, batch.phrase_weights.shape[1:]),
             phrase_wavs=self.model.to_wav(phrases, separation) if "waveforms" in needs else None,
             phrase_texts=batch.flat_phrases,
             phrase_weights=batch.phrase_weights,
+            phrase_labels=self._class_indices(batch) if "labels" in needs else None,
         )
 
-    def training_step(self, batch: Batch, batch_nb: int) -> Tensor:
+    def _queries(self, batch: Batch, needs: frozenset[str]) -> dict[str, list[list[str]]]:
+        """What to ask of each example, by kind."""
+        known = {
+            "captions": lambda: batch.captions,
+            "phrases": lambda: batch.flat_phrases,
+            "absent": lambda: batch.absent,
+            "outputs": lambda: [self.model.query_encoder.slots] * len(batch.captions),
+        }
+        return {kind: queries() for kind, queries in known.items() if kind in needs}
+
+    def _class_indices(self, batch: Batch) -> Tensor:
+        unknown = {label for row in batch.flat_labels for label in row} - set(self.classes)
+        if unknown:
+            raise ValueError(
+                f"Expected labels of the classifier ({', '.join(self.classes)}), received "
+                f"{sorted(unknown)[0]!r}. Train a classifier of this data set (stage 2)."
+            )
+        rows = [[self.classes[label] for label in row] for row in batch.flat_labels]
+        return torch.tensor(rows, device=batch.mixtures.device)  # (B, N * P)
+
+    def training_step(self, batch: Batch | SemiSupervisedBatch, batch_nb: int) -> Tensor:
         """Logs the loss and every term of it."""
         self.skipped.update((skipped.path, skipped.reason) for skipped in batch.skipped)
         report = self.common_step(batch, batch_nb, train=True)
-        shared = {"on_epoch": True, "sync_dist": True, "batch_size": len(batch.captions)}
+        shared = {"on_epoch": True, "sync_dist": True, "batch_size": 1}
         self.log("loss", report.total, on_step=True, prog_bar=True, **shared)
         for name, value in report.terms.items():
             self.log(f"train_{name}", value, on_step=False, **shared)
@@ -114,9 +148,7 @@ class BiModalSystem(System):
         items = [item for item in items if item.mixture is not None]
         if not items:
             return
-        wavs = torch.stack([item.mixture for item in items]).to(self.device)
-        estimates = self.model(wavs, [item.phrases for item in items]).float().cpu()
-        for item, estimate in zip(items, estimates, strict=True):
+        for item, estimate in zip(items, separate_items(self.model, items), strict=True):
             scores = bss_eval(estimate, item.references)
             means = {name: torch.as_tensor(value).nanmean() for name, value in scores.items()}
             for name, mean in means.items():
@@ -139,7 +171,7 @@ class BiModalSystem(System):
 
     def transfer_batch_to_device(self, batch, device: torch.device, dataloader_idx: int):
         """Moves training batches; validation items stay on the CPU, where they are scored."""
-        return batch.to(device) if isinstance(batch, Batch) else batch
+        return batch if isinstance(batch, list) else batch.to(device)
 
     def train_dataloader(self):
         """Draws afresh in every epoch, in the same way for the same seed and epoch."""

@@ -29,6 +29,7 @@ from .. import __version__
 from ..models.pretrained import check_fit, load_package
 from ..utils.conf import leaf_keys, save_conf
 from ..utils.files import atomic_write
+from ..utils.git import checkout_commit
 from .build import build_system, count_parameters
 from .system import BiModalSystem
 
@@ -241,12 +242,13 @@ def _write_skipped(system: BiModalSystem, exp_dir: Path, rank: int) -> None:
 
 
 def _write_run(trainer: pl.Trainer, system: BiModalSystem, exp_dir: Path, seconds: float) -> None:
-    """Records what ran: command, versions, device, time, size."""
+    """Records what ran: command, commit, versions, device, time, size."""
     device = trainer.strategy.root_device
     cuda = device.type == "cuda"
     best = trainer.checkpoint_callback.best_model_score
     run = {
         "command": " ".join(sys.argv),
+        "commit": checkout_commit(Path(__file__).parent),
         "versions": {
             "asteroid_bimodal": __version__,
             "asteroid": asteroid.__version__,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 if TYPE_CHECKING:
-    from ..models import BiModalUNet
+    from ..models import QueriedSeparator
 
 TAGS = ["asteroid", "audio-source-separation", "text-conditioned", "audio", "audio-to-audio"]
 NAMES = {
@@ -36,8 +36,10 @@ similarity", ICLR 2024.
 ## Use
 
 ```python
-from asteroid_bimodal.models import BiModalUNet
-estimates = BiModalUNet.from_pretrained("{{ repo_id }}").separate("duet.wav", ["violin", "flute"])
+from asteroid_bimodal.models import {{ model_class }}
+
+model = {{ model_class }}.from_pretrained("{{ repo_id }}")
+estimates = model.separate("duet.wav", ["violin", "flute"])
 ```
 
 or `asteroid-bimodal separate duet.wav violin flute --model {{ repo_id }}`. The file
@@ -89,7 +91,7 @@ MIT, the weights included. Recordings used in training keep their own licences.
 
 
 def model_card(
-    model: BiModalUNet,
+    model: QueriedSeparator,
     *,
     conf: Mapping[str, Any],
     run: Mapping[str, Any],

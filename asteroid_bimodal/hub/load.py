@@ -6,12 +6,12 @@ from os import PathLike
 
 import torch
 
-from ..models import BiModalUNet
+from ..models import QueriedSeparator, load_separator
 
 
 def load_model(
     name: str | PathLike = "mini", device: str | torch.device | None = None
-) -> BiModalUNet:
+) -> QueriedSeparator:
     """Loads a separator, ready to be used.
 
     Args:
@@ -26,7 +26,7 @@ def load_model(
         ValueError: for a model that is missing or broken, and for a device that is not there.
     """
     device = find_device(device)  # first: a model may have to be downloaded
-    return BiModalUNet.from_pretrained(name).to(device)
+    return load_separator(name).to(device)
 
 
 def find_device(device: str | torch.device | None = None) -> torch.device:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 import yaml
 
-from ..models import BiModalUNet
+from ..models import load_separator
 from ..models.pretrained import WEIGHTS
 from ..utils.files import safe_name
 from .card import model_card
@@ -44,7 +44,7 @@ def write_publish_dir(exp_dir: str | PathLike, *, repo_id: str | None = None) ->
         raise ValueError(
             f"Expected a trained experiment with {BEST}, found none at {exp_dir}. Train it first."
         )
-    model = BiModalUNet.from_pretrained(exp_dir / BEST)
+    model = load_separator(exp_dir / BEST)
     card = model_card(
         model,
         conf=_read(exp_dir / "conf.yml", yaml.safe_load),

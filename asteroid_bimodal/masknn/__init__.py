@@ -1,5 +1,8 @@
 """Networks that turn a spectrogram and a query into masks."""
 
 from .cond_unet import CondUNet
+from .film import FiLM, FiLMAdapter
+from .film_resunet import FiLMResUNet
+from .sound_unet import MasksWithNoise, SoundUNet
 
-__all__ = ["CondUNet"]
+__all__ = ["CondUNet", "FiLM", "FiLMAdapter", "FiLMResUNet", "MasksWithNoise", "SoundUNet"]

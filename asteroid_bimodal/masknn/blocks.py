@@ -26,7 +26,9 @@ def repeat_for_queries(x: Tensor, count: int) -> Tensor:
         >>> repeat_for_queries(torch.tensor([1, 2]), 4)
         tensor([1, 1, 2, 2])
     """
-    return x if len(x) == count else x.repeat_interleave(count // len(x), dim=0)
+    # Not len(x) here and below: it is an int, to which torch.export would bind the exported network.
+    groups = x.shape[0]
+    return x if groups == count else x.repeat_interleave(count // groups, dim=0)
 
 
 def split_conv(conv: nn.Conv2d, shared: Tensor, own: Tensor) -> Tensor:
@@ -43,9 +45,10 @@ def split_conv(conv: nn.Conv2d, shared: Tensor, own: Tensor) -> Tensor:
     channels = shared.shape[1]
     common = F.conv2d(shared, conv.weight[:, :channels], conv.bias, padding=conv.padding)
     single = F.conv2d(own, conv.weight[:, channels:], padding=conv.padding)
-    if len(common) == len(single):
+    groups = common.shape[0]
+    if groups == single.shape[0]:
         return common + single
-    return (single.unflatten(0, (len(common), -1)) + common.unsqueeze(1)).flatten(0, 1)
+    return (single.unflatten(0, (groups, -1)) + common.unsqueeze(1)).flatten(0, 1)
 
 
 class ResidualBlock(nn.Module):
@@ -83,7 +86,7 @@ class ResidualBlock(nn.Module):
             - own: (N, C2, H, W)
             - returns: (N, C1 + C2, H, W)
         """
-        joined = torch.cat([repeat_for_queries(shared, len(own)), own], dim=1)
+        joined = torch.cat([repeat_for_queries(shared, own.shape[0]), own], dim=1)
         return self._finish(joined, split_conv(self.convs[0], shared, own))
 
     def _finish(self, residual: Tensor, x: Tensor) -> Tensor:
@@ -185,7 +188,7 @@ class CrossAttentionBlock(nn.Module):
 
     def forward(self, x: Tensor, tokens: Tensor, mask: Tensor | None, *_pooled: Tensor) -> Tensor:
         """Applies the block."""
-        x = repeat_for_queries(x, len(tokens))
+        x = repeat_for_queries(x, tokens.shape[0])
         x = x + self.attention(self.norm1(x), tokens, mask)
         return x + self.mlp(self.norm2(x))
 
@@ -222,7 +225,7 @@ class ConcatenationBlock(nn.Module):
 
     def forward(self, x: Tensor, tokens: Tensor, mask: Tensor | None, pooled: Tensor) -> Tensor:
         """Applies the block."""
-        x = repeat_for_queries(x, len(pooled))
+        x = repeat_for_queries(x, pooled.shape[0])
         return self.proj(torch.cat([x, pooled[:, None].expand(-1, x.shape[1], -1)], dim=-1))
 
 
@@ -257,8 +260,8 @@ class QueryProduct(nn.Module):
         mix = self.scale * torch.sigmoid(self.weights(pooled))  # (N, out_dim)
         # `fold` adds up what each position sends to its neighbours: the kernel seen from there.
         kernels = torch.einsum("no,ocij->nijc", mix, conv.weight.flip(2, 3))  # (N, 3, 3, C)
-        kernels = kernels.reshape(len(x), -1, x.shape[1])  # (G, N / G · 9, C)
+        kernels = kernels.reshape(x.shape[0], -1, x.shape[1])  # (G, N / G · 9, C)
         parts = torch.bmm(kernels, x.flatten(2))  # (G, N / G · 9, H·W)
-        parts = parts.reshape(len(pooled), -1, parts.shape[-1])  # (N, 9, H·W)
+        parts = parts.reshape(pooled.shape[0], -1, parts.shape[-1])  # (N, 9, H·W)
         logits = F.fold(parts, x.shape[-2:], kernel_size=3, padding=1).squeeze(1)
         return logits + (mix @ conv.bias + self.bias)[:, None, None]  # (N, H, W)

@@ -125,7 +125,7 @@ class CondUNet(nn.Module):
         `forward` never builds them; they are for inspection.
         """
         x, pooled = self._decode(log_mag, query)
-        maps = repeat_for_queries(self.levels[0].up_conv(x), len(pooled))
+        maps = repeat_for_queries(self.levels[0].up_conv(x), pooled.shape[0])
         maps = maps[..., : log_mag.shape[-2], : log_mag.shape[-1]]
         return maps.unflatten(0, query.pooled.shape[:2])  # (B, Q, out_dim, F, T)
 
@@ -162,7 +162,7 @@ class CondUNet(nn.Module):
                 f"{expected[1]}, received {received[0]} and {received[1]}: use the query encoder "
                 "that the network was built for, or its cond_dim and pooled_dim to build it."
             )
-        if len(query.tokens) != len(log_mag) or query.tokens.shape[1] == 0:
+        if query.tokens.shape[0] != log_mag.shape[0] or query.tokens.shape[1] == 0:
             raise ValueError(
                 f"Expected one or more queries for each of {len(log_mag)} mixtures, received query "
                 f"tokens of shape {tuple(query.tokens.shape)} for (B, Q, L, D)."

@@ -36,6 +36,7 @@ from .waveform import (
     SILENCE_PEAK,
     SILENT_ESTIMATE_DB,
     bss_eval,
+    match_outputs,
     si_sdr,
 )
 
@@ -48,6 +49,7 @@ __all__ = [
     "Scorer",
     "bss_eval",
     "evaluate_item",
+    "match_outputs",
     "si_sdr",
     "summarise",
     "write_json",

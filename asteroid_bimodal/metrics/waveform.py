@@ -6,6 +6,7 @@ import fast_bss_eval.numpy
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from scipy.optimize import linear_sum_assignment
 
 FILTER_LENGTH = 512
 LIMIT_DB = 80.0
@@ -67,6 +68,39 @@ def si_sdr(est: ArrayLike, ref: ArrayLike) -> np.ndarray:
     energies = np.square(est).sum(-1) * np.square(ref).sum(-1)
     values[audible] = _decibels((est * ref).sum(-1) ** 2 / energies)
     return values
+
+
+def match_outputs(est: torch.Tensor, ref: torch.Tensor) -> torch.Tensor:
+    """Picks an output for each reference so that their SDRs add up to the most.
+
+    For separators whose outputs have no order. There may be more outputs than references.
+
+    Args:
+        est: outputs, (E, T).
+        ref: references, (S, T), at most E of them.
+
+    Returns:
+        The outputs picked, (S, T).
+
+    Raises:
+        ValueError: for fewer outputs than references, and as `bss_eval`.
+
+    Examples:
+        >>> ref = torch.randn(2, 4000, generator=torch.Generator().manual_seed(0))
+        >>> est = torch.stack([torch.zeros(4000), 0.5 * ref[1], ref[0]])
+        >>> torch.equal(match_outputs(est, ref), est[[2, 1]])
+        True
+    """
+    if len(est) < len(ref):
+        raise ValueError(
+            f"Expected an output for each of {len(ref)} references, received {len(est)}. Test with "
+            "fewer sources, or train a separator of more outputs."
+        )
+    outputs = np.asarray(est, dtype=np.float64)
+    references = np.asarray(ref, dtype=np.float64)
+    sdr = np.nan_to_num(pairwise_bss_eval(outputs, references)["sdr"])  # (S, E)
+    _, picked = linear_sum_assignment(sdr, maximize=True)
+    return est[picked]
 
 
 def pairwise_bss_eval(est: np.ndarray, ref: np.ndarray) -> dict[str, np.ndarray]:

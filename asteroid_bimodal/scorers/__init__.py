@@ -3,12 +3,14 @@
 from .clap import ClapScorer
 from .clap_features import ClapFeatures, resample
 from .pretrained import FrozenModule, PretrainedClap, load_clap
+from .timbre import TimbreClassifier
 
 __all__ = [
     "ClapFeatures",
     "ClapScorer",
     "FrozenModule",
     "PretrainedClap",
+    "TimbreClassifier",
     "load_clap",
     "resample",
 ]

@@ -1,6 +1,12 @@
 import pytest
 
-from asteroid_bimodal.data.manifest import Clip, by_label, read_manifest, write_manifest
+from asteroid_bimodal.data.manifest import (
+    Clip,
+    by_label,
+    read_manifest,
+    take_share,
+    write_manifest,
+)
 
 CLIPS = [
     Clip("solo/a b.wav", "acoustic guitar", "", 20.5, "train"),
@@ -71,3 +77,22 @@ def test_groups_by_label_in_alphabetical_order():
     grouped = by_label(clips)
     assert list(grouped) == ["a", "b", "c"]
     assert [clip.path for clip in grouped["a"]] == ["1.wav", "4.wav"]
+
+
+def test_shares_are_disjoint_and_complete_and_hold_every_label():
+    clips = [
+        Clip(f"{label}{number}.wav", label, "", 20.0, "train")
+        for label in ("flute", "violin")
+        for number in range(7)
+    ]
+    some, rest = take_share(clips, (0.0, 0.05)), take_share(clips, (0.05, 1.0))
+    assert sorted(clip.label for clip in some) == ["flute", "violin"]
+    assert not set(some) & set(rest) and set(some) | set(rest) == set(clips)
+    assert take_share(clips[::-1], (0.0, 0.05)) == some[::-1]  # whatever the order of the rows
+    assert take_share(clips, (0.0, 1.0)) == clips
+
+
+@pytest.mark.parametrize("share", [(0.5, 0.5), (-0.1, 1.0), (0.0, 1.1)])
+def test_what_is_no_share_is_refused(share):
+    with pytest.raises(ValueError, match="Expected a share such as"):
+        take_share([Clip("a.wav", "violin", "", 20.0, "train")], share)

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -8,20 +6,16 @@ from asteroid_bimodal.engine.build import (
     build_model,
     build_query_encoder,
     build_system,
-    build_test_set,
-    build_train_loader,
     embeddings_path,
-    find_test_list,
 )
-
-SYSTEMS = sorted(path.stem for path in Path(__file__).parents[2].glob("conf/systems/*.yml"))
+from asteroid_bimodal.engine.loaders import build_test_set, build_train_loader, find_test_list
 
 
 def next_batch(system):
     return next(iter(system.train_dataloader()))
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", ["bimodal_clap", "clapsep"])
 def test_each_system_takes_a_step(tiny_conf, tone_set, name, monkeypatch):
     torch.manual_seed(0)
     system = build_system(tiny_conf(tone_set, name))
@@ -40,7 +34,10 @@ def test_each_system_takes_a_step(tiny_conf, tone_set, name, monkeypatch):
 
 
 def test_systems_differ_in_their_losses(tiny_conf, tone_set):
-    losses = {name: list(build_loss(tiny_conf(tone_set, name)).terms) for name in SYSTEMS}
+    losses = {
+        name: list(build_loss(tiny_conf(tone_set, name)).terms)
+        for name in ("bimodal_clap", "clapsep")
+    }
     assert losses["bimodal_clap"] == ["url", "crl", "cnt"] and losses["clapsep"] == ["url"]
 
 
@@ -60,7 +57,7 @@ def test_weights_and_starts_reach_the_loss(tiny_conf, tone_set):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("loss.terms", "[url, cln]", "Expected loss terms of url, crl, cnt, received 'cln'"),
+        ("loss.terms", "[url, cln]", "Expected loss terms of url, crl, cnt, .* received 'cln'"),
         ("optim.schedule", "cosin", "Expected a schedule of .*received 'cosin'"),
         ("masker.cond_layer", "film", "film"),
         ("data.n_src", "5", "Lower --n_src"),

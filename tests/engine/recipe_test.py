@@ -7,6 +7,7 @@ import torch
 
 from asteroid_bimodal.data.audio import UnreadableAudioError
 from asteroid_bimodal.data.datasets import EvaluationItem
+from asteroid_bimodal.engine.build import query_encoder_name
 from asteroid_bimodal.engine.evaluate import Evaluation, SeparatedItem
 from asteroid_bimodal.engine.recipe import (
     eval_main,
@@ -22,7 +23,8 @@ RECIPE = Path(__file__).parents[2] / "egs" / "music"
 
 def test_the_proposed_system_on_the_miniature_is_the_default():
     conf = recipe_conf(RECIPE, [])
-    assert conf.system == "bimodal_clap" and conf.query.encoder == "mini" and conf.data.rendered
+    assert conf.system == "bimodal_clap" and query_encoder_name(conf) == "mini"
+    assert conf.data.rendered
     assert Path(conf.data.root).resolve() == RECIPE / "data/mini"
 
 
@@ -33,7 +35,9 @@ def test_the_paper_configuration():
     masker = conf.masker
     assert (masker.num_downs, masker.ngf, masker.out_dim, masker.num_heads) == (7, 64, 32, 8)
     assert masker.cond_layer == "sca"
-    assert dict(conf.loss.weights) == {"url": 5.0, "crl": 5.0, "cnt": 0.5}
+    weights = {name: conf.loss.weights[name] for name in conf.loss.terms}
+    assert weights == {"url": 5.0, "crl": 5.0, "cnt": 0.5}
+    assert query_encoder_name(conf) == "laion/clap-htsat-unfused"
     optim, training = conf.optim, conf.training
     assert (optim.lr, optim.weight_decay, optim.step_epochs) == (1e-4, 1e-4, 15)
     assert training.batch_size == 16 and not conf.data.rendered
@@ -53,11 +57,12 @@ def test_another_folder(tmp_path):
     ("options", "message"),
     [
         (["--system", "clapsepp"], "Expected a system of .*'clapsepp'. Did you mean clapsep"),
-        (["--system", ""], "Expected a system of bimodal_clap, clapsep"),
+        (["--system", ""], "Expected a system of bertsep, bimodal_clap"),
         (["--data", "huge"], "Expected a data set of full, mini; received 'huge'"),
         (["--learnig_rate", "1"], "Unknown key 'learnig_rate'"),
         (["--masker.nfg", "1"], "Did you mean masker.ngf"),
-        (["--ngf", "wide"], "Expected masker.ngf to be like"),
+        (["--masker.ngf", "wide"], "Expected masker.ngf to be like"),
+        (["--ngf", "8"], "--ngf may mean masker.ngf or .*: give the whole path"),
     ],
 )
 def test_what_does_not_exist(options, message):

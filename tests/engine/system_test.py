@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -197,7 +199,7 @@ def test_skipped_clips_of_a_batch(make_system, batch, monkeypatch):
     system, _ = make_system(**{"loss.terms": "[url]"})
     monkeypatch.setattr(system, "log", lambda *_, **__: None)
     skipped = Skipped("a.wav", "NaN")
-    bad = Batch(batch.mixtures, batch.captions, batch.phrases, batch.phrase_weights, [skipped] * 2)
+    bad = replace(batch, skipped=[skipped] * 2)
     system.training_step(bad, 0)
     system.training_step(bad, 1)
     assert dict(system.skipped) == {("a.wav", "NaN"): 4}

@@ -52,7 +52,9 @@ def test_text_says_how_it_was_made_how_good_it_is_and_how_to_use_it(model):
     card = model_card(model, conf=CONF, run=RUN, metrics=METRICS, repo_id="me/separator")
     _, text = header_and_text(card)
     for expected in (
-        'BiModalUNet.from_pretrained("me/separator").separate("duet.wav", ["violin", "flute"])',
+        "from asteroid_bimodal.models import BiModalUNet\n",
+        'model = BiModalUNet.from_pretrained("me/separator")\n'
+        'estimates = model.separate("duet.wav", ["violin", "flute"])\n',
         "    train.py --exp_dir exp/a --lr 1e-3\n",
         "| Parameters | 123,456 |\n",
         "| SDR (dB) | 5.12 | 4.50 to 5.75 |\n| SDR improvement over the mixture (dB) | -0.50 | – |",

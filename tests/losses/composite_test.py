@@ -3,9 +3,9 @@ import torch
 from torch import nn
 
 from asteroid_bimodal.losses import HierarchicalReconstructionLoss, bimodal_contrastive
-from asteroid_bimodal.losses.composite import (
+from asteroid_bimodal.losses.composite import CompositeLoss
+from asteroid_bimodal.losses.terms import (
     CaptionReconstruction,
-    CompositeLoss,
     Estimates,
     PhraseReconstruction,
     PhraseSimilarity,

@@ -180,3 +180,23 @@ def test_impossible_networks_are_refused(changes, message):
 def test_wrong_shapes_are_refused(log_mag, query, message):
     with pytest.raises(ValueError, match=message):
         build()(log_mag, query)
+
+
+@pytest.mark.parametrize("cond_layer", ["identity", "sa"])
+def test_output_slots_run_every_level_once_per_mixture(cond_layer):
+    """Unconditional systems ask for slot 0, 1, ... by one-hot pooled queries."""
+    masker, sizes = build(cond_dim=1, pooled_dim=3, num_downs=6, cond_layer=cond_layer).eval(), []
+    for level in masker.levels:
+        for layer in (level.down_conv, level.up_res.norms[0]):
+            layer.register_forward_hook(lambda _m, args, _o: sizes.append(len(args[0])))
+    slots = torch.eye(3).expand(2, -1, -1)
+    query = QueryEmbedding(torch.zeros(2, 3, 1, 1), torch.ones(2, 3, 1).bool(), slots)
+    log_mag = torch.rand(2, 1, 64, 64)
+    masks = masker(log_mag, query)
+    assert sizes == [2] * 12
+    for index in range(3):
+        torch.testing.assert_close(
+            masks[:, [index]], plain(masker, log_mag, select(query, [index]))
+        )
+        others = masks[:, [other for other in range(3) if other != index]]
+        assert (masks[:, [index]] - others).abs().amax(dim=(2, 3)).min() > 1e-3

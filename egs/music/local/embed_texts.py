@@ -1,11 +1,22 @@
-"""Stage 2: embeds every phrase and caption that training can ask for, once per encoder."""
+"""Stage 2: embeds every phrase and caption that training can ask for, once per encoder.
+
+Systems that listen with a frozen classifier of timbres get it here, too.
+"""
 
 from itertools import islice, permutations
 from pathlib import Path
 
-from asteroid_bimodal.data.manifest import by_label, read_manifest
-from asteroid_bimodal.engine.build import build_query_encoder, embeddings_path
+from omegaconf import DictConfig
+
+from asteroid_bimodal.engine.build import (
+    TIMBRE,
+    build_query_encoder,
+    classifier_path,
+    embeddings_path,
+)
+from asteroid_bimodal.engine.loaders import labels_of
 from asteroid_bimodal.engine.recipe import recipe_conf, run_script
+from asteroid_bimodal.engine.timbre import train_classifier
 from asteroid_bimodal.queries import mixture_caption, phrase_prompt
 
 RECIPE = Path(__file__).parent.parent
@@ -15,8 +26,17 @@ LIMIT = 20_000  # texts; what is beyond is embedded when training asks for it
 def main(options: list[str]) -> None:
     """Writes `<root>/embeddings/<fingerprint>.safetensors`, which training reads."""
     conf = recipe_conf(RECIPE, options)
-    data = conf.data
-    labels = list(by_label(read_manifest(Path(data.root) / "train.csv")))
+    if conf.query.encoder not in ("label", "outputs"):  # their embeddings are nothing to keep
+        embed(conf)
+    path = classifier_path(conf)
+    if TIMBRE in conf.loss.terms and not path.exists():
+        train_classifier(conf).save(path)
+        print(f"timbre classifier trained: {path}")
+
+
+def embed(conf: DictConfig) -> None:
+    """Embeds what is missing."""
+    data, labels = conf.data, labels_of(conf)
     prompts = [data.prompt, *data.more_prompts]
     texts = [phrase_prompt(label, prompt) for label in labels for prompt in prompts]
     if data.n_src > 1:

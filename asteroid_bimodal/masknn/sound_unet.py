@@ -1,0 +1,256 @@
+"""The U-Net of Sound of Pixels and CLIPSep: the query is met at the very end.
+
+Letters in shapes: B mixtures, Q queries, M noise heads, E pooled size, C channels, F frequencies on
+the linear and H rows on the U-Net's scale, T frames.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .blocks import QueryProduct
+from .checks import check_at_least, check_input
+from .cond_unet import pad_to_multiple
+
+if TYPE_CHECKING:
+    from asteroid_bimodal.queries.base import QueryEmbedding
+
+_MAX_WIDTH = 8  # channels, in multiples of ngf
+_WARP = 20  # a row of the logarithmic scale spans 1 + 20 times as much at the top as at the bottom
+
+
+@dataclass(frozen=True)
+class MasksWithNoise:
+    """Masks of what was asked for, and of what no query names.
+
+    Attributes:
+        masks: of the queries, (B, Q, F, T).
+        noise: of the noise heads, (B, M, F, T).
+    """
+
+    masks: Tensor
+    noise: Tensor
+
+
+class SoundUNet(nn.Module):
+    r"""U-Net whose feature maps are made without the query, and weighted by it into masks.
+
+    Each level goes down by a convolution 4×4 of stride 2, BatchNorm (but for the first and the
+    last level) and LeakyReLU, and up by ReLU, bilinear doubling, a convolution 3×3 and BatchNorm.
+    The outermost gives `out_dim` maps :math:`x_c`, from which the head makes a mask for each
+    pooled query :math:`e`: :math:`\sigma(\sum_c s_c \, \sigma(W e + b)_c \, x_c + b_0)`.
+
+    The U-Net works on a logarithmic frequency scale: its row at the relative height :math:`v` is
+    read at the relative frequency :math:`u = (21^v - 1) / 20`, both from 0 to 1, by linear
+    interpolation; masks are brought back by :math:`v = \log_{21}(1 + 20 u)`. The authors warp
+    magnitudes and take the logarithm of what comes out; here the logarithm is warped.
+
+    For noise invariant training (CLIPSep-NIT) the network has `num_noise` learned queries of its
+    own, which the head reads like any other: their masks depend on the mixture alone. In the
+    authors' code they also depend on the mean of the mixture's queries.
+
+    Args:
+        out_dim: number of feature maps that the head weights.
+        pooled_dim: size E of the pooled query.
+        num_downs: number of levels, 2 or more.
+        ngf: channels of the outermost level; the deeper ones have 2, 4, 8, 8, ... times as many.
+        log_freq_bins: rows of the logarithmic scale; None for no warping.
+        num_noise: M, number of noise heads.
+
+    Shape:
+        - log_mag: (B, 1, F, T), any F and T
+        - query: `QueryEmbedding` of pooled (B, Q, E); tokens and mask are not looked at
+        - returns: masks (B, Q, F, T) between 0 and 1
+
+    Raises:
+        ValueError: on a value that no such network has, and on inputs of another shape.
+
+    References:
+        - Zhao et al., "The sound of pixels", ECCV 2018.
+        - Dong et al., "CLIPSep: learning text-queried sound separation with noisy unlabeled
+          videos", ICLR 2023.
+
+    Examples:
+        >>> from types import SimpleNamespace
+        >>> query = SimpleNamespace(pooled=torch.randn(2, 3, 10))
+        >>> masker = SoundUNet(pooled_dim=10, num_downs=5, ngf=2, log_freq_bins=32, num_noise=2)
+        >>> masker(torch.rand(2, 1, 65, 48), query).shape
+        torch.Size([2, 3, 65, 48])
+        >>> masker.forward_with_noise(torch.rand(2, 1, 65, 48), query).noise.shape
+        torch.Size([2, 2, 65, 48])
+    """
+
+    def __init__(
+        self,
+        out_dim: int = 32,
+        pooled_dim: int = 512,
+        num_downs: int = 7,
+        ngf: int = 64,
+        log_freq_bins: int | None = 256,
+        num_noise: int = 0,
+    ) -> None:
+        super().__init__()
+        self._config = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
+        check_at_least(self._config, 0, "num_noise")
+        check_at_least(self._config, 1, "out_dim", "pooled_dim", "ngf")
+        check_at_least(self._config, 2, "num_downs")
+        if log_freq_bins is not None:
+            check_at_least(self._config, 2, "log_freq_bins")
+        self.log_freq_bins = log_freq_bins
+        widths = [1, *(ngf * min(2**level, _MAX_WIDTH) for level in range(num_downs))]
+        self.input_norm = nn.BatchNorm2d(1)
+        self.levels = nn.ModuleList(
+            Level(
+                widths[index],
+                widths[index + 1],
+                out_channels=out_dim if index == 0 else None,
+                innermost=index == num_downs - 1,
+            )
+            for index in range(num_downs)
+        )
+        self.head = QueryProduct(pooled_dim, out_dim)
+        if num_noise:
+            # Of length 1 like the queries, for which the head's start is meant.
+            noise_queries = F.normalize(torch.randn(num_noise, pooled_dim), dim=-1)
+            self.noise_queries = nn.Parameter(noise_queries)
+
+    def forward(self, log_mag: Tensor, query: QueryEmbedding) -> Tensor:
+        """Returns the masks of all queries; see the class for shapes."""
+        check_input(log_mag, query, self._config["pooled_dim"])
+        return self._mask(log_mag, query.pooled)
+
+    def forward_with_noise(self, log_mag: Tensor, query: QueryEmbedding) -> MasksWithNoise:
+        """Returns the masks of all queries, and those of the noise heads.
+
+        Raises:
+            ValueError: as `forward`, and where there is no noise head.
+        """
+        check_input(log_mag, query, self._config["pooled_dim"])
+        num_noise = self._config["num_noise"]
+        if not num_noise:
+            raise ValueError(
+                "Expected a network with noise heads, received one without: build it with "
+                "num_noise of 1 or more, as many as an example has queries."
+            )
+        noise = self.noise_queries.expand(len(log_mag), -1, -1)  # (B, M, E)
+        masks = self._mask(log_mag, torch.cat([query.pooled, noise], dim=1))  # (B, Q + M, F, T)
+        return MasksWithNoise(masks[:, :-num_noise], masks[:, -num_noise:])
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that build this network again."""
+        return dict(self._config)
+
+    def _mask(self, log_mag: Tensor, pooled: Tensor) -> Tensor:
+        """Runs the U-Net once, and the head for all queries: (B, Q, E) to (B, Q, F, T)."""
+        warped = log_mag
+        if self.log_freq_bins is not None:
+            warped = to_log_frequency(log_mag, self.log_freq_bins)  # (B, 1, H, T)
+        logits = self.head(self.levels[0].up_conv, self._decode(warped), pooled.flatten(0, 1))
+        masks = torch.sigmoid(logits)[..., : warped.shape[-2], : warped.shape[-1]]
+        masks = masks.unflatten(0, pooled.shape[:2])  # (B, Q, H, T)
+        if self.log_freq_bins is None:
+            return masks
+        return to_linear_frequency(masks, log_mag.shape[-2])  # (B, Q, F, T)
+
+    def _decode(self, log_mag: Tensor) -> Tensor:
+        """Runs all but the last convolution: (B, 1, H, T) to (B, C, H, T), both padded."""
+        x = self.input_norm(pad_to_multiple(log_mag, 2 ** len(self.levels)))
+        skips = []
+        for level in self.levels:
+            x = level.down(x)
+            skips.append(x)
+        x = skips.pop()
+        for level in reversed(list(self.levels)[1:]):
+            x = torch.cat([skips.pop(), level.up(x)], dim=1)
+        return _relu_and_double(x)
+
+
+class Level(nn.Module):
+    """One level of the U-Net, down and up.
+
+    Args:
+        in_channels: channels of the level above (of the input, for the outermost).
+        channels: channels of this level.
+        out_channels: feature maps of the outermost level; None in all others.
+        innermost: whether there is no level below.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int,
+        *,
+        out_channels: int | None = None,
+        innermost: bool = False,
+    ) -> None:
+        super().__init__()
+        joined = channels if innermost else 2 * channels
+        outermost = out_channels is not None
+        self.down_conv = nn.Conv2d(in_channels, channels, 4, stride=2, padding=1, bias=False)
+        self.down_norm = nn.Identity() if outermost or innermost else nn.BatchNorm2d(channels)
+        self.up_conv = nn.Conv2d(joined, out_channels or in_channels, 3, padding=1, bias=outermost)
+        self.up_norm = None if outermost else nn.BatchNorm2d(in_channels)
+
+    def down(self, x: Tensor) -> Tensor:
+        """Halves the size: (B, C_in, 2·H, 2·T) to (B, C, H, T)."""
+        # Skips carry it too: of what it changes, the ReLU on the way up leaves nothing.
+        return F.leaky_relu(self.down_norm(self.down_conv(x)), 0.2)
+
+    def up(self, x: Tensor) -> Tensor:
+        """Doubles the size, in all levels but the outermost, whose convolution the head applies.
+
+        Shape:
+            - x: (B, 2·C, H, T), skip and what comes from below; (B, C, H, T) in the innermost level
+            - returns: (B, C_in, 2·H, 2·T)
+        """
+        return self.up_norm(self.up_conv(_relu_and_double(x)))
+
+
+def to_log_frequency(x: Tensor, num_rows: int) -> Tensor:
+    r"""Reads a spectrogram at :math:`u = (21^v - 1) / 20` of its height, for v from 0 to 1.
+
+    Args:
+        x: on the linear frequency scale, (..., F, T).
+        num_rows: number H of values of v.
+
+    Returns:
+        (..., H, T)
+
+    Examples:
+        >>> to_log_frequency(torch.arange(21.0)[:, None], 3).flatten()  # v = 0, 0.5, 1
+        tensor([ 0.0000,  3.5826, 20.0000])
+    """
+    height = torch.linspace(0, 1, num_rows, device=x.device)
+    return _read_rows(x, ((1 + _WARP) ** height - 1) / _WARP)
+
+
+def to_linear_frequency(x: Tensor, num_rows: int) -> Tensor:
+    r"""Reads a warped spectrogram at :math:`v = \log_{21}(1 + 20 u)`, for u from 0 to 1.
+
+    Args:
+        x: on the scale of `to_log_frequency`, (..., H, T).
+        num_rows: number F of values of u.
+
+    Returns:
+        (..., F, T)
+    """
+    frequency = torch.linspace(0, 1, num_rows, device=x.device)
+    return _read_rows(x, torch.log1p(_WARP * frequency) / math.log1p(_WARP))
+
+
+def _read_rows(x: Tensor, heights: Tensor) -> Tensor:
+    """Interpolates rows linearly at relative heights: (..., H, T) to (..., len(heights), T)."""
+    rows = torch.arange(x.shape[-2], device=x.device)
+    places = heights.clamp(0, 1) * (len(rows) - 1)
+    weights = (1 - (places[:, None] - rows).abs()).clamp(min=0)  # two to a line, with sum 1
+    return weights.to(x.dtype) @ x
+
+
+def _relu_and_double(x: Tensor) -> Tensor:
+    return F.interpolate(F.relu(x), scale_factor=2, mode="bilinear", align_corners=True)

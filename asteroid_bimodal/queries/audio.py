@@ -1,0 +1,238 @@
+"""Queries that are sounds: "separate what sounds like this", for models trained with texts.
+
+CLAP puts audio and texts into one space, but not into one place of it: audio embeddings lie beside
+those of texts, and there are no token states for them. A separator that was trained with texts is
+therefore asked in terms of texts. Of a list of phrases, CLAP tells how likely each one describes
+the example; the pooled query is the mean of their embeddings, weighted by these probabilities, and
+the tokens are those of the likeliest phrase. Nothing is trained for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import soundfile
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from ..dsp.resample import resample
+from ..utils.clap import load_clap
+from ..utils.frozen import FrozenModule, weights_digest
+from .base import QueryEncoder
+from .cache import EncodedQuery
+from .captions import phrase_prompt
+from .files import file_key, is_file
+from .labels import join_list
+from .text import ClapTextEncoder
+
+_BATCH = 32  # examples at a time
+MINI_LABELS = (  # what the mini CLAP knows
+    *("accordion", "acoustic guitar", "cello", "clarinet", "erhu", "flute", "saxophone"),
+    *("trumpet", "tuba", "violin", "xylophone"),
+)
+COMMON_LABELS = (
+    *MINI_LABELS,
+    *("bagpipe", "banjo", "bassoon", "bells", "congas", "double bass", "drums", "electric bass"),
+    *("electric guitar", "guzheng", "harmonica", "harp", "marimba", "oboe", "organ", "piano"),
+    *("pipa", "singing", "synthesizer", "trombone", "ukulele", "applause", "baby crying"),
+    *("bird song", "car engine", "cat meowing", "clock ticking", "coughing", "cow mooing"),
+    *("crowd", "dog barking", "door", "fireworks", "footsteps", "glass breaking", "gunshot"),
+    *("hammer", "helicopter", "horse", "insects", "keyboard typing", "laughter", "man speaking"),
+    *("motorcycle", "plane", "rain", "rooster", "saw", "siren", "sneezing", "telephone ringing"),
+    *("thunder", "train", "vacuum cleaner", "water", "whistling", "wind", "woman speaking"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class AudioExample:
+    """A sound to look for; examples of the same samples and rate are equal.
+
+    Attributes:
+        wav: (T,) or (C, T) float samples.
+        sample_rate: their rate in hertz.
+
+    Raises:
+        ValueError: for samples of another shape or kind, none at all, or some that are no numbers.
+
+    Examples:
+        >>> AudioExample(torch.zeros(8), 8000) == AudioExample(torch.zeros(8), 8000)
+        True
+    """
+
+    wav: Tensor
+    sample_rate: int
+
+    def __post_init__(self) -> None:
+        wav = self.wav
+        if not isinstance(wav, Tensor) or wav.ndim not in (1, 2) or not wav.is_floating_point():
+            raise ValueError(
+                f"Expected float samples of shape (T,) or (channels, T), received {wav!r:.80}."
+            )
+        if wav.numel() == 0 or not torch.isfinite(wav).all() or self.sample_rate <= 0:
+            raise ValueError(
+                f"Expected finite samples, at least one, at a positive rate; received shape "
+                f"{tuple(wav.shape)} at {self.sample_rate} Hz. Check where they come from."
+            )
+
+    @cached_property
+    def digest(self) -> str:
+        """Tells the example from every other one."""
+        content = self.wav.detach().cpu().float().contiguous().numpy().tobytes()
+        about = f"{tuple(self.wav.shape)} {self.sample_rate}".encode()
+        return hashlib.sha256(about + content).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AudioExample) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+class ClapAudioEncoder(FrozenModule, QueryEncoder):
+    """Audio examples as queries for models trained with the texts of the same CLAP.
+
+    Of an example longer than CLAP hears at once, the middle is heard.
+
+    Args:
+        name: a CLAP, as for `ClapTextEncoder`.
+        labels: what an example can be, in words; by default the instruments that `"mini"` knows, or
+            common instruments and sounds for any other CLAP. Those that a model was trained with
+            serve it best.
+
+    Shape:
+        - queries: B lists of Q paths of audio files or `AudioExample`s
+        - output: tokens (B, Q, L, D), pooled (B, Q, E), L2-normalised
+
+    Raises:
+        ValueError: when there is no such model, for labels that are empty, and for a query that is
+            no audio.
+
+    References:
+        Wu et al., "Large-scale contrastive language-audio pretraining with feature fusion and
+        keyword-to-caption augmentation", ICASSP 2023. The step from one modality to the other by
+        a memory of texts: Li et al., "DeCap: decoding CLIP latents for zero-shot captioning via
+        text-only training", ICLR 2023.
+
+    Examples:
+        >>> encoder = ClapAudioEncoder("mini")
+        >>> query = encoder([[AudioExample(torch.randn(8000), 8000)]])
+        >>> query.pooled.shape == (1, 1, encoder.pooled_dim)
+        True
+    """
+
+    def __init__(self, name: str | Path = "mini", labels: Sequence[str] | None = None) -> None:
+        self._clap = load_clap(name)
+        super().__init__(self._clap.model)
+        default = MINI_LABELS if name == "mini" else COMMON_LABELS
+        self.labels = default if labels is None else tuple(labels)
+        if isinstance(labels, str) or not self.labels:
+            raise ValueError(f"Expected a list of labels, received {labels!r}.")
+        self._text = ClapTextEncoder(name)
+        self._prompts = [phrase_prompt(label) for label in self.labels]
+        suffix = "" if self.labels == default else f"|{join_list(self.labels)}"
+        self.name = f"clap-audio:{name}{suffix}"
+        self.token_dim, self.pooled_dim = self._text.token_dim, self._text.pooled_dim
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells the encoder from every other one: a digest of its weights and labels."""
+        return weights_digest(f"clap-audio {join_list(self.labels)}", self.network)
+
+    def check(self, query: str | os.PathLike | AudioExample) -> None:
+        """Raises a ValueError for what is no audio."""
+        if not isinstance(query, AudioExample) and not is_file(query):
+            raise ValueError(
+                f"Expected the path of an audio file or an AudioExample, received {query!r}. "
+                f"Check the path, or ask a model for texts in words."
+            )
+
+    def key(self, query: str | os.PathLike | AudioExample) -> str:
+        """Returns what is the same for equal sounds."""
+        return f"audio {query.digest}" if isinstance(query, AudioExample) else file_key(query)
+
+    @torch.inference_mode(False)  # cached embeddings must serve training, too
+    @torch.no_grad()
+    def encode(self, queries: list[str | os.PathLike | AudioExample]) -> list[EncodedQuery]:
+        """Encodes distinct sounds.
+
+        Args:
+            queries: the sounds.
+        """
+        known = self._text([self._prompts])
+        encoded = []
+        for chances in self.probabilities(queries):
+            likeliest = int(chances.argmax())
+            real = known.mask[0, likeliest]
+            pooled = normalize(chances @ known.pooled[0], dim=-1)
+            encoded.append(EncodedQuery(known.tokens[0, likeliest][real], real[real], pooled))
+        return encoded
+
+    @torch.no_grad()
+    def probabilities(self, queries: Sequence[str | os.PathLike | AudioExample]) -> Tensor:
+        """Tells how likely each label describes each sound.
+
+        Args:
+            queries: n sounds.
+
+        Shape:
+            - returns: (n, number of labels), rows that add up to 1
+        """
+        sharpness = self.network.logit_scale_a.exp()
+        texts = self._text([self._prompts]).pooled[0]
+        return torch.softmax(sharpness * self.embed(queries) @ texts.T, dim=-1)
+
+    @torch.no_grad()
+    def embed(self, queries: Sequence[str | os.PathLike | AudioExample]) -> Tensor:
+        """Embeds sounds where CLAP compares them with texts.
+
+        Args:
+            queries: n sounds.
+
+        Shape:
+            - returns: (n, E), L2-normalised
+        """
+        rows = []
+        for start in range(0, len(queries), _BATCH):
+            wavs = [self._read(query) for query in queries[start : start + _BATCH]]
+            extractor = self._clap.feature_extractor
+            features = extractor(
+                [wav.numpy() for wav in wavs],
+                sampling_rate=extractor.sampling_rate,
+                return_tensors="pt",
+            )["input_features"].to(self.device)
+            is_longer = torch.zeros(len(wavs), 1, dtype=torch.bool, device=self.device)
+            with torch.autocast(self.device.type, enabled=False):
+                output = self.network.get_audio_features(features.float(), is_longer=is_longer)
+            rows.append(normalize(output.pooler_output.float(), dim=-1))
+        return torch.cat(rows)
+
+    def _read(self, query: str | os.PathLike | AudioExample) -> Tensor:
+        """Reads a sound in mono at CLAP's rate, of a long one the middle."""
+        extractor = self._clap.feature_extractor
+        longest, rate = int(extractor.nb_max_samples), extractor.sampling_rate
+        if not isinstance(query, AudioExample):
+            query = _read_middle(query, longest / rate)
+        wav = query.wav.detach().cpu().float()
+        wav = wav if wav.ndim == 1 else wav.mean(dim=0)
+        wav = resample(wav, query.sample_rate, rate)
+        start = max(0, (len(wav) - longest) // 2)
+        return wav[start : start + longest]
+
+
+def _read_middle(path: str | os.PathLike, seconds: float) -> AudioExample:
+    try:
+        with soundfile.SoundFile(os.fspath(path)) as file:
+            frames = int(seconds * file.samplerate) + 1
+            file.seek(max(0, (file.frames - frames) // 2))
+            audio = file.read(frames, dtype="float32", always_2d=True)
+            return AudioExample(torch.from_numpy(audio.T), file.samplerate)
+    except (soundfile.LibsndfileError, OSError, ValueError) as error:
+        raise ValueError(
+            f"Expected an audio file at {path}, got: {error}. Convert it to WAV or FLAC."
+        ) from error

@@ -1,0 +1,262 @@
+"""Queries that are pictures: CLIP's image tower, and ResNet features of video frames.
+
+Legend: B mixtures, Q queries of each, L positions, D token size, E pooled size, n images.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from ..utils.frozen import FrozenModule, freeze_norms, weights_digest
+from ..utils.pretrained import explained, find_model, load_network
+from .base import QueryEncoder
+from .cache import EmbeddingCache, EncodedQuery
+from .files import file_key, is_file
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    ImageQuery = str | os.PathLike | Image
+
+_BATCH = 64  # images at a time
+_KEPT = 2_000  # embeddings in memory; an image has as many numbers as a hundred texts
+_CLIP_MEAN, _CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_IMAGENET_CROP = 224 / 256  # share of the shorter side that is looked at
+
+
+class ImageEncoder(FrozenModule, QueryEncoder):
+    """Base of the frozen image towers; a kind of them defines `run`.
+
+    A query is the path of an image or a `PIL.Image.Image`. The file is looked at again when its
+    size or its time changes.
+
+    Args:
+        network: the tower.
+        image_size: side of the square that the network sees.
+        crop: share of the shorter side that the square covers.
+        mean: of the three channels, subtracted.
+        std: of the three channels, divided by.
+
+    Attributes:
+        name: what `load_query_encoder` makes the same encoder of.
+    """
+
+    name: str
+
+    def __init__(
+        self,
+        network: nn.Module,
+        image_size: int,
+        crop: float,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+    ) -> None:
+        super().__init__(network)
+        _import_pillow()
+        self.cache = EmbeddingCache(_KEPT)
+        self.image_size, self._crop = image_size, crop
+        self._mean, self._std = torch.tensor(mean), torch.tensor(std)
+
+    def run(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Runs the network.
+
+        Args:
+            pixels: (n, 3, image_size, image_size), normalised.
+
+        Returns:
+            Tokens (n, L, D) and pooled (n, E).
+        """
+        raise NotImplementedError(f"{type(self).__name__} has to define `run`.")
+
+    def check(self, query: ImageQuery) -> None:
+        """Raises a ValueError for what is no picture."""
+        if isinstance(query, _import_pillow().Image):
+            return
+        if not is_file(query):
+            raise ValueError(
+                f"Expected the path of an image or a PIL.Image.Image, received {query!r}. This "
+                f"model is asked with pictures; check the path, or load a model for texts."
+            )
+
+    def key(self, query: ImageQuery) -> str:
+        """Returns what is the same for equal pictures."""
+        if not isinstance(query, (str, os.PathLike)):
+            pixels = query.convert("RGB")
+            content = f"{pixels.size}".encode() + pixels.tobytes()
+            return f"image {hashlib.sha256(content).hexdigest()}"
+        return file_key(query)
+
+    @torch.inference_mode(False)  # cached embeddings must serve training, too
+    @torch.no_grad()
+    def encode(self, queries: list[ImageQuery]) -> list[EncodedQuery]:
+        """Encodes distinct pictures.
+
+        Args:
+            queries: the pictures.
+        """
+        encoded = []
+        for start in range(0, len(queries), _BATCH):
+            pixels = torch.stack([self.pixels(query) for query in queries[start : start + _BATCH]])
+            with torch.autocast(self.device.type, enabled=False):
+                tokens, pooled = self.run(pixels.to(self.device))
+            mask = torch.ones(tokens.shape[1], dtype=torch.bool)
+            encoded += [
+                EncodedQuery(token.clone(), mask, vector.clone())
+                for token, vector in zip(tokens, pooled, strict=True)
+            ]
+        return encoded
+
+    def pixels(self, query: ImageQuery) -> Tensor:
+        """Reads a picture as the network wants it.
+
+        The shorter side is resized (bicubic), and a square cut out of the middle.
+
+        Args:
+            query: the picture.
+
+        Shape:
+            - returns: (3, image_size, image_size)
+
+        Raises:
+            ValueError: for a file that is not an image.
+        """
+        pillow = _import_pillow()
+        if isinstance(query, (str, os.PathLike)):
+            try:
+                with pillow.open(query) as file:
+                    image = file.convert("RGB")
+            except (OSError, pillow.DecompressionBombError) as error:
+                raise ValueError(
+                    f"Expected an image at {query}, got: {error}. Convert it to PNG or JPEG."
+                ) from error
+        else:
+            image = query.convert("RGB")
+        shorter, size = int(self.image_size / self._crop), self.image_size
+        width, height = (int(side * shorter / min(image.size)) for side in image.size)
+        image = image.resize((width, height), pillow.Resampling.BICUBIC)
+        left, top = (width - size) // 2, (height - size) // 2
+        image = image.crop((left, top, left + size, top + size))
+        values = torch.from_numpy(np.array(image, dtype=np.float32) / 255)  # (H, W, 3)
+        return ((values - self._mean) / self._std).permute(2, 0, 1)
+
+
+class ClipImageEncoder(ImageEncoder):
+    """CLIP's frozen image encoder: patch states, and the embedding that CLIP compares with texts.
+
+    The network is shared with a `ClipTextEncoder` of the same `name`.
+
+    Args:
+        name: a folder, or a model of the Hugging Face hub.
+
+    Shape:
+        - queries: B lists of Q pictures
+        - output: tokens (B, Q, L, D) of the picture and its patches; pooled (B, Q, E), projected
+          and L2-normalised
+
+    Raises:
+        ValueError: when there is no such model, or Pillow is not installed.
+
+    References:
+        Radford et al., "Learning transferable visual models from natural language supervision",
+        ICML 2021.
+    """
+
+    def __init__(self, name: str | Path = "openai/clip-vit-base-patch32") -> None:
+        source = find_model(name, "openai/clip-vit-base-patch32")
+        with explained(source, "a CLIP"):
+            network = load_network("CLIPModel", source, ("clip",))
+        vision = network.config.vision_config
+        super().__init__(network, vision.image_size, 1.0, _CLIP_MEAN, _CLIP_STD)
+        self.name = f"clip-image:{name}"
+        self.token_dim = vision.hidden_size
+        self.pooled_dim = network.config.projection_dim
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells the encoder from every other one: a digest of its weights."""
+        return weights_digest(
+            "clip-image", self.network.vision_model, self.network.visual_projection
+        )
+
+    def run(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Runs CLIP's image tower."""
+        output = self.network.get_image_features(pixel_values=pixels)
+        return output.last_hidden_state, normalize(output.pooler_output, dim=-1)
+
+
+class ResNetFrameEncoder(ImageEncoder):
+    """Features of a frame by a frozen ResNet whose last stage is dilated, as in Sound of Pixels.
+
+    The last stage keeps the resolution of the one before; its filters reach twice as far instead.
+
+    Args:
+        name: a folder, or a model of the Hugging Face hub.
+        image_size: side of the square that the network sees.
+
+    Shape:
+        - queries: B lists of Q frames
+        - output: tokens (B, Q, L, D), one for each position of the last maps, of which each step is
+          16 pixels; pooled (B, Q, D), the greatest value over the positions
+
+    Raises:
+        ValueError: when there is no such model, or Pillow is not installed.
+
+    References:
+        Zhao et al., "The sound of pixels", ECCV 2018.
+    """
+
+    def __init__(self, name: str | Path = "microsoft/resnet-18", *, image_size: int = 224) -> None:
+        if image_size < 32:
+            raise ValueError(f"Expected an image_size of 32 or more, received {image_size}.")
+        source = find_model(name, "microsoft/resnet-18")
+        with explained(source, "a ResNet"):
+            network = _dilated(load_network("ResNetModel", source, ("resnet",)))
+        super().__init__(network, image_size, _IMAGENET_CROP, _IMAGENET_MEAN, _IMAGENET_STD)
+        self.name = f"resnet:{name}" + ("" if image_size == 224 else f"|{image_size}")
+        self.token_dim = self.pooled_dim = network.config.hidden_sizes[-1]
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells the encoder from every other one: a digest of its weights and settings."""
+        return weights_digest(f"resnet {self.image_size}", self.network)
+
+    def run(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Runs the ResNet."""
+        maps = self.network(pixel_values=pixels).last_hidden_state  # (n, D, H, W)
+        return maps.flatten(2).transpose(1, 2), maps.amax(dim=(2, 3))
+
+
+def _dilated(network: nn.Module) -> nn.Module:
+    """Copies a ResNet; in the copy the last stage has dilation 2 in place of stride 2."""
+    network = copy.deepcopy(network)
+    for layer in network.encoder.stages[-1].modules():
+        if not isinstance(layer, nn.Conv2d):
+            continue
+        strided, wide = layer.stride == (2, 2), layer.kernel_size == (3, 3)
+        layer.stride = (1, 1)
+        if wide and not strided:
+            layer.dilation = layer.padding = (2, 2)
+    freeze_norms(network)
+    return network
+
+
+def _import_pillow():
+    try:
+        import PIL.Image
+    except ImportError as error:
+        raise ValueError(
+            "Expected Pillow, which reads pictures, found it not installed. Run `pip install "
+            "'asteroid-bimodal[image]'` or `pip install pillow`, without a network from a copy of "
+            "its wheel, or ask with texts."
+        ) from error
+    return PIL.Image

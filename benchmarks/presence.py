@@ -1,0 +1,63 @@
+"""Tells what a separator makes of sounds that are not there.
+
+    python benchmarks/presence.py --model mini --data.root egs/music/data/mini
+
+Every mixture of the pinned 2-source test list is asked for the labels that it holds and for all
+others. Printed: the energy of the estimates of absent sounds relative to the mixture, and how well
+the presence score tells present from absent (area under the ROC curve; 0.5 is chance).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from asteroid_bimodal.engine.loaders import build_test_set, labels_of
+from asteroid_bimodal.engine.recipe import recipe_conf
+from asteroid_bimodal.models import load_separator
+from asteroid_bimodal.queries import phrase_prompt
+
+RECIPE = Path(__file__).parents[1] / "egs/music"
+
+
+def decibels(energy: torch.Tensor) -> torch.Tensor:
+    """Energy ratios in decibels, -80 at least."""
+    return 10 * energy.clamp_min(1e-8).log10()
+
+
+def area(present: torch.Tensor, absent: torch.Tensor) -> float:
+    """Area under the ROC curve: how often a present sound scores above an absent one."""
+    above = (present[:, None] > absent).float() + 0.5 * (present[:, None] == absent).float()
+    return above.mean().item()
+
+
+@torch.inference_mode()
+def main(options: list[str]) -> None:
+    """Prints the figures of one model."""
+    name = options.pop(options.index("--model") + 1) if "--model" in options else "mini"
+    conf = recipe_conf(RECIPE, [option for option in options if option != "--model"])
+    model = load_separator(name)
+    items, labels = build_test_set(conf, "test", 2), labels_of(conf)
+    phrases = [phrase_prompt(label, conf.data.prompt) for label in labels]
+    query = model.encode_queries(phrases, 1)
+    scores, levels, present = [], [], []
+    for item in tqdm([items[index] for index in range(len(items))]):
+        separation = model.separate_spectra(item.mixture[None], query)
+        scores.append(separation.presence[0])
+        energy = separation.estimates.square().sum((-2, -1)) / separation.magnitude.square().sum()
+        levels.append(decibels(energy[0]))
+        present.append(torch.tensor([label in item.labels for label in labels]))
+    scores, levels, present = torch.cat(scores), torch.cat(levels), torch.cat(present)
+    print(f"{name}, {len(items)} mixtures, {len(labels)} queries each")
+    print(f"level of present sounds: {levels[present].mean():6.1f} dB of the mixture")
+    print(f"level of absent sounds:  {levels[~present].mean():6.1f} dB of the mixture")
+    print(f"presence, present: {scores[present].mean():.3f}, absent: {scores[~present].mean():.3f}")
+    print(f"area under the ROC curve, presence: {area(scores[present], scores[~present]):.3f}")
+    print(f"area under the ROC curve, level:    {area(levels[present], levels[~present]):.3f}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,123 @@
+"""The terms that other systems are trained with."""
+
+from __future__ import annotations
+
+from itertools import permutations, product
+
+import pytest
+import torch
+from torch import nn
+
+from asteroid_bimodal.losses import LogWeightedL1
+from asteroid_bimodal.losses.terms import (
+    AbsentSilence,
+    Estimates,
+    MixtureInvariance,
+    PermutedReconstruction,
+    PhraseClass,
+)
+
+
+def draw(*shape, seed=0):
+    return 3 * torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def estimates(**changes):
+    mixtures = draw(2, 2, 6, 5)
+    return Estimates(**{"total": mixtures.sum(1), "mixtures": mixtures, **changes})
+
+
+def test_pit_finds_the_best_order_of_all():
+    found = estimates(outputs=draw(2, 2, 6, 5, seed=1))
+    distance = LogWeightedL1(reduction="none")
+    best = torch.stack(
+        [
+            sum(
+                distance(found.outputs[:, order[i]], found.mixtures[:, i], found.total)
+                for i in range(2)
+            )
+            for order in permutations(range(2))
+        ]
+    ).amin(0)
+    torch.testing.assert_close(PermutedReconstruction()(found), best.mean())
+
+
+def test_pit_of_the_truth_in_any_order_is_zero():
+    found = estimates()
+    swapped = estimates(outputs=found.mixtures.flip(1))
+    assert PermutedReconstruction()(swapped) == 0
+
+
+def test_mixit_finds_the_best_of_all_assignments():
+    found = estimates(outputs=draw(2, 4, 6, 5, seed=1))
+    distance = LogWeightedL1(reduction="none")
+    losses = []
+    for choice in product(range(2), repeat=4):
+        assignment = torch.nn.functional.one_hot(torch.tensor(choice), 2).T.float()  # (N, S)
+        mixed = torch.einsum("ns,bsft->bnft", assignment, found.outputs)
+        losses.append(distance(mixed, found.mixtures))
+    best = torch.stack(losses).amin(0)
+    torch.testing.assert_close(MixtureInvariance()(found), 2 * best.mean())
+
+
+def test_mixit_of_the_parts_is_zero():
+    parts = draw(2, 4, 6, 5)
+    mixtures = torch.stack([parts[:, 0] + parts[:, 3], parts[:, 1] + parts[:, 2]], dim=1)
+    found = Estimates(total=mixtures.sum(1), mixtures=mixtures, outputs=parts)
+    torch.testing.assert_close(MixtureInvariance()(found), torch.tensor(0.0))
+
+
+def test_absent_sounds_cost_what_is_let_through():
+    found = estimates(absent=draw(2, 3, 6, 5, seed=1))
+    weight = found.total.log1p().clamp(1e-3, 10)
+    expected = (weight[:, None] * found.absent).mean()
+    torch.testing.assert_close(AbsentSilence()(found), expected)
+    assert AbsentSilence()(estimates(absent=torch.zeros(2, 3, 6, 5))) == 0
+
+
+class Bands(nn.Module):
+    """Class c sounds in band c alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.gain = nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, magnitude):
+        return self.gain * (20 * magnitude.mean(2) - 10)
+
+
+def banded(labels):
+    """Estimates (B, N, P, F, T) of which each sounds in the band of its label."""
+    bands = nn.functional.one_hot(torch.tensor(labels), 4).float()
+    return bands.view(1, 2, 2, 4, 1).expand(-1, -1, -1, -1, 5)
+
+
+@pytest.mark.parametrize("joint", [False, True])
+def test_the_class_term_knows_right_from_wrong(joint):
+    labels = torch.tensor([[0, 2, 1, 3]])
+    term = PhraseClass(Bands(), joint=joint)
+    right, wrong = (
+        Estimates(
+            total=torch.ones(1, 4, 5),
+            mixtures=torch.ones(1, 2, 4, 5),
+            phrases=banded(order).requires_grad_(),
+            phrase_labels=labels,
+        )
+        for order in ([0, 2, 1, 3], [2, 0, 1, 3])
+    )
+    assert term(right) < 0.01 < term(wrong)
+    term(wrong).backward()
+    assert wrong.phrases.grad.abs().sum() > 0
+    assert (term.loss.classifier.gain.grad is not None) == joint
+
+
+def test_normalised_magnitudes_are_in_units_of_their_example():
+    found = estimates(outputs=draw(2, 4, 6, 5, seed=1), absent=draw(2, 1, 6, 5, seed=2))
+    louder = Estimates(
+        **{name: 7 * getattr(found, name) for name in ("total", "mixtures", "outputs", "absent")}
+    )
+    one, other = found.normalised(), louder.normalised()
+    for name in ("total", "mixtures", "outputs", "absent"):
+        torch.testing.assert_close(getattr(one, name), getattr(other, name))
+    assert one.captions is None
+    torch.testing.assert_close(one.total.mean((1, 2)), torch.ones(2))

@@ -1,0 +1,70 @@
+"""Separators of every kind: saved, loaded as what they are, refused when they are none."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from asteroid_bimodal.models import BiModalUNet, CLIPSep, LASSNet, load_separator
+from asteroid_bimodal.queries import QueryEmbedding
+
+ARGS = {"sample_rate": 8000, "n_fft": 64, "hop_length": 16, "query_encoder": None}
+SMALL = {
+    BiModalUNet: {"cond_dim": 6, "pooled_dim": 4, "num_downs": 5, "ngf": 2, "num_heads": 2},
+    CLIPSep: {"pooled_dim": 4, "num_downs": 3, "ngf": 2, "out_dim": 3, "log_freq_bins": 16},
+    LASSNet: {"pooled_dim": 4, "num_downs": 2, "ngf": 2, "film_dim": 4},
+}
+
+
+def build(kind):
+    torch.manual_seed(0)
+    return kind(**ARGS, **SMALL[kind]).eval()
+
+
+def query(count=3):
+    torch.manual_seed(1)
+    mask = torch.ones(1, count, 5, dtype=torch.bool)
+    return QueryEmbedding(torch.randn(1, count, 5, 6), mask, torch.randn(1, count, 4))
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_a_separator_is_loaded_as_what_it_is(kind, tmp_path):
+    model, wav = build(kind), torch.randn(1000)
+    model.save_pretrained(tmp_path)
+    loaded = load_separator(tmp_path)
+    assert type(loaded) is kind and not loaded.training
+    with torch.no_grad():
+        torch.testing.assert_close(loaded(wav, query()), model(wav, query()))
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_masks_lie_between_nothing_and_all(kind):
+    with torch.no_grad():
+        separation = build(kind).separate_spectra(torch.randn(1, 1000), query())
+    assert separation.masks.shape == separation.estimates.shape
+    assert (separation.masks >= 0).all() and (separation.masks <= 1).all()
+
+
+@pytest.mark.parametrize("name", ["ConvTasNet", "nonsense", 3])
+def test_what_is_no_separator_of_ours_is_refused(name, tmp_path):
+    build(CLIPSep).save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "model_name": name}))
+    with pytest.raises(ValueError, match="Expected a separator of BiModalUNet, CLIPSep, LASSNet"):
+        load_separator(tmp_path)
+
+
+def test_presence_tells_own_places_from_crumbs():
+    model = build(BiModalUNet)
+    wav = torch.randn(1, 1000)
+    with torch.no_grad():
+        separation = model.separate_spectra(wav, query())
+    own = torch.zeros_like(separation.masks)
+    own[:, 0, 3:5] = 1.0  # surely these
+    own[:, 1] = 0.02  # a little of everything
+    masked = own * separation.magnitude[:, None]
+    spectra = type(separation)(separation.magnitude, masked, own, separation.spectrum, 1000)
+    expected = torch.tensor([[1.0, 0.02, 0.0]])
+    torch.testing.assert_close(spectra.presence, expected)

