@@ -150,6 +150,7 @@ def build_loss(conf: DictConfig, names: Sequence[str] | None = None) -> Composit
             conf.data.sample_rate,
             conf.scorer.chunk_size,
             conf.scorer.noise_floor,
+            conf.scorer.logit_scale,
         ),
         TIMBRE: lambda: terms.PhraseClass(TimbreClassifier.load(classifier_path(conf))),
         "timbre_joint": lambda: terms.PhraseClass(build_classifier(conf), joint=True),

@@ -109,6 +109,7 @@ class PhraseSimilarity(nn.Module):
         chunk_size: estimates embedded at a time.
         noise_floor: RMS of a fixed noise under the estimates. The gradient of a log spectrum is the
             larger the quieter a band is; the noise bounds it.
+        logit_scale: sharpness of the contrast; the scorer's own when None.
     """
 
     needs = frozenset({"phrases", "waveforms"})
@@ -119,10 +120,13 @@ class PhraseSimilarity(nn.Module):
         sample_rate: int,
         chunk_size: int | None = None,
         noise_floor: float = 0.0,
+        logit_scale: float | None = None,
     ):
         super().__init__()
         self.noise_floor = noise_floor
-        self.similarity = ClapSimilarityLoss(scorer, sample_rate=sample_rate, chunk_size=chunk_size)
+        self.similarity = ClapSimilarityLoss(
+            scorer, logit_scale, sample_rate=sample_rate, chunk_size=chunk_size
+        )
 
     def forward(self, estimates: Estimates) -> Tensor:
         """Scalar loss."""
