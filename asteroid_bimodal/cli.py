@@ -60,6 +60,9 @@ def _add_separate(commands) -> None:
     parser.add_argument("--out", type=Path, help="folder to write to (default: the input's)")
     parser.add_argument("--residual", action="store_true", help="also write what is left")
     parser.add_argument("--overwrite", action="store_true", help="replace existing files")
+    parser.add_argument(
+        "--batch_size", type=int, default=1, help="windows in one pass; more are faster on a GPU"
+    )
     _add_device(parser)
     parser.set_defaults(run=_separate)
 
@@ -82,6 +85,8 @@ def _separate(args: argparse.Namespace) -> None:
         out=args.out,
         residual=args.residual,
         overwrite=args.overwrite,
+        batch_size=args.batch_size,
+        progress=sys.stderr.isatty(),
     )
     for path in results.written:
         print(path)

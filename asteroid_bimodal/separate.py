@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import soundfile
 import torch
+from soundfile import LibsndfileError, SoundFile
 from torch import Tensor
+from tqdm import tqdm
 
 from .models import BiModalUNet
-from .models.separation import read_audio
+from .models.streaming import separate_stream
 from .utils.files import atomic_write, safe_name
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 RESIDUAL = "residual"
+_BLOCK = 2**16  # samples read at a time
+_MOST_WAV = 2**32 - 2**16  # bytes that the header of a WAV can count; beyond, it is RF64
 
 
 @dataclass
@@ -115,11 +119,14 @@ def separate_files(
     out: str | Path | None = None,
     residual: bool = False,
     overwrite: bool = False,
+    batch_size: int = 1,
+    progress: bool = False,
 ) -> FileResults:
     """Separates each file by every query, and writes `<file>_<query>.wav`.
 
     Rate, channels and length are the input's; nothing is rescaled, so that with the residual the
-    files add up to the input. A file that fails does not stop the others.
+    files add up to the input. Files are read, separated and written in windows: memory does not
+    grow with their length. A file that fails does not stop the others, and leaves nothing behind.
 
     Args:
         model: a separator.
@@ -128,6 +135,8 @@ def separate_files(
         out: folder to write to; by default each input's own.
         residual: also write `<file>_residual.wav`, what no query took.
         overwrite: replace files that exist.
+        batch_size: windows in one pass of the model; on a GPU, several are faster.
+        progress: show a bar for each file, on standard error.
 
     Returns:
         The files written, and why the others were not.
@@ -142,10 +151,17 @@ def separate_files(
     for path, targets in plan.items():
         try:
             _check_targets(path, targets, owners, overwrite)
-            tracks, sample_rate = separate_file(model, path, queries, residual=residual)
-            for target, track in zip(targets, tracks, strict=True):
-                _write(target, track, sample_rate)
-                results.written.append(target)
+            with _open(path, model, progress) as (file, blocks):
+                pieces = separate_stream(
+                    model,
+                    blocks,
+                    list(queries),
+                    file.samplerate,
+                    residual=residual,
+                    batch_size=batch_size,
+                )
+                _write(targets, pieces, file)
+            results.written.extend(targets)
         except (ValueError, OSError, MemoryError, torch.OutOfMemoryError) as error:
             results.failed[path] = str(error)
     return results
@@ -154,7 +170,7 @@ def separate_files(
 def separate_file(
     model: BiModalUNet, path: str | Path, queries: Sequence[str], *, residual: bool = False
 ) -> tuple[list[Tensor], int]:
-    """Separates one file at its own rate, with its own channels.
+    """Separates one file at its own rate, with its own channels, and keeps the result in memory.
 
     Args:
         model: a separator.
@@ -169,19 +185,48 @@ def separate_file(
         ValueError: for a file that is unreadable, shorter than one frame of the model, or holds
             NaN or infinite samples.
     """
-    mixture, sample_rate = read_audio(path)  # (C, T)
-    channels, length = mixture.shape
-    shortest = model.n_fft / model.sample_rate
-    if length < shortest * sample_rate:
-        raise ValueError(
-            f"Expected at least {1000 * shortest:.0f} ms of audio, one frame of the model, "
-            f"received {1000 * length / sample_rate:.1f} ms."
-        )
-    estimates = model.separate(mixture.unsqueeze(0), list(queries), sample_rate=sample_rate)
-    tracks = list(estimates.reshape(len(queries), channels, length))
-    if residual:
-        tracks.append(mixture - sum(tracks))
-    return tracks, sample_rate
+    with _open(Path(path), model) as (file, blocks):
+        rate = file.samplerate
+        pieces = separate_stream(model, blocks, list(queries), rate, residual=residual)
+        return list(torch.cat(list(pieces), dim=-1)), rate
+
+
+@contextmanager
+def _open(
+    path: Path, model: BiModalUNet, progress: bool = False
+) -> Iterator[tuple[SoundFile, Iterator[Tensor]]]:
+    """Opens a file that is long enough; yields it and the blocks (C, T) of its samples."""
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(SoundFile(path))
+        except (LibsndfileError, OSError, TypeError) as error:
+            raise _unreadable(path, error) from error
+        if not file.frames:
+            raise ValueError(f"Expected audio in {path}, found no samples.")
+        shortest = model.n_fft / model.sample_rate
+        if file.frames < shortest * file.samplerate:
+            raise ValueError(
+                f"Expected at least {1000 * shortest:.0f} ms of audio, one frame of the model, "
+                f"received {1000 * file.frames / file.samplerate:.1f} ms."
+            )
+        seconds = file.frames / file.samplerate
+        bar = tqdm(desc=path.name, total=round(seconds), unit="s", disable=not progress)
+        yield file, _read(path, file, stack.enter_context(bar))
+
+
+def _read(path: Path, file: SoundFile, bar: tqdm) -> Iterator[Tensor]:
+    try:
+        while len(samples := file.read(_BLOCK, dtype="float32", always_2d=True)):
+            yield torch.from_numpy(samples.T.copy())
+            bar.update(file.tell() // file.samplerate - bar.n)
+    except LibsndfileError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> ValueError:
+    return ValueError(
+        f"Expected a wav, flac, ogg or mp3 file at {path}, could not read it: {error}"
+    )
 
 
 def _plan(
@@ -212,13 +257,25 @@ def _check_targets(
             raise FileExistsError(f"{target} exists already. Replace it with --overwrite.")
 
 
-def _write(path: Path, track: Tensor, sample_rate: int) -> None:
+def _write(targets: Sequence[Path], pieces: Iterable[Tensor], source: SoundFile) -> None:
+    """Writes one track to each target while they come; all of the files, or none."""
+    size = 4 * source.frames * source.channels
+    style = {
+        "samplerate": source.samplerate,
+        "channels": source.channels,
+        # Floats: an estimate may pass ±1 where the input was clipped, and is not cut off.
+        "subtype": "FLOAT",
+        "format": "WAV" if size < _MOST_WAV else "RF64",
+    }
     try:
-        with atomic_write(path) as temporary:
-            # Floats: an estimate may pass ±1 where the input was clipped, and is not cut off.
-            soundfile.write(temporary, track.T.numpy(), sample_rate, subtype="FLOAT")
-    except (OSError, soundfile.LibsndfileError) as error:
+        with ExitStack() as stack:
+            temporaries = [stack.enter_context(atomic_write(target)) for target in targets]
+            files = [stack.enter_context(SoundFile(path, "w", **style)) for path in temporaries]
+            for piece in pieces:
+                for file, track in zip(files, piece, strict=True):
+                    file.write(track.T.numpy())
+    except (OSError, LibsndfileError) as error:
         reason = getattr(error, "strerror", None) or error
         raise OSError(
-            f"Could not write {path} ({reason}). Choose another folder with --out."
+            f"Could not write to {targets[0].parent} ({reason}). Choose another folder with --out."
         ) from error

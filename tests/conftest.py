@@ -1,4 +1,7 @@
-"""A tiny labelled set whose every sound is known: each label is a tone of its own frequency."""
+"""A tiny labelled set whose every sound is known: each label is a tone of its own frequency.
+
+Its "videos" have two frames each, of a brightness of their own.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
+from asteroid_bimodal.data.frames import frames_folder
 from asteroid_bimodal.data.manifest import Clip, write_manifest
 from asteroid_bimodal.data.pinned import draw_test_list, write_test_list
 
@@ -44,13 +49,22 @@ def write_tone(path: Path, frequency: float, seconds: float = 2.0, seed: int = 0
     soundfile.write(path, tone + 1e-3 * rng.standard_normal(time.size), RATE)
 
 
+def write_frames(audio: Path, brightness: int) -> None:
+    folder = frames_folder(audio)
+    folder.mkdir(parents=True)
+    for index in range(2):
+        Image.new("RGB", (16, 16), (brightness, 100 * index, 0)).save(folder / f"{index:03d}.png")
+
+
 def write_tone_set(root: Path) -> ToneSet:
     for split, count in TAKES.items():
         clips = []
         for seed, (label, frequency) in enumerate(TONES.items()):
             for take in range(count):
-                path = f"solo/audio/{label.replace(' ', '_')}/{split}{take}.wav"
+                name = label.replace(" ", "_")
+                path = f"solo/audio/{name}/{split}{take}_{name}.wav"
                 write_tone(root / path, frequency, seed=10 * seed + take)
+                write_frames(root / path, brightness=20 * seed + take)
                 clips.append(Clip(path, label, "", 2.0, split))
         write_manifest(root / f"{split}.csv", clips)
         if split != "train":

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import torch
 
-from asteroid_bimodal.models import BiModalUNet
+from asteroid_bimodal.models import BiModalUNet, streaming
 from asteroid_bimodal.queries.base import EncodedQuery, QueryEncoder
 from asteroid_bimodal.separate import find_inputs, output_names, separate_file, separate_files
 
@@ -135,6 +135,67 @@ def test_bad_files_are_reported_and_the_others_done(model, tmp_path):
     assert reasons["short.wav"] == (
         "Expected at least 16 ms of audio, one frame of the model, received 13.6 ms."
     )
+
+
+@pytest.fixture
+def short_windows(monkeypatch):
+    monkeypatch.setattr(streaming, "HOP_SECONDS", 1)
+    monkeypatch.setattr(streaming, "OVERLAP_SECONDS", 1)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_long_files_are_written_window_by_window_and_add_up(
+    model, tmp_path, short_windows, batch_size
+):
+    audio = noise(7 * 22050, 2)
+    path = write(tmp_path / "duet.wav", audio, 22050)
+    options = {"residual": True, "batch_size": batch_size}
+    results = separate_files(model, [path], ["violin", "flute"], **options)
+    tracks = [read(written)[0] for written in results.written]
+    np.testing.assert_allclose(sum(tracks), audio, atol=1e-6)
+    in_memory, _ = separate_file(model, path, ["violin", "flute"], residual=True)
+    for track, kept in zip(tracks, in_memory, strict=True):
+        np.testing.assert_allclose(track.T, kept, atol=1e-6)
+
+
+def test_queries_of_a_long_file_are_encoded_once(model, tmp_path, short_windows, monkeypatch):
+    asked = []
+    encode = model.encode_queries
+    monkeypatch.setattr(
+        model,
+        "encode_queries",
+        lambda queries, size: [asked.append(queries), encode(queries, size)][1],
+    )
+    separate_files(model, [write(tmp_path / "duet.wav", noise(60_000))], ["violin", "flute"])
+    assert [queries for queries in asked if isinstance(queries, list)] == [["violin", "flute"]]
+
+
+def test_file_that_fails_in_the_middle_leaves_nothing_behind(model, tmp_path, short_windows):
+    audio = noise(60_000)
+    audio[50_000] = np.nan
+    path = write(tmp_path / "duet.wav", audio)
+    (tmp_path / "duet_violin.wav").write_text("mine")
+    results = separate_files(model, [path], ["violin", "flute"], overwrite=True)
+    assert not results.written and "NaN" in results.failed[path]
+    assert names(tmp_path) == ["duet.wav", "duet_violin.wav"]
+    assert (tmp_path / "duet_violin.wav").read_text() == "mine"
+
+
+def test_progress_is_shown_when_asked_for(model, tmp_path, capsys):
+    path = write(tmp_path / "duet.wav", noise(20_000))
+    separate_files(model, [path], ["violin"])
+    assert capsys.readouterr().err == ""
+    separate_files(model, [path], ["violin"], overwrite=True, progress=True)
+    assert "duet.wav: 100%" in capsys.readouterr().err
+
+
+def test_outputs_that_a_wav_header_cannot_count_are_rf64(model, tmp_path, monkeypatch):
+    monkeypatch.setattr("asteroid_bimodal.separate._MOST_WAV", 16_000)
+    for length, kind in [(3999, "WAV"), (4000, "RF64")]:
+        path = write(tmp_path / f"{length}.wav", noise(length))
+        (written,) = separate_files(model, [path], ["violin"]).written
+        assert soundfile.info(written).format == kind
+        assert soundfile.info(written).frames == length
 
 
 def test_one_frame_is_enough(model, tmp_path):

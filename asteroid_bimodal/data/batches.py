@@ -26,6 +26,7 @@ class Example:
         phrases: P single-source phrases for each mixture.
         phrase_weights: (N, P), 1 / (times the phrase is repeated).
         labels: class of each phrase, as `phrases`; empty where there are no classes.
+        frames: path of a picture of each phrase's sound, as `phrases`; empty unless asked for.
         absent: phrases of sounds that are in none of the mixtures.
         skipped: clips that were passed over while the example was made.
     """
@@ -35,6 +36,7 @@ class Example:
     phrases: list[list[str]]
     phrase_weights: Tensor
     labels: list[list[str]] = field(default_factory=list)
+    frames: list[list[str]] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
 
@@ -49,6 +51,7 @@ class Batch:
         phrases: B lists of N lists of P texts.
         phrase_weights: (B, N, P).
         labels: B lists of N lists of P classes.
+        frames: B lists of N lists of P paths of pictures.
         absent: B lists of texts.
         skipped: clips that were passed over.
     """
@@ -58,6 +61,7 @@ class Batch:
     phrases: list[list[list[str]]]
     phrase_weights: Tensor
     labels: list[list[list[str]]] = field(default_factory=list)
+    frames: list[list[list[str]]] = field(default_factory=list)
     absent: list[list[str]] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
 
@@ -75,6 +79,11 @@ class Batch:
     def flat_labels(self) -> list[list[str]]:
         """B lists of N * P classes, mixture by mixture."""
         return [[label for labels in example for label in labels] for example in self.labels]
+
+    @property
+    def flat_frames(self) -> list[list[str]]:
+        """B lists of N * P paths of pictures, mixture by mixture."""
+        return [[path for paths in example for path in paths] for example in self.frames]
 
     def to(self, device: torch.device | str) -> Batch:
         """Moves the tensors."""
@@ -102,6 +111,7 @@ def collate(examples: list[Example]) -> Batch:
         phrases=[example.phrases for example in examples],
         phrase_weights=torch.stack([example.phrase_weights for example in examples]),
         labels=[example.labels for example in examples],
+        frames=[example.frames for example in examples],
         absent=[example.absent for example in examples],
         skipped=[skipped for example in examples for skipped in example.skipped],
     )

@@ -11,11 +11,21 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..queries.captions import mixture_caption, phrase_prompt
-from .audio import UnreadableAudioError, read_crop
+from .audio import UnreadableAudioError, audio_seconds, read_crop
 from .batches import Example, Skipped
+from .frames import frame_at, frames_of
 from .manifest import Clip, by_label, read_manifest, take_share
 from .mixing import draw_gains, mix
-from .pinned import ATTEMPTS, QUIET, read_test_list
+from .pinned import ATTEMPTS, QUIET, PinnedSource, read_test_list
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """A crop (T,) of a clip, its label, and the path of a frame of it."""
+
+    crop: Tensor
+    label: str
+    frame: str
 
 
 class LabelledMixtures(Dataset):
@@ -38,10 +48,12 @@ class LabelledMixtures(Dataset):
         share: part of each label's clips to use, from 0 to 1: `(0.0, 0.05)` and `(0.05, 1.0)` have
             no clip in common and together all of them.
         num_absent: phrases of labels that an example does not hold, drawn beside it.
+        frames: whether each clip comes with a frame of its video, from within its crop.
         seed: of the draws.
 
     Raises:
-        ValueError: when the manifest has fewer labels than an example needs, or it needs none.
+        ValueError: when the manifest has fewer labels than an example needs, or it needs none, and
+            when there are no frames.
     """
 
     def __init__(
@@ -58,6 +70,7 @@ class LabelledMixtures(Dataset):
         caption: str = "The sound mixture of {}",
         share: tuple[float, float] = (0.0, 1.0),
         num_absent: int = 0,
+        frames: bool = False,
         seed: int = 0,
     ):
         if num_sources < 1 or num_mixtures < 1:
@@ -70,7 +83,7 @@ class LabelledMixtures(Dataset):
         self.num_sources, self.num_mixtures = num_sources, num_mixtures
         self.epoch_size, self.gain, self.seed = epoch_size, gain, seed
         self.prompts = (prompt,) if isinstance(prompt, str) else tuple(prompt)
-        self.caption, self.num_absent = caption, num_absent
+        self.caption, self.num_absent, self.frames = caption, num_absent, frames
         self.epoch = 0
         self.clips = by_label(take_share(read_manifest(manifest), share))
         needed = num_sources * num_mixtures + num_absent
@@ -80,6 +93,8 @@ class LabelledMixtures(Dataset):
                 f"Expected at least {needed} labels for {num_mixtures} mixtures of {num_sources} "
                 f"sources{absent}, {manifest} has {len(self.clips)}. Lower --n_src or add classes."
             )
+        if frames:  # at the beginning, not in the middle of an epoch
+            frames_of(self.root / next(iter(self.clips.values()))[0].path)
 
     def __len__(self) -> int:
         return self.epoch_size
@@ -90,24 +105,21 @@ class LabelledMixtures(Dataset):
             raise IndexError(f"Expected an index below {self.epoch_size}, received {index}.")
         generator = torch.Generator().manual_seed(_mix_seed(self.seed, self.epoch, index))
         skipped: list[Skipped] = []
-        clips: list[Tensor] = []
-        labels: list[str] = []
+        drawn: list[_Draw] = []
         names = list(self.clips)
         for choice in torch.randperm(len(names), generator=generator).tolist():
-            crop = self._draw_crop(self.clips[names[choice]], generator, skipped)
-            if crop is not None:
-                clips.append(crop)
-                labels.append(names[choice])
-            if len(clips) == self.num_sources * self.num_mixtures:
-                return self._example(torch.stack(clips), labels, generator, skipped)
+            draw = self._draw(self.clips[names[choice]], generator, skipped)
+            drawn += [draw] if draw else []
+            if len(drawn) == self.num_sources * self.num_mixtures:
+                return self._example(drawn, generator, skipped)
         raise UnreadableAudioError(
-            f"Found usable audio for {len(clips)} labels, expected "
+            f"Found usable audio for {len(drawn)} labels, expected "
             f"{self.num_sources * self.num_mixtures}. Last problem: {skipped[-1].reason}"
         )
 
-    def _draw_crop(
+    def _draw(
         self, clips: Sequence[Clip], generator: torch.Generator, skipped: list[Skipped]
-    ) -> Tensor | None:
+    ) -> _Draw | None:
         """An audible crop of one of the clips; None when none is found."""
         for _ in range(ATTEMPTS):
             clip = clips[int(torch.randint(len(clips), (1,), generator=generator))]
@@ -119,24 +131,25 @@ class LabelledMixtures(Dataset):
                 skipped.append(Skipped(clip.path, str(error)))
                 continue
             if crop.square().mean().sqrt() > QUIET:
-                return crop
+                return _Draw(crop, clip.label, self._draw_frame(clip, start, generator))
         skipped.append(Skipped(clip.path, f"No audible crop in {ATTEMPTS} draws of its label."))
         return None
 
+    def _draw_frame(self, clip: Clip, start: float, generator: torch.Generator) -> str:
+        if not self.frames:
+            return ""
+        within = self.num_samples / self.sample_rate * float(torch.rand(1, generator=generator))
+        return str(frame_at(self.root / clip.path, start + within, clip.seconds))
+
     def _example(
-        self,
-        clips: Tensor,
-        labels: list[str],
-        generator: torch.Generator,
-        skipped: list[Skipped],
+        self, drawn: list[_Draw], generator: torch.Generator, skipped: list[Skipped]
     ) -> Example:
         shape = (self.num_mixtures, self.num_sources)
         gains = draw_gains(shape, *self.gain, generator)
-        mixed = mix(clips.view(*shape, -1), gains)
-        groups = [
-            labels[first : first + self.num_sources]
-            for first in range(0, len(labels), self.num_sources)
-        ]
+        mixed = mix(torch.stack([draw.crop for draw in drawn]).view(*shape, -1), gains)
+        starts = range(0, len(drawn), self.num_sources)
+        parts = [drawn[first : first + self.num_sources] for first in starts]
+        groups = [[draw.label for draw in part] for part in parts]
         phrases = [[self._phrase(label, generator) for label in group] for group in groups]
         return Example(
             mixtures=mixed.mixtures,
@@ -148,11 +161,12 @@ class LabelledMixtures(Dataset):
             phrases=phrases,
             phrase_weights=torch.ones(shape),
             labels=groups,
-            absent=self._draw_absent(labels, generator),
+            frames=[[draw.frame for draw in part] for part in parts] if self.frames else [],
+            absent=self._draw_absent({draw.label for draw in drawn}, generator),
             skipped=skipped,
         )
 
-    def _draw_absent(self, present: list[str], generator: torch.Generator) -> list[str]:
+    def _draw_absent(self, present: set[str], generator: torch.Generator) -> list[str]:
         absent = [label for label in self.clips if label not in present]
         order = torch.randperm(len(absent), generator=generator)[: self.num_absent]
         return [self._phrase(absent[index], generator) for index in order.tolist()]
@@ -199,6 +213,7 @@ class EvaluationItem:
         references: (K, T).
         labels: of the K sources.
         phrases: the query of each source.
+        frames: path of a picture of each source; empty unless asked for.
         skipped: why the item cannot be scored, empty when it can.
     """
 
@@ -207,6 +222,7 @@ class EvaluationItem:
     references: Tensor | None
     labels: list[str]
     phrases: list[str]
+    frames: list[str] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
 
 
@@ -219,6 +235,7 @@ class PinnedMixtures(Dataset):
         sample_rate: in hertz.
         num_samples: length of an item.
         prompt: template of a phrase.
+        frames: whether each source comes with the frame of its video in the middle of its crop.
         limit: use the first items only.
     """
 
@@ -230,11 +247,13 @@ class PinnedMixtures(Dataset):
         sample_rate: int,
         num_samples: int,
         prompt: str = "The sound of {}",
+        frames: bool = False,
         limit: int | None = None,
     ):
         self.items = read_test_list(test_list)[:limit]
         self.root = Path(root)
-        self.sample_rate, self.num_samples, self.prompt = sample_rate, num_samples, prompt
+        self.sample_rate, self.num_samples = sample_rate, num_samples
+        self.prompt, self.frames = prompt, frames
 
     def __len__(self) -> int:
         return len(self.items)
@@ -254,10 +273,15 @@ class PinnedMixtures(Dataset):
             except UnreadableAudioError as error:
                 skipped.append(Skipped(source.path, str(error)))
         if skipped:
-            return EvaluationItem(mixture.item, None, None, labels, phrases, skipped)
+            return EvaluationItem(mixture.item, None, None, labels, phrases, skipped=skipped)
         gains = torch.tensor([[source.gain for source in mixture.sources]])
         mixed = mix(torch.stack(clips)[None], gains)
-        return EvaluationItem(mixture.item, mixed.mixture, mixed.parts[0], labels, phrases)
+        frames = [self._frame(source) for source in mixture.sources] if self.frames else []
+        return EvaluationItem(mixture.item, mixed.mixture, mixed.parts[0], labels, phrases, frames)
+
+    def _frame(self, source: PinnedSource) -> str:
+        path, half = self.root / source.path, self.num_samples / self.sample_rate / 2
+        return str(frame_at(path, source.start + half, audio_seconds(path)))
 
 
 def _mix_seed(seed: int, epoch: int, index: int) -> int:

@@ -1,5 +1,6 @@
 """Signal processing on tensors."""
 
+from .chunked import QueryOverlapAdd
 from .resample import resample
 from .spectral import (
     FixedSTFTFB,
@@ -15,6 +16,7 @@ from .spectral import (
 
 __all__ = [
     "FixedSTFTFB",
+    "QueryOverlapAdd",
     "STFTDecoder",
     "STFTEncoder",
     "resample",

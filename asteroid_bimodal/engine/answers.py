@@ -10,12 +10,14 @@ from torch import Tensor
 from ..data.datasets import EvaluationItem
 from ..metrics import match_outputs
 from ..queries import OutputSlots
+from ..queries.image import ImageEncoder
 
 
 def separate_items(model, items: Sequence[EvaluationItem]) -> list[Tensor]:
     """Separates test mixtures into one estimate per source, in the order of the sources.
 
-    A separator that takes queries is asked for each source by its phrase. One that does not gives
+    A separator that takes queries is asked for each source by its phrase, or by its frame where
+    queries are pictures. One that does not gives
     outputs in an order of its own: those that fit the references best are taken, as is usual for
     such systems.
 
@@ -33,4 +35,6 @@ def separate_items(model, items: Sequence[EvaluationItem]) -> list[Tensor]:
             match_outputs(output, item.references)
             for output, item in zip(outputs, items, strict=True)
         ]
-    return list(model(wavs, [item.phrases for item in items]).float().cpu())
+    pictures = isinstance(model.query_encoder, ImageEncoder)
+    queries = [item.frames if pictures else item.phrases for item in items]
+    return list(model(wavs, queries).float().cpu())

@@ -15,7 +15,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau, StepLR
 from torch.utils.data import DataLoader
 
-from ..losses import terms
+from ..losses import mask_terms, terms
 from ..losses.composite import CompositeLoss
 from ..models import BiModalUNet, CLIPSep, LASSNet, QueriedSeparator
 from ..queries import LabelEncoder, QueryEncoder, load_query_encoder
@@ -47,7 +47,7 @@ def build_model(conf: DictConfig) -> QueriedSeparator:
             f"Expected a separator of {', '.join(SEPARATORS)}, received {conf.separator!r}."
         )
     kind, section = SEPARATORS[conf.separator]
-    encoder = build_query_encoder(conf)
+    encoder = build_query_encoder(conf, "test_encoder" if conf.query.test_encoder else "encoder")
     model = kind(
         sample_rate=conf.data.sample_rate,
         query_encoder=encoder,
@@ -59,29 +59,31 @@ def build_model(conf: DictConfig) -> QueriedSeparator:
     return model.to(memory_format=torch.channels_last)
 
 
-def build_query_encoder(conf: DictConfig) -> QueryEncoder:
-    """Builds the frozen query encoder, with the embeddings that stage 2 wrote.
+def build_query_encoder(conf: DictConfig, role: str = "encoder") -> QueryEncoder:
+    """Builds a frozen query encoder, with the embeddings that stage 2 wrote.
 
     Args:
         conf: the whole configuration.
+        role: "encoder", or "test_encoder" for the one that the saved model has.
     """
-    encoder = load_query_encoder(query_encoder_name(conf))
+    encoder = load_query_encoder(query_encoder_name(conf, role))
     encoder.cache.load(embeddings_path(conf, encoder), encoder.fingerprint)
     return encoder
 
 
-def query_encoder_name(conf: DictConfig) -> str:
+def query_encoder_name(conf: DictConfig, role: str = "encoder") -> str:
     """Says what `load_query_encoder` is to load.
 
     Args:
         conf: the whole configuration.
+        role: "encoder" or "test_encoder".
 
     Returns:
-        `query.encoder`; where that is one of the other keys of `query`, its value. Those of "label"
+        That key of `query`; where it names one of the other keys, their value. Those of "label"
         and "outputs" follow from the data.
     """
     query, data = conf.query, conf.data
-    name = query.encoder
+    name = query[role]
     if name == "label":
         return LabelEncoder(labels_of(conf), [data.prompt, *data.more_prompts]).name
     if name == "outputs":
@@ -157,6 +159,9 @@ def build_loss(conf: DictConfig, names: Sequence[str] | None = None) -> Composit
         "pit": terms.PermutedReconstruction,
         "mixit": terms.MixtureInvariance,
         "absent": terms.AbsentSilence,
+        "bce": mask_terms.BinaryMasks,
+        "nit": mask_terms.NoiseInvariance,
+        "cosep": lambda: mask_terms.CoSeparation(build_classifier(conf)),
     }
     unknown = [name for name in names if name not in builders]
     if unknown:
@@ -189,8 +194,16 @@ def build_system(conf: DictConfig) -> BiModalSystem:
     Args:
         conf: the whole configuration.
     """
+    _check_noise_heads(conf)
     torch.manual_seed(conf.seed)
     model, loss = build_model(conf), build_loss(conf)
+    encoder = build_query_encoder(conf) if conf.query.test_encoder else None
+    if encoder and encoder.pooled_dim != model.query_encoder.pooled_dim:
+        raise ValueError(
+            f"Expected query.encoder and query.test_encoder of one space, received one of "
+            f"{encoder.pooled_dim} dimensions and one of {model.query_encoder.pooled_dim}: choose "
+            "the pictures and the texts of the same CLIP."
+        )
     trainable = [p for module in (model, loss) for p in module.parameters() if p.requires_grad]
     optimizer = make_optimizer(
         trainable,
@@ -209,7 +222,17 @@ def build_system(conf: DictConfig) -> BiModalSystem:
         config=OmegaConf.to_container(conf, resolve=True),
         clean_loss=build_clean_loss(conf),
         labels=labels_of(conf),
+        query_encoder=encoder,
     )
+
+
+def _check_noise_heads(conf: DictConfig) -> None:
+    heads, wanted = conf.sound_unet.num_noise, conf.data.n_mix
+    if "nit" in conf.loss.terms and (conf.separator != "clipsep" or heads != wanted):
+        raise ValueError(
+            f"Expected the separator clipsep with {wanted} noise heads (sound_unet.num_noise), one "
+            f"for each mixture, for the loss term nit; received {conf.separator} with {heads}."
+        )
 
 
 def _build_schedule(conf: DictConfig, optimizer: torch.optim.Optimizer) -> dict | None:

@@ -73,6 +73,7 @@ def build_mixtures(
         caption=data.caption,
         share=share,
         num_absent=data.num_absent,
+        frames=data.frames,
         seed=seed,
     )
 
@@ -92,12 +93,15 @@ def build_test_set(
         FileNotFoundError: when the list was not drawn yet.
     """
     root = Path(conf.data.root)
+    # Experiments of earlier versions have no such keys.
+    pictures = conf.data.get("frames") and not conf.query.get("test_encoder")
     return PinnedMixtures(
         find_test_list(root, split, n_src),
         root,
         sample_rate=conf.data.sample_rate,
         num_samples=conf.data.eval_samples,
         prompt=conf.data.prompt,
+        frames=bool(pictures),
         limit=limit,
     )
 

@@ -16,7 +16,9 @@ from ..data.datasets import EvaluationItem
 from ..losses.composite import CompositeLoss, LossReport
 from ..losses.terms import Estimates
 from ..metrics import bss_eval
+from ..queries import QueryEncoder, concat_queries
 from .answers import separate_items
+from .questions import ask
 
 
 class BiModalSystem(System):
@@ -32,6 +34,7 @@ class BiModalSystem(System):
         config: saved with each checkpoint.
         clean_loss: of the single sources in semi-supervised training.
         labels: classes in the order of a classifier's logits, when the loss has one.
+        query_encoder: reads the queries of training batches, when it is not the model's.
 
     Attributes:
         skipped: clips that could not be used, as (path, reason), with how often.
@@ -50,9 +53,10 @@ class BiModalSystem(System):
         config=None,
         clean_loss: CompositeLoss | None = None,
         labels: Sequence[str] = (),
+        query_encoder: QueryEncoder | None = None,
     ):
         super().__init__(model, optimizer, loss_func, train_loader, val_loader, scheduler, config)
-        self.clean_loss = clean_loss
+        self.clean_loss, self.query_encoder = clean_loss, query_encoder
         self.classes = {label: index for index, label in enumerate(labels)}
         self.skipped: Counter[tuple[str, str]] = Counter()
 
@@ -83,38 +87,38 @@ class BiModalSystem(System):
         Args:
             batch: B examples of N mixtures with P phrases each.
             needs: of "captions", "phrases", "absent" and "outputs", what to ask for; "waveforms"
-                and "labels" of the phrases.
+                and "labels" of the phrases; "noise", the masks of noise heads.
         """
-        asked = self._queries(batch, needs)
-        rows = [sum(row, []) for row in zip(*asked.values(), strict=True)]
-        query = self.model.query_encoder(rows).to(batch.mixtures.device)
-        separation = self.model.separate_spectra(batch.mixture, query)
-        counts = [len(rows[0]) for rows in asked.values()]
+        asked = ask(self.query_encoder or self.model.query_encoder, batch, needs)
+        query = concat_queries(list(asked.values())).to(batch.mixtures.device)
+        noise = None
+        if "noise" in needs:
+            separation, noise = self.model.separate_with_noise(batch.mixture, query)
+        else:
+            separation = self.model.separate_spectra(batch.mixture, query)
+        counts = [part.num_queries for part in asked.values()]
         found = dict(zip(asked, separation.estimates.split(counts, dim=1), strict=True))
+        masks = dict(zip(asked, separation.masks.split(counts, dim=1), strict=True))
         phrases = found.pop("phrases", None)  # (B, N * P, F, T)
         estimates = Estimates(
-            total=separation.magnitude, mixtures=self.model.magnitude(batch.mixtures), **found
+            total=separation.magnitude,
+            mixtures=self.model.magnitude(batch.mixtures),
+            caption_masks=masks.get("captions"),
+            noise_masks=noise,
+            **found,
         )
         if phrases is None:
             return estimates
+        grid = batch.phrase_weights.shape[1:]  # N, P
         return replace(
             estimates,
-            phrases=phrases.unflatten(1, batch.phrase_weights.shape[1:]),
+            phrases=phrases.unflatten(1, grid),
+            phrase_masks=masks["phrases"].unflatten(1, grid),
             phrase_wavs=self.model.to_wav(phrases, separation) if "waveforms" in needs else None,
             phrase_texts=batch.flat_phrases,
             phrase_weights=batch.phrase_weights,
             phrase_labels=self._class_indices(batch) if "labels" in needs else None,
         )
-
-    def _queries(self, batch: Batch, needs: frozenset[str]) -> dict[str, list[list[str]]]:
-        """What to ask of each example, by kind."""
-        known = {
-            "captions": lambda: batch.captions,
-            "phrases": lambda: batch.flat_phrases,
-            "absent": lambda: batch.absent,
-            "outputs": lambda: [self.model.query_encoder.slots] * len(batch.captions),
-        }
-        return {kind: queries() for kind, queries in known.items() if kind in needs}
 
     def _class_indices(self, batch: Batch) -> Tensor:
         unknown = {label for row in batch.flat_labels for label in row} - set(self.classes)

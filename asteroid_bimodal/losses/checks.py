@@ -31,7 +31,12 @@ def check_signals(name: str, signals: Tensor, legend: str, min_ndim: int = 3) ->
         raise ValueError(
             f"{name}: expected {legend} without empty axes, received {tuple(signals.shape)}."
         )
-    if not torch.isfinite(signals).all():
+    check_finite(name, signals)
+
+
+def check_finite(name: str, tensor: Tensor) -> None:
+    """Raises `ValueError` when `tensor` holds NaN or infinity."""
+    if not torch.isfinite(tensor).all():
         raise ValueError(
             f"{name}: expected finite numbers, received NaN or infinity; "
             "look for a diverged model or a broken file."

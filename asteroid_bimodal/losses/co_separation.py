@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from .checks import (
     at_least_float32,
+    check_finite,
     check_reduction,
     check_shape,
     check_signals,
@@ -142,6 +143,7 @@ def _check_inputs(masks: Tensor, mixtures: Tensor, total: Tensor, labels: Tensor
     expected = (batch, mixtures.shape[1], *rest)
     check_shape("mixtures", mixtures, expected, "(batch, n_mix, freq, frames)")
     check_shape("total", total, (batch, *rest), "(batch, freq, frames)")
+    check_finite("total", total)
     check_shape("labels", labels, (batch, n_est), "(batch, n_est)")
     for name, magnitudes in (("est_masks", masks), ("mixtures", mixtures), ("total", total)):
         if (magnitudes < 0).any():

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from .checks import (
     at_least_float32,
     check_broadcast,
+    check_finite,
     check_reduction,
     check_same_signals,
     check_shape,
@@ -99,6 +100,7 @@ class NoiseInvariantLoss(nn.Module):
         check_signals("noise_masks", noise_masks, "(batch, n_src, ...)")
         check_shape("noise_masks", noise_masks, tuple(est_masks.shape), "the shape of est_masks")
         check_broadcast("reference", reference, est_masks[:, 0])
+        check_finite("reference", reference)
         pairs = self._pairwise(est_masks, noise_masks, target_masks, reference)
         best, _ = best_permutation(pairs)
         activation = mean_per_example(at_least_float32(noise_masks)) * noise_masks.shape[1]

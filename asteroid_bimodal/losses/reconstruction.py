@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from .checks import (
     at_least_float32,
     check_broadcast,
+    check_finite,
     check_reduction,
     check_shape,
     check_signals,
@@ -36,6 +37,8 @@ class _LogWeighted(nn.Module):
         check_shape("target", target, tuple(est.shape), "the shape of est")
         reference = target if reference is None else reference
         check_broadcast("reference", reference, est)
+        check_finite("target", target)
+        check_finite("reference", reference)
         est, target, reference = map(at_least_float32, (est, target, reference))
         weight = reference.abs().log1p().clamp(self.low, self.high)
         return reduce_batch(mean_per_example(weight * self.distance(est, target)), self.reduction)
@@ -225,11 +228,20 @@ def _check_levels(
     batch, n_mix, *rest = mixtures.shape
     check_shape("est_captions", captions, tuple(mixtures.shape), "the shape of mixtures")
     check_shape("total", total, (batch, *rest), "(batch, ...)")
+    check_finite("total", total)
     check_signals("est_phrases", phrases, "(batch, n_mix, n_phrases, ...)", min_ndim=4)
     n_phrases = phrases.shape[2]
     expected = (batch, n_mix, n_phrases, *rest)
     check_shape("est_phrases", phrases, expected, "(batch, n_mix, n_phrases, ...)")
     expected = (batch, n_mix, n_phrases)
     check_shape("phrase_weights", weights, expected, "(batch, n_mix, n_phrases)")
-    if not torch.isfinite(weights).all():
-        raise ValueError("phrase_weights: expected finite numbers, received NaN or infinity.")
+    check_finite("phrase_weights", weights)
+    if (weights < 0).any():
+        raise ValueError(f"phrase_weights: expected weights >= 0, received {weights.min().item()}.")
+    lonely = (weights == 0).all(2)
+    if lonely.any():
+        row, mixture = lonely.nonzero()[0].tolist()
+        raise ValueError(
+            f"phrase_weights: expected an estimate for every mixture, received none for mixture "
+            f"{mixture} of example {row}."
+        )

@@ -9,7 +9,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from .checks import at_least_float32, check_reduction, check_shape, check_signals, reduce_batch
+from .checks import (
+    at_least_float32,
+    check_finite,
+    check_reduction,
+    check_shape,
+    check_signals,
+    reduce_batch,
+)
 
 if TYPE_CHECKING:
     from ..queries.base import QueryEmbedding
@@ -87,6 +94,8 @@ def bimodal_contrastive(
     check_reduction(reduction)
     check_signals("audio_emb", audio_emb, "(rows, size)", min_ndim=2)
     check_shape("text_emb", text_emb, tuple(audio_emb.shape), "the shape of audio_emb")
+    check_finite("text_emb", text_emb)
+    check_finite("logit_scale", torch.as_tensor(logit_scale))
     same = _check_same(same, audio_emb)
     # Autocast would round logits of size 14 to two or three digits.
     with torch.autocast(audio_emb.device.type, enabled=False):
@@ -186,8 +195,11 @@ class ClapSimilarityLoss(nn.Module):
         self.symmetric = symmetric
         self.equal_phrases = equal_phrases
         self.chunk_size = chunk_size
-        if self.sample_rate <= 0:
-            raise ValueError(f"sample_rate: expected a positive rate, received {sample_rate}.")
+        rate = self.sample_rate
+        if not isinstance(rate, (int, float)) or rate <= 0 or not float(rate).is_integer():
+            raise ValueError(
+                f"sample_rate: expected a whole number of hertz above 0, received {rate!r}."
+            )
         if equal_phrases not in ("positive", "negative"):
             raise ValueError(
                 f"equal_phrases: expected 'positive' or 'negative', received {equal_phrases!r}."

@@ -32,6 +32,9 @@ class Estimates:
         phrase_labels: (B, N * P), classes of the phrases.
         outputs: (B, S, F, T), estimates of a separator that is not told what to look for.
         absent: (B, A, F, T), estimates queried by what does not sound.
+        caption_masks: (B, N, F, T), of `captions`, between 0 and 1.
+        phrase_masks: (B, N, P, F, T), of `phrases`.
+        noise_masks: (B, N, F, T), of a separator's noise heads.
     """
 
     total: Tensor
@@ -44,6 +47,9 @@ class Estimates:
     phrase_labels: Tensor | None = None
     outputs: Tensor | None = None
     absent: Tensor | None = None
+    caption_masks: Tensor | None = None
+    phrase_masks: Tensor | None = None
+    noise_masks: Tensor | None = None
 
     def normalised(self) -> Estimates:
         """Magnitudes in units of the mean magnitude of their example, so that level drops out."""

@@ -26,7 +26,7 @@ def repeat_for_queries(x: Tensor, count: int) -> Tensor:
         >>> repeat_for_queries(torch.tensor([1, 2]), 4)
         tensor([1, 1, 2, 2])
     """
-    # Not len(x) here and below: it is an int, to which torch.export would bind the exported network.
+    # Not len(x), here and below: to an int of its own torch.export would bind what it exports.
     groups = x.shape[0]
     return x if groups == count else x.repeat_interleave(count // groups, dim=0)
 

@@ -162,10 +162,12 @@ class CondUNet(nn.Module):
                 f"{expected[1]}, received {received[0]} and {received[1]}: use the query encoder "
                 "that the network was built for, or its cond_dim and pooled_dim to build it."
             )
-        if query.tokens.shape[0] != log_mag.shape[0] or query.tokens.shape[1] == 0:
+        rows = (query.tokens.shape[:2], query.mask.shape[:2], query.pooled.shape[:2])
+        if any(shape != (log_mag.shape[0], rows[0][1]) for shape in rows) or rows[0][1] == 0:
             raise ValueError(
                 f"Expected one or more queries for each of {len(log_mag)} mixtures, received query "
-                f"tokens of shape {tuple(query.tokens.shape)} for (B, Q, L, D)."
+                f"tokens, mask and pooled queries for {', '.join(str(tuple(s)) for s in rows)} "
+                "mixtures and queries."
             )
 
 
@@ -241,8 +243,9 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
         >>> pad_to_multiple(torch.ones(1, 1, 3, 4), 4).shape
         torch.Size([1, 1, 4, 4])
     """
-    height, width = x.shape[-2:]
-    return F.pad(x, (0, -width % multiple, 0, -height % multiple))
+    # torch.export cannot tell the range of -size % multiple.
+    below, right = ((multiple - size % multiple) % multiple for size in x.shape[-2:])
+    return F.pad(x, (0, right, 0, below))
 
 
 def _double(x: Tensor) -> Tensor:

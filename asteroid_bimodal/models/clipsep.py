@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from ..dsp.spectral import log_magnitude, magnitude
 from ..masknn.sound_unet import SoundUNet
-from .queried import QueriedSeparator
+from .queried import QueriedSeparator, Separation
+
+if TYPE_CHECKING:
+    from ..queries.base import QueryEmbedding
 
 
 class CLIPSep(QueriedSeparator):
@@ -17,3 +25,29 @@ class CLIPSep(QueriedSeparator):
     """
 
     masker_class = SoundUNet
+
+    def separate_with_noise(self, wav: Tensor, query: QueryEmbedding) -> tuple[Separation, Tensor]:
+        """Does what `separate_spectra` does, and finds the masks of the noise heads.
+
+        Args:
+            wav: mixtures, (B, T).
+            query: their queries.
+
+        Returns:
+            The separation, and (B, num_noise, F, T).
+
+        Raises:
+            ValueError: where there is no noise head.
+        """
+        spectrum = self.forward_encoder(wav.unsqueeze(1)).squeeze(1)  # (B, 2·F, T)
+        magnitudes = magnitude(spectrum)
+        log_mag = log_magnitude(magnitudes).unsqueeze(1)
+        found = self.masker.forward_with_noise(log_mag, query)
+        separation = Separation(
+            magnitude=magnitudes,
+            estimates=found.masks * magnitudes.unsqueeze(1),
+            masks=found.masks,
+            spectrum=spectrum,
+            length=wav.shape[-1],
+        )
+        return separation, found.noise

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import pickle
 import re
-from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from ..utils.asteroid_compat import with_plain_versions
+from ..utils.checkpoints import check_fit, first_line, read_tensors
 from ..utils.files import atomic_write
 
 if TYPE_CHECKING:
@@ -93,32 +91,6 @@ def load_package(name: str | PathLike) -> dict[str, Any]:
     return _check_keys(package, str(path))
 
 
-def read_tensors(path: Path) -> dict[str, Any]:
-    """Reads a PyTorch file of tensors and plain values without running anything that it holds.
-
-    Args:
-        path: the file.
-
-    Raises:
-        ValueError: for a file that is truncated, is not PyTorch's, or holds other objects.
-    """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"Expected tensors and plain values in {path}, found other objects or no PyTorch file "
-            "at all; nothing of it was run. Ask for one that torch.load(weights_only=True) reads."
-        ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, LookupError, AttributeError) as error:
-        raise ValueError(
-            f"Expected a PyTorch file at {path}, found it truncated or of another kind "
-            f"({first_line(error)}). Copy or download it again."
-        ) from error
-    if not isinstance(content, dict):
-        raise ValueError(f"Expected a dictionary in {path}, found {type(content).__name__}.")
-    return content
-
-
 def build(
     model_class: type[BaseModel], package: dict[str, Any], source: str, **kwargs: Any
 ) -> BaseModel:
@@ -151,38 +123,6 @@ def build(
     return model.eval()
 
 
-def check_fit(expected: Mapping[str, Tensor], state: Mapping[str, Any], source: str) -> None:
-    """Compares saved weights with those of a network by name and shape.
-
-    Args:
-        expected: weights of the network.
-        state: weights saved.
-        source: where they came from, for the message.
-
-    Raises:
-        ValueError: naming the first weights that are missing, unexpected or of another shape.
-
-    Examples:
-        >>> check_fit({"a": torch.zeros(2)}, {"a": torch.zeros(3)}, "x.pth")
-        Traceback (most recent call last):
-        ...
-        ValueError: The weights in x.pth do not fit the network: a has shape (3,) instead of (2,).
-    """
-    problems = [f"{name} is missing" for name in expected if name not in state]
-    problems += [f"{name} is unexpected" for name in state if name not in expected]
-    for name in (name for name in expected if name in state):
-        if not isinstance(state[name], Tensor):
-            problems.append(f"{name} is not a tensor")
-        elif state[name].shape != expected[name].shape:
-            shapes = tuple(state[name].shape), tuple(expected[name].shape)
-            problems.append(f"{name} has shape {shapes[0]} instead of {shapes[1]}")
-    if problems:
-        more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
-        raise ValueError(
-            f"The weights in {source} do not fit the network: {'; '.join(problems[:3])}{more}."
-        )
-
-
 def save_folder(package: dict[str, Any], folder: str | PathLike) -> None:
     """Writes model.safetensors and config.json, each of them whole or not at all.
 
@@ -199,11 +139,6 @@ def save_folder(package: dict[str, Any], folder: str | PathLike) -> None:
         save_file(state, temporary)
     with atomic_write(folder / CONFIG) as temporary:
         temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-
-
-def first_line(error: Exception) -> str:
-    """Returns the first line of an error's message, for use in another."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(".")
 
 
 def _check_keys(package: dict[str, Any], source: str) -> dict[str, Any]:

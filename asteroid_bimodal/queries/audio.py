@@ -217,7 +217,7 @@ class ClapAudioEncoder(FrozenModule, QueryEncoder):
         extractor = self._clap.feature_extractor
         longest, rate = int(extractor.nb_max_samples), extractor.sampling_rate
         if not isinstance(query, AudioExample):
-            query = _read_middle(query, longest / rate)
+            query = _read_middle(query, longest, rate)
         wav = query.wav.detach().cpu().float()
         wav = wav if wav.ndim == 1 else wav.mean(dim=0)
         wav = resample(wav, query.sample_rate, rate)
@@ -225,10 +225,11 @@ class ClapAudioEncoder(FrozenModule, QueryEncoder):
         return wav[start : start + longest]
 
 
-def _read_middle(path: str | os.PathLike, seconds: float) -> AudioExample:
+def _read_middle(path: str | os.PathLike, length: int, rate: int) -> AudioExample:
+    """Reads as much of a file as `length` samples at `rate` take."""
     try:
         with soundfile.SoundFile(os.fspath(path)) as file:
-            frames = int(seconds * file.samplerate) + 1
+            frames = -(-length * file.samplerate // rate)
             file.seek(max(0, (file.frames - frames) // 2))
             audio = file.read(frames, dtype="float32", always_2d=True)
             return AudioExample(torch.from_numpy(audio.T), file.samplerate)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from ..utils.frozen import FrozenModule, freeze_norms, weights_digest
-from ..utils.pretrained import explained, find_model, load_network
+from ..utils.pretrained import SHIPPED, explained, find_model, load_network
 from .base import QueryEncoder
 from .cache import EmbeddingCache, EncodedQuery
 from .files import file_key, is_file
@@ -156,7 +156,8 @@ class ClipImageEncoder(ImageEncoder):
     The network is shared with a `ClipTextEncoder` of the same `name`.
 
     Args:
-        name: a folder, or a model of the Hugging Face hub.
+        name: `"mini"` (shipped with the package, for the miniature's frames), a folder, or a model
+            of the Hugging Face hub.
 
     Shape:
         - queries: B lists of Q pictures
@@ -172,8 +173,8 @@ class ClipImageEncoder(ImageEncoder):
     """
 
     def __init__(self, name: str | Path = "openai/clip-vit-base-patch32") -> None:
-        source = find_model(name, "openai/clip-vit-base-patch32")
-        with explained(source, "a CLIP"):
+        source = find_model(name, "openai/clip-vit-base-patch32", "mini_clip")
+        with explained(source, "a CLIP", SHIPPED):
             network = load_network("CLIPModel", source, ("clip",))
         vision = network.config.vision_config
         super().__init__(network, vision.image_size, 1.0, _CLIP_MEAN, _CLIP_STD)
@@ -200,8 +201,9 @@ class ResNetFrameEncoder(ImageEncoder):
     The last stage keeps the resolution of the one before; its filters reach twice as far instead.
 
     Args:
-        name: a folder, or a model of the Hugging Face hub.
-        image_size: side of the square that the network sees.
+        name: `"mini"` (shipped with the package, for the miniature's frames), a folder, or a model
+            of the Hugging Face hub.
+        image_size: side of the square that the network sees; 56 suits `"mini"`.
 
     Shape:
         - queries: B lists of Q frames
@@ -218,8 +220,8 @@ class ResNetFrameEncoder(ImageEncoder):
     def __init__(self, name: str | Path = "microsoft/resnet-18", *, image_size: int = 224) -> None:
         if image_size < 32:
             raise ValueError(f"Expected an image_size of 32 or more, received {image_size}.")
-        source = find_model(name, "microsoft/resnet-18")
-        with explained(source, "a ResNet"):
+        source = find_model(name, "microsoft/resnet-18", "mini_resnet")
+        with explained(source, "a ResNet", SHIPPED):
             network = _dilated(load_network("ResNetModel", source, ("resnet",)))
         super().__init__(network, image_size, _IMAGENET_CROP, _IMAGENET_MEAN, _IMAGENET_STD)
         self.name = f"resnet:{name}" + ("" if image_size == 224 else f"|{image_size}")

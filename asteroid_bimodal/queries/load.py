@@ -26,7 +26,7 @@ def load_query_encoder(spec: str) -> QueryEncoder:
     - `labels:LABELS` or `labels:LABELS|TEMPLATES`: classes, or prompts made of them
     - `outputs:COUNT`: no condition, the numbers of outputs
 
-    NAME is a folder or a hub id, where there is a CLAP also `mini` or `laion:PATH`. LABELS and
+    NAME is a folder, a hub id or, except for BERT, `mini`; of a CLAP also `laion:PATH`. LABELS and
     TEMPLATES are separated by commas, with double quotes around those that have a comma.
 
     Args:

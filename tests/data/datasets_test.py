@@ -1,4 +1,7 @@
+import shutil
+from collections import Counter
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -204,3 +207,41 @@ def test_a_pinned_item_that_cannot_be_read(own_tone_set):
     assert item.mixture is None and item.references is None
     assert [skip.path for skip in item.skipped] == [source.path]
     assert len(item.phrases) == 2
+
+
+def test_a_frame_of_each_clip(tone_set):
+    for example in list(mixtures(tone_set, frames=True, epoch_size=4)):
+        for labels, frames in zip(example.labels, example.frames, strict=True):
+            for label, frame in zip(labels, frames, strict=True):
+                assert Path(frame).parent.name.endswith("_" + label.replace(" ", "_"))
+                assert Path(frame).is_file()
+
+
+def test_frames_leave_what_is_heard_as_it_is_for_the_first_label(tone_set):
+    without, with_frames = (mixtures(tone_set, frames=frames)[0] for frames in (False, True))
+    assert without.frames == [] and len(with_frames.frames) == 2
+    assert without.labels[0][0] == with_frames.labels[0][0]
+
+
+def test_the_frame_is_from_within_the_crop(tone_set):
+    """A clip of 2 s has two frames; a crop of its last fifth shows the second."""
+    data = mixtures(tone_set, frames=True, num_samples=3200, epoch_size=40)
+    seen = Counter(Path(path).name for item in list(data) for row in item.frames for path in row)
+    assert set(seen) == {"000.png", "001.png"} and min(seen.values()) > 40
+
+
+def test_a_data_set_without_frames_is_refused_at_once(own_tone_set):
+    shutil.rmtree(own_tone_set.root / "solo/frames")
+    assert mixtures(own_tone_set)[0].frames == []
+    with pytest.raises(ValueError, match="Expected frames of .*render or extract them"):
+        mixtures(own_tone_set, frames=True)
+
+
+def test_pinned_mixtures_come_with_frames(tone_set):
+    (path,) = (tone_set.root / "lists").glob("test_2src_*.csv")
+    settings = {"sample_rate": 8000, "num_samples": 8000}
+    item = PinnedMixtures(path, tone_set.root, frames=True, **settings)[0]
+    assert [Path(frame).parent.name for frame in item.frames] == [
+        f"test0_{label.replace(' ', '_')}" for label in item.labels
+    ]
+    assert PinnedMixtures(path, tone_set.root, **settings)[0].frames == []

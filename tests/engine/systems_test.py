@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from asteroid_bimodal.engine.evaluate import evaluate
 from asteroid_bimodal.engine.loaders import build_test_set
 from asteroid_bimodal.engine.timbre import train_classifier
 from asteroid_bimodal.models import load_separator
-from asteroid_bimodal.queries import OutputSlots
+from asteroid_bimodal.queries import ClipImageEncoder, ClipTextEncoder, OutputSlots
 
 SYSTEMS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf/systems").glob("*.yml"))
 SINGLES_ALONE = {"pit"}
@@ -86,6 +87,47 @@ def test_outputs_are_matched_to_the_references(system_conf):
             return item.references.flip(0)[None]
 
     torch.testing.assert_close(separate_items(Swapped(), [item])[0], item.references)
+
+
+@pytest.mark.parametrize("name", ["clipsep_img", "clipsep_img_star", "sop", "cosep"])
+def test_systems_that_see_are_tested_with_frames(name, system_conf):
+    conf = system_conf(name)
+    batch = next(iter(build_system(conf).train_dataloader()))
+    assert all(Path(path).is_file() for row in batch.flat_frames for path in row)
+    assert len(build_test_set(conf, "test", 2)[0].frames) == 2
+
+
+def test_nit_is_trained_with_frames_and_asked_with_texts(system_conf, tmp_path):
+    conf = system_conf("clipsep_nit")
+    system = build_system(conf)
+    assert isinstance(system.query_encoder, ClipImageEncoder)
+    assert isinstance(system.model.query_encoder, ClipTextEncoder)
+    assert build_test_set(conf, "test", 2)[0].frames == []
+    batch = next(iter(system.train_dataloader()))
+    estimates = system.estimate(batch, system.loss_func.needs(0))
+    assert estimates.noise_masks.shape == estimates.caption_masks.shape
+    system.model.save_pretrained(tmp_path)
+    assert isinstance(load_separator(tmp_path).query_encoder, ClipTextEncoder)
+
+
+def test_a_data_set_without_frames_is_refused(tiny_conf, own_tone_set):
+    shutil.rmtree(own_tone_set.root / "solo/frames")
+    with pytest.raises(ValueError, match="Expected frames of.*render or extract them"):
+        build_system(tiny_conf(own_tone_set, system="clipsep_img"))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"sound_unet.num_noise": 1}, {"data.n_mix": 3}, {"separator": "bimodal_unet"}]
+)
+def test_nit_needs_noise_heads(system_conf, changes):
+    with pytest.raises(ValueError, match="noise heads .*for the loss term nit; received"):
+        build_system(system_conf("clipsep_nit", **changes))
+
+
+def test_encoders_of_different_spaces_are_refused(system_conf):
+    conf = system_conf("clipsep_nit", **{"query.test_encoder": "outputs:5"})
+    with pytest.raises(ValueError, match="of one space, received one of .* and one of 5"):
+        build_system(conf)
 
 
 def test_a_system_for_single_sources_refuses_mixtures(system_conf):

@@ -28,7 +28,7 @@ def log_rows(exp_dir):
 def broken_tones(tmp_path_factory, make_tone_set):
     """A set with an empty file among the clips."""
     tones = make_tone_set(tmp_path_factory.mktemp("broken"))
-    (tones.root / "solo/audio/violin/train0.wav").write_bytes(b"")
+    (tones.root / "solo/audio/violin/train0_violin.wav").write_bytes(b"")
     return tones
 
 
@@ -48,7 +48,7 @@ def test_what_training_leaves(trained):
     assert not model.training and model.masker.get_config()["ngf"] == 4
     with (trained / "skipped.csv").open() as file:
         (row,) = csv.DictReader(file)
-    assert row["path"] == "solo/audio/violin/train0.wav" and int(row["times"]) >= 1
+    assert row["path"] == "solo/audio/violin/train0_violin.wav" and int(row["times"]) >= 1
     run = json.loads((trained / "run.json").read_text())
     assert (run["steps"], run["epochs"], run["num_devices"]) == (4, 2, 1)
     assert run["versions"]["torch"] == str(torch.__version__)

@@ -156,6 +156,7 @@ def test_nothing_stays_behind_even_after_an_error():
     torch.testing.assert_close(masker(x), before)
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_a_traced_adapter_gives_the_same_masks():
     adapter = trained(FiLMAdapter(conv_masker(), E)).eval()
     x, cond = torch.randn(2, F, T), torch.randn(2, 3, E)

@@ -228,9 +228,7 @@ def test_a_model_that_cannot_be_had(monkeypatch):
     def unreachable(name):
         raise OSError("We couldn't connect.\nMore of it.")
 
-    monkeypatch.setattr(
-        "asteroid_bimodal.scorers.pretrained.AutoConfig.from_pretrained", unreachable
-    )
+    monkeypatch.setattr("transformers.AutoConfig.from_pretrained", unreachable)
     with pytest.raises(ValueError, match="hf download nobody/clap.*'mini'"):
         ClapScorer("nobody/clap")
 

@@ -26,7 +26,8 @@ LIMIT = 20_000  # texts; what is beyond is embedded when training asks for it
 def main(options: list[str]) -> None:
     """Writes `<root>/embeddings/<fingerprint>.safetensors`, which training reads."""
     conf = recipe_conf(RECIPE, options)
-    if conf.query.encoder not in ("label", "outputs"):  # their embeddings are nothing to keep
+    # What the others' queries embed to is nothing to keep; frames are embedded when they are seen.
+    if not conf.data.frames and conf.query.encoder not in ("label", "outputs"):
         embed(conf)
     path = classifier_path(conf)
     if TIMBRE in conf.loss.terms and not path.exists():

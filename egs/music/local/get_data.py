@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from asteroid_bimodal.data.mini.frames import render_frames
 from asteroid_bimodal.data.mini.music import render
 from asteroid_bimodal.engine.recipe import recipe_conf, run_script
 
@@ -21,6 +22,7 @@ def main(options: list[str]) -> None:
             seconds=tuple(conf.data.take_seconds),
             sample_rate=conf.data.sample_rate,
         )
+        render_frames(root)
         return
     annotations = root / "MUSIC_solo_videos.json"
     audio = root / "solo" / "audio"

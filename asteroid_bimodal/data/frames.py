@@ -1,0 +1,87 @@
+"""Frames of a clip's video: pictures that lie beside the audio.
+
+    <root>/solo/audio/<label>/<id>.wav      a clip
+    <root>/solo/frames/<id>/000.jpg, …      its frames, in the order of their names
+
+Frames are evenly spread over the clip, whatever their rate.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+KINDS = (".png", ".jpg", ".jpeg")
+
+
+def frames_folder(audio: str | Path) -> Path:
+    """Says where the frames of a clip belong.
+
+    Args:
+        audio: path of the clip, in a folder `audio`.
+
+    Raises:
+        ValueError: when it is in no such folder.
+
+    Examples:
+        >>> frames_folder("music/solo/audio/violin/a1b2.wav").as_posix()
+        'music/solo/frames/a1b2'
+    """
+    audio = Path(audio)
+    for folder in audio.parents:
+        if folder.name == "audio":
+            return folder.with_name("frames") / audio.stem
+    raise ValueError(
+        f"Expected a clip in a folder named audio, beside which its frames are, received {audio}. "
+        "Arrange the data set as its recipe's README says."
+    )
+
+
+def frames_of(audio: str | Path) -> list[Path]:
+    """Lists the frames of a clip in their order.
+
+    Args:
+        audio: path of the clip.
+
+    Raises:
+        ValueError: when it has none.
+    """
+    folder = frames_folder(audio)
+    if folder.is_dir():
+        frames = sorted(path for path in folder.iterdir() if _is_frame(path))
+        if frames:
+            return frames
+    raise ValueError(
+        f"Expected frames of {Path(audio).name} in {folder}, found none: render or extract them "
+        "(stage 0 draws the miniature's; for videos, `ffmpeg -i VIDEO -vf fps=1 "
+        f"{folder}/%03d.jpg`), or choose a system that does not look at pictures."
+    )
+
+
+def frame_at(audio: str | Path, second: float, seconds: float) -> Path:
+    """Picks the frame of a clip that shows a moment.
+
+    Args:
+        audio: path of the clip.
+        second: the moment; after the end the last frame stays.
+        seconds: length of the clip.
+
+    Raises:
+        ValueError: when the clip has no frames.
+
+    Examples:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> (root / "frames" / "a1b2").mkdir(parents=True)
+        >>> for name in ("000.png", "001.png", "002.png"):
+        ...     _ = (root / "frames" / "a1b2" / name).touch()
+        >>> frame_at(root / "audio" / "a1b2.wav", 25.0, 30.0).name
+        '002.png'
+    """
+    frames = frames_of(audio)
+    place = int(second / seconds * len(frames)) if seconds else 0
+    return frames[min(place, len(frames) - 1)]
+
+
+def _is_frame(path: Path) -> bool:
+    # What is being written has a name that begins with a dot.
+    return path.suffix.lower() in KINDS and not path.name.startswith(".")

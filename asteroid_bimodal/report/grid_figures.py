@@ -1,0 +1,129 @@
+"""Charts over the cells of a grid, as SVG files of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from .cells import Group
+from .figures import SERIES, draw
+
+_DASHES = ("-", "--", ":", "-.")
+_ZOOM = 1.4  # pixels per point: the page stretches its charts, a file has to have a size
+_QUALITY = ("SDR", "SIR", "SAR")
+
+
+def sources_chart(groups: Sequence[Group]) -> str:
+    """Draws SDR over sources per training mixture, a line for each system.
+
+    Args:
+        groups: of `group_cells`; those with options of their own are left out.
+    """
+    plain = [group for group in groups if not group.first.options and group.score("sdr")]
+    styles = _styles(plain)
+
+    def plot(axes: Axes) -> None:
+        for number, (name, style) in enumerate(styles.items()):
+            found = [group for group in plain if group.name == name]
+            scores = [group.score("sdr") for group in found]
+            # Side by side, so that intervals do not hide each other.
+            shift = 0.04 * (number - (len(styles) - 1) / 2)
+            axes.errorbar(
+                [group.first.n_src + shift for group in found],
+                [score.mean for score in scores],
+                [score.half or 0.0 for score in scores],
+                **style,
+                marker="o",
+                ms=4,
+                capsize=2.5,
+                linewidth=1.6,
+                label=name,
+            )
+        axes.set(xlabel="sources per training mixture", ylabel="SDR (dB)", xlim=(0.6, 4.4))
+        axes.set_xticks([1, 2, 3, 4], ["1\n(supervised)", "2", "3", "4"])
+        axes.grid(False, axis="x")
+        if styles:
+            axes.figure.legend(loc="outside right upper")
+
+    points = (f"{g.name} with {g.first.n_src}: {g.score('sdr').mean:.2f}" for g in plain)
+    description = f"SDR in dB over sources per training mixture. {'; '.join(points)}."
+    return _file(plot, description, _beside_legend(styles, (4.8, 3.2)))
+
+
+def training_chart(groups: Sequence[Group]) -> str:
+    """Draws SDR, SIR and SAR of validation over training steps, a column for each condition.
+
+    Args:
+        groups: of `group_cells`; a column holds those with equally many sources per mixture.
+    """
+    styles = _styles(groups)
+    conditions = sorted({group.first.n_src for group in groups})
+
+    def plot(axes: Axes) -> None:
+        figure = axes.figure
+        axes.remove()  # for a table of them
+        size = (len(_QUALITY), len(conditions))
+        panels = figure.subplots(*size, sharex="col", sharey="row", squeeze=False)
+        for group in groups:
+            column = panels[:, conditions.index(group.first.n_src)]
+            for cell in group.cells:
+                for series in cell.quality:
+                    if series.name in _QUALITY:
+                        one = column[_QUALITY.index(series.name)]
+                        one.plot(series.x, series.y, **styles[group.name], linewidth=1.3)
+        for one, n_src in zip(panels[0], conditions, strict=True):
+            one.set_title(f"{n_src} source{'s' * (n_src > 1)} per mixture", fontsize=9)
+        for one, name in zip(panels[:, 0], _QUALITY, strict=True):
+            one.set_ylabel(f"{name} (dB)")
+        for one in panels[-1]:
+            one.set_xlabel("training step")
+        lines = [Line2D([], [], **style) for style in styles.values()]
+        figure.legend(lines, list(styles), loc="outside right upper")
+
+    ends = (
+        f"{group.name} with {group.first.n_src} to {series.y[-1]:.2f}"
+        for group in groups
+        for series in group.first.quality
+        if series.name == "SDR"
+    )
+    description = f"SDR, SIR and SAR of validation over training steps. SDR: {'; '.join(ends)}."
+    return _file(plot, description, _beside_legend(styles, (0.8 + 2.0 * len(conditions), 5.0)))
+
+
+def _styles(groups: Sequence[Group]) -> dict[str, dict[str, str]]:
+    """Gives each name a colour, and a dash of its own where the colours repeat."""
+    names = dict.fromkeys(group.name for group in groups)
+    return {
+        name: {
+            "color": SERIES[number % len(SERIES)],
+            "linestyle": _DASHES[number // len(SERIES) % len(_DASHES)],
+        }
+        for number, name in enumerate(names)
+    }
+
+
+def _beside_legend(names: Iterable[str], size: tuple[float, float]) -> tuple[float, float]:
+    """Makes room at the right for names in small letters."""
+    lengths = [len(name) for name in names]
+    width, height = size
+    return width + 0.6 + 0.068 * max(lengths, default=0), max(height, 0.2 + 0.165 * len(lengths))
+
+
+def _file(plot: Callable[[Axes], None], description: str, size: tuple[float, float]) -> str:
+    """Draws a picture that stands alone: with the page's colours, a size and a background."""
+    # The same ids each time, so that a file changes only with its content.
+    with matplotlib.rc_context({"svg.hashsalt": "grid"}):
+        svg = draw(plot, description, size)
+    page = (Path(__file__).parent / "style.html").read_text(encoding="utf-8")
+    light, dark = re.findall(r":root \{[^}]*\}", page)
+    style = f"{light} @media (prefers-color-scheme: dark) {{ {dark} }}"
+    style += " svg { background: var(--surface); font-family: system-ui, sans-serif; }"
+    width, height = (round(72 * _ZOOM * length) for length in size)
+    head, body = svg.split(">", 1)
+    style = f"<style>{' '.join(style.split())}</style>"
+    return f'{head} width="{width}" height="{height}">{style}{body}\n'

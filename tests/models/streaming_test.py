@@ -1,0 +1,116 @@
+"""Streams of any rate: what comes out is what separating the whole signal gives."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from tiny_model import build_tiny
+
+from asteroid_bimodal.dsp.resample import resample
+from asteroid_bimodal.models import streaming
+from asteroid_bimodal.models.streaming import separate_stream, window_sizes
+
+
+class Halves:
+    """Separates nothing, at its own rate: what it returns differs from its input by resampling."""
+
+    sample_rate, hop_length = 8000, 32
+
+    def encode_queries(self, queries, batch_size):
+        return queries
+
+    def separate(self, windows, queries, *, sample_rate):
+        there = resample(windows, sample_rate, self.sample_rate)
+        back = resample(there, self.sample_rate, sample_rate, length=windows.shape[-1])
+        return torch.stack([0.5 * back] * len(queries), dim=1)
+
+
+@pytest.fixture
+def short_windows(monkeypatch):
+    monkeypatch.setattr(streaming, "HOP_SECONDS", 2)
+    monkeypatch.setattr(streaming, "OVERLAP_SECONDS", 1)
+
+
+def noise(*shape, seed=0):
+    return 0.1 * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def decibels(error, reference):
+    return 20 * math.log10(float(error.norm() / reference.norm()) + 1e-12)
+
+
+# Odd rates are resampled by one FFT, which has the ends of a window meet: -40 dB.
+RATES = dict.fromkeys([8000, 16000, 44100, 48000, 22050, 11025, 6000], -100) | {44101: -40}
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_resampling_by_windows_equals_resampling_the_whole(short_windows, rate):
+    wav = noise(2, 9 * rate + 1234)
+    pieces = list(separate_stream(Halves(), wav.split(10_000, dim=-1), ["a"], rate))
+    assert len(pieces) > 3
+    expected = Halves().separate(wav, ["a"], sample_rate=rate)[:, 0]
+    assert decibels(torch.cat(pieces, dim=-1)[0] - expected, expected) < RATES[rate]
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("rate", [8000, 44100])
+def test_signal_of_one_window_is_separated_as_the_model_does_it(rate, channels):
+    model, wav = build_tiny(), noise(channels, 3000)
+    (piece,) = separate_stream(model, [wav], ["violin", "a tuba"], rate)
+    expected = model.separate(wav.unsqueeze(0), ["violin", "a tuba"], sample_rate=rate)
+    torch.testing.assert_close(piece, expected.reshape(2, channels, 3000), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_estimates_and_residual_add_up_to_the_input(short_windows, batch_size):
+    wav = noise(2, 22050 * 8)
+    options = {"residual": True, "batch_size": batch_size}
+    pieces = separate_stream(build_tiny(), wav.split(7000, -1), ["violin"], 22050, **options)
+    tracks = torch.cat(list(pieces), dim=-1)
+    assert tracks.shape == (2, 2, 22050 * 8)
+    torch.testing.assert_close(tracks.sum(0), wav, rtol=0, atol=1e-6)
+
+
+def test_stationary_signal_is_separated_as_in_one_pass_to_60_db(short_windows):
+    time = torch.arange(8 * 16_000)
+    wav = 0.1 * sum(torch.cos(2 * math.pi * k * time / 64 + k) / k for k in (1, 3, 5, 8))
+    model, queries = build_tiny(), ["violin", "a tuba"]
+    pieces = separate_stream(model, wav.unsqueeze(0).split(9999, -1), queries, 16_000)
+    streamed = torch.cat(list(pieces), dim=-1)[:, 0]
+    whole = model.separate(wav, queries, sample_rate=16_000)
+    assert decibels(streamed - whole, whole) < -60
+
+
+@pytest.mark.parametrize("model_rate, hop_length", [(8000, 255), (16000, 256), (8000, 32)])
+@pytest.mark.parametrize("rate", [8000, 11025, 16000, 22050, 44100, 48000, 96000, 192000, 44101])
+def test_windows_start_where_samples_of_both_rates_and_frames_coincide(
+    model_rate, hop_length, rate
+):
+    model = Halves()
+    model.sample_rate, model.hop_length = model_rate, hop_length
+    hop, overlap = window_sizes(model, rate)
+    assert hop * model_rate % rate == 0
+    assert 8 * rate <= hop <= 24 * rate and overlap == 8 * rate
+    if rate != 44101:
+        assert hop * model_rate // rate % hop_length == 0
+
+
+def test_training_mode_comes_back():
+    model = build_tiny().train()
+    for _ in separate_stream(model, [noise(1, 2000)], ["violin"], 8000):
+        assert model.training
+
+
+@pytest.mark.parametrize(
+    "blocks, match",
+    [
+        ([], "at least one sample"),
+        ([noise(1, 500), noise(2, 500)], "differ in length only"),
+        ([noise(1, 500) / 0], "NaN or infinite"),
+    ],
+)
+def test_bad_input_is_refused(blocks, match):
+    with pytest.raises(ValueError, match=match):
+        list(separate_stream(build_tiny(), blocks, ["violin"], 8000))
