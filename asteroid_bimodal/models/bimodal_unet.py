@@ -21,6 +21,7 @@ class BiModalUNet(QueriedSeparator):
         ICLR 2024.
 
     Examples:
+        >>> import torch
         >>> from asteroid_bimodal.queries.base import QueryEmbedding
         >>> model = BiModalUNet(
         ...     8000, 64, 16, None, cond_dim=6, pooled_dim=4, num_downs=5, ngf=2, num_heads=2
