@@ -9,10 +9,12 @@ the presence score tells present from absent (area under the ROC curve; 0.5 is c
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
 import torch
+from torchmetrics.functional.classification import binary_auroc
 from tqdm import tqdm
 
 from asteroid_bimodal.engine.loaders import build_test_set, labels_of
@@ -28,18 +30,14 @@ def decibels(energy: torch.Tensor) -> torch.Tensor:
     return 10 * energy.clamp_min(1e-8).log10()
 
 
-def area(present: torch.Tensor, absent: torch.Tensor) -> float:
-    """Area under the ROC curve: how often a present sound scores above an absent one."""
-    above = (present[:, None] > absent).float() + 0.5 * (present[:, None] == absent).float()
-    return above.mean().item()
-
-
 @torch.inference_mode()
 def main(options: list[str]) -> None:
     """Prints the figures of one model."""
-    name = options.pop(options.index("--model") + 1) if "--model" in options else "mini"
-    conf = recipe_conf(RECIPE, [option for option in options if option != "--model"])
-    model = load_separator(name)
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--model", default="mini")
+    args, rest = parser.parse_known_args(options)
+    conf = recipe_conf(RECIPE, rest)
+    model = load_separator(args.model)
     items, labels = build_test_set(conf, "test", 2), labels_of(conf)
     phrases = [phrase_prompt(label, conf.data.prompt) for label in labels]
     query = model.encode_queries(phrases, 1)
@@ -51,12 +49,12 @@ def main(options: list[str]) -> None:
         levels.append(decibels(energy[0]))
         present.append(torch.tensor([label in item.labels for label in labels]))
     scores, levels, present = torch.cat(scores), torch.cat(levels), torch.cat(present)
-    print(f"{name}, {len(items)} mixtures, {len(labels)} queries each")
+    print(f"{args.model}, {len(items)} mixtures, {len(labels)} queries each")
     print(f"level of present sounds: {levels[present].mean():6.1f} dB of the mixture")
     print(f"level of absent sounds:  {levels[~present].mean():6.1f} dB of the mixture")
     print(f"presence, present: {scores[present].mean():.3f}, absent: {scores[~present].mean():.3f}")
-    print(f"area under the ROC curve, presence: {area(scores[present], scores[~present]):.3f}")
-    print(f"area under the ROC curve, level:    {area(levels[present], levels[~present]):.3f}")
+    print(f"area under the ROC curve, presence: {binary_auroc(scores, present):.3f}")
+    print(f"area under the ROC curve, level:    {binary_auroc(levels, present):.3f}")
 
 
 if __name__ == "__main__":

@@ -17,9 +17,8 @@ def separate_items(model, items: Sequence[EvaluationItem]) -> list[Tensor]:
     """Separates test mixtures into one estimate per source, in the order of the sources.
 
     A separator that takes queries is asked for each source by its phrase, or by its frame where
-    queries are pictures. One that does not gives
-    outputs in an order of its own: those that fit the references best are taken, as is usual for
-    such systems.
+    queries are pictures. One that does not gives outputs in an order of its own: those that fit the
+    references best are taken, as is usual for such systems.
 
     Args:
         model: a separator.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -128,22 +127,22 @@ def classifier_path(conf: DictConfig) -> Path:
     Args:
         conf: the whole configuration.
     """
-    parts = [conf.timbre, conf.filterbank, conf.data.n_src, conf.data.n_mix, conf.seed]
+    data = conf.data
+    drawn = [data.n_src, data.n_mix, data.share, data.num_samples, data.sample_rate, data.gain]
+    parts = [conf.timbre, conf.filterbank, conf.training.batch_size, conf.seed, *drawn]
     digest = hashlib.sha256(str(parts).encode()).hexdigest()[:12]
     return Path(conf.data.root) / "timbre" / f"{digest}.safetensors"
 
 
-def build_loss(conf: DictConfig, names: Sequence[str] | None = None) -> CompositeLoss:
+def build_loss(conf: DictConfig) -> CompositeLoss:
     """Builds the weighted terms.
 
     Args:
         conf: the whole configuration.
-        names: of the terms, `loss.terms` by default.
 
     Raises:
         ValueError: for a term that does not exist.
     """
-    names = conf.loss.terms if names is None else names
     builders = {
         "url": terms.CaptionReconstruction,
         "crl": terms.PhraseReconstruction,
@@ -163,11 +162,11 @@ def build_loss(conf: DictConfig, names: Sequence[str] | None = None) -> Composit
         "nit": mask_terms.NoiseInvariance,
         "cosep": lambda: mask_terms.CoSeparation(build_classifier(conf)),
     }
-    unknown = [name for name in names if name not in builders]
+    unknown = [name for name in conf.loss.terms if name not in builders]
     if unknown:
         raise ValueError(f"Expected loss terms of {', '.join(builders)}, received {unknown[0]!r}.")
     return CompositeLoss(
-        {name: builders[name]() for name in names},
+        {name: builders[name]() for name in conf.loss.terms},
         conf.loss.weights,
         start=conf.loss.start,
         normalise=conf.loss.normalise,

@@ -40,14 +40,6 @@ class CLIPSep(QueriedSeparator):
             ValueError: where there is no noise head.
         """
         spectrum = self.forward_encoder(wav.unsqueeze(1)).squeeze(1)  # (B, 2·F, T)
-        magnitudes = magnitude(spectrum)
-        log_mag = log_magnitude(magnitudes).unsqueeze(1)
+        log_mag = log_magnitude(magnitude(spectrum)).unsqueeze(1)
         found = self.masker.forward_with_noise(log_mag, query)
-        separation = Separation(
-            magnitude=magnitudes,
-            estimates=found.masks * magnitudes.unsqueeze(1),
-            masks=found.masks,
-            spectrum=spectrum,
-            length=wav.shape[-1],
-        )
-        return separation, found.noise
+        return Separation.of(spectrum, found.masks, wav.shape[-1]), found.noise

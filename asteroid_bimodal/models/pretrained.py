@@ -40,12 +40,14 @@ class PretrainedMixin:
         Args:
             folder: where to; made when missing.
             dtype: of the weights in the file, such as `torch.float16` for one of half the size;
-                by default the model's own. Models are always computed in single precision.
+                by default the model's own. The statistics of norms keep theirs, for which half
+                precision is too narrow. Models are always computed in single precision.
         """
         package = self.serialize()
         if dtype is not None:
+            weights = {name for name, _ in self.named_parameters()}
             package["state_dict"] = {
-                name: tensor.to(dtype) if tensor.is_floating_point() else tensor
+                name: tensor.to(dtype) if name in weights else tensor
                 for name, tensor in package["state_dict"].items()
             }
         save_folder(package, folder)

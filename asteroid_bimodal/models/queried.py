@@ -50,6 +50,18 @@ class Separation:
     spectrum: Tensor
     length: int
 
+    @classmethod
+    def of(cls, spectrum: Tensor, masks: Tensor, length: int) -> Separation:
+        """Masks the magnitudes of spectra.
+
+        Args:
+            spectrum: (B, 2·F, T).
+            masks: (B, Q, F, T).
+            length: samples of the mixtures.
+        """
+        magnitudes = magnitude(spectrum)
+        return cls(magnitudes, masks * magnitudes.unsqueeze(1), masks, spectrum, length)
+
     @property
     def presence(self) -> Tensor:
         r"""How surely each sound is there, from 0 to 1, (B, Q).
@@ -211,15 +223,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
             query: their queries.
         """
         spectrum = self.forward_encoder(wav.unsqueeze(1)).squeeze(1)  # (B, 2·F, T)
-        masks = self.forward_masker(spectrum, query)
-        magnitudes = magnitude(spectrum)
-        return Separation(
-            magnitude=magnitudes,
-            estimates=masks * magnitudes.unsqueeze(1),
-            masks=masks,
-            spectrum=spectrum,
-            length=wav.shape[-1],
-        )
+        return Separation.of(spectrum, self.forward_masker(spectrum, query), wav.shape[-1])
 
     def to_wav(self, estimates: Tensor, separation: Separation) -> Tensor:
         """Gives magnitudes the phase of their mixtures and returns waveforms.

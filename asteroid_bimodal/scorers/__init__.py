@@ -1,8 +1,9 @@
 """Frozen networks that judge whether audio matches a text."""
 
+from ..utils.clap import PretrainedClap, load_clap
+from ..utils.frozen import FrozenModule
 from .clap import ClapScorer
 from .clap_features import ClapFeatures, resample
-from .pretrained import FrozenModule, PretrainedClap, load_clap
 from .timbre import TimbreClassifier
 
 __all__ = [

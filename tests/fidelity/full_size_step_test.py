@@ -11,7 +11,7 @@ from transformers import AutoTokenizer, ClapConfig, ClapFeatureExtractor, ClapMo
 from asteroid_bimodal.data.batches import collate
 from asteroid_bimodal.engine.build import build_system, count_parameters
 from asteroid_bimodal.engine.recipe import recipe_conf
-from asteroid_bimodal.scorers.pretrained import MINI
+from asteroid_bimodal.utils.clap import MINI
 
 RECIPE = Path(__file__).parents[2] / "egs" / "music"
 

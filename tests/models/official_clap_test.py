@@ -17,7 +17,7 @@ from asteroid_bimodal.models.official_clap import (
     rename_clap,
 )
 from asteroid_bimodal.queries.text import ClapTextEncoder
-from asteroid_bimodal.scorers.pretrained import MINI, load_clap
+from asteroid_bimodal.utils.clap import MINI, load_clap
 
 LAYOUT = Path(__file__).parents[1] / "fixtures" / "release" / "key_layout.json"
 COUNTERS = ("text_model.embeddings.position_ids", "text_model.embeddings.token_type_ids")

@@ -199,3 +199,13 @@ def test_half_precision_file_has_half_the_size_and_nearly_the_same_masks(tmp_pat
     expected = dict(model.named_parameters())
     for name, parameter in loaded.named_parameters():
         torch.testing.assert_close(parameter, expected[name], rtol=1e-3, atol=1e-5)
+
+
+def test_statistics_beyond_half_precision_survive_it(model, tmp_path):
+    """A variance of 1e5 would be infinite in half precision, and silence what comes after it."""
+    model.masker.levels[0].down_norm.running_var.fill_(1e5)
+    model.save_pretrained(tmp_path, dtype=torch.float16)
+    loaded = BiModalUNet.from_pretrained(tmp_path)
+    assert all(torch.isfinite(value).all() for value in loaded.state_dict().values())
+    for name, value in model.named_buffers():
+        torch.testing.assert_close(dict(loaded.named_buffers())[name], value)

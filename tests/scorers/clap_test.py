@@ -11,7 +11,7 @@ from transformers import (
 
 from asteroid_bimodal.queries import ClapTextEncoder
 from asteroid_bimodal.scorers import ClapFeatures, ClapScorer, load_clap, resample
-from asteroid_bimodal.scorers.pretrained import MINI
+from asteroid_bimodal.utils.clap import MINI
 
 LABELS = ["accordion", "cello", "flute", "tuba", "violin", "xylophone"]
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from asteroid_bimodal.scorers import ClapScorer
-from asteroid_bimodal.scorers.pretrained import MINI
+from asteroid_bimodal.utils.clap import MINI
 from asteroid_bimodal.utils.files import atomic_write
 
 LARGEST = 8_000_000  # bytes that the package spares for it
