@@ -1,6 +1,6 @@
 """Tells what a separator makes of sounds that are not there.
 
-    python benchmarks/presence.py --model mini --data.root egs/music/data/mini
+    python benchmarks/presence.py --model mini
 
 Every mixture of the pinned 2-source test list is asked for the labels that it holds and for all
 others. Printed: the energy of the estimates of absent sounds relative to the mixture, and how well
