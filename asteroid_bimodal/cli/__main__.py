@@ -1,0 +1,5 @@
+"""`python -m asteroid_bimodal.cli`."""
+
+from . import main
+
+main()

@@ -1,0 +1,29 @@
+"""`asteroid-bimodal publish`: puts an experiment's best model on the hub."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_publish(commands) -> None:
+    """Adds the command to the parser's."""
+    parser = commands.add_parser("publish", help="put an experiment's best model on the hub")
+    parser.add_argument(
+        "experiment", type=Path, help="folder of the experiment, or its publish_dir as it is"
+    )
+    parser.add_argument("--repo", help="user/name on the hub")
+    parser.add_argument("--private", action="store_true", help="make a new repository private")
+    parser.add_argument("--dry-run", action="store_true", help="write publish_dir/ only")
+    parser.set_defaults(run=_publish)
+
+
+def _publish(args: argparse.Namespace) -> None:
+    from ..hub import publish, write_publish_dir
+
+    if not args.repo and not args.dry_run:
+        raise ValueError("Expected --repo user/name, received none. --dry-run needs none.")
+    if args.dry_run:
+        print(write_publish_dir(args.experiment, repo_id=args.repo))
+    else:
+        print(publish(args.experiment, args.repo, private=args.private))
