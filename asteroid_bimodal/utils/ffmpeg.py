@@ -1,0 +1,25 @@
+"""Finding ffmpeg, which reads and cuts what libsndfile cannot."""
+
+from __future__ import annotations
+
+import shutil
+
+
+def find_ffmpeg() -> str:
+    """Returns the path of an ffmpeg: the one on the PATH, else that of `imageio-ffmpeg`.
+
+    Raises:
+        FileNotFoundError: when there is neither.
+    """
+    found = shutil.which("ffmpeg")
+    if found:
+        return found
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe
+
+        return get_ffmpeg_exe()
+    except (ImportError, RuntimeError) as error:
+        raise FileNotFoundError(
+            "Expected ffmpeg on the PATH, found none. Install it with your system's packages, or "
+            "with `pip install imageio-ffmpeg`."
+        ) from error
