@@ -8,7 +8,6 @@ import os
 import platform
 import shutil
 import sys
-import time
 from pathlib import Path
 
 import asteroid
@@ -20,6 +19,7 @@ from pytorch_lightning.callbacks import (
     EarlyStopping,
     LearningRateMonitor,
     ModelCheckpoint,
+    Timer,
     TQDMProgressBar,
 )
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
@@ -84,13 +84,12 @@ def train(conf: DictConfig, exp_dir: str | Path, *, resume: bool = False) -> Pat
             shutil.rmtree(exp_dir / "logs", ignore_errors=True)
         best.unlink(missing_ok=True)  # of fewer epochs; the checkpoints keep its weights
         save_conf(conf, exp_dir / "conf.yml")
-    started = time.time()
     # Our checkpoints hold tensors and plain values: nothing is unpickled from them.
     trainer.fit(system, ckpt_path=str(last) if begun else None, weights_only=True)
     _write_skipped(system, exp_dir, trainer.global_rank)
     if trainer.is_global_zero:
         _export_best(trainer, system, best)
-        _write_run(trainer, system, exp_dir, time.time() - started)
+        _write_run(trainer, system, exp_dir)
     return best
 
 
@@ -129,12 +128,10 @@ def build_trainer(conf: DictConfig, exp_dir: Path) -> pl.Trainer:
         exp_dir: folder of the experiment.
     """
     training = conf.training
-    minutes = training.max_minutes
     devices = count_devices(training.devices, training.accelerator) * training.num_nodes
     return pl.Trainer(
         default_root_dir=exp_dir,
         max_epochs=training.epochs,
-        max_time={"minutes": minutes} if minutes else None,
         accelerator=training.accelerator,
         devices=training.devices,
         num_nodes=training.num_nodes,
@@ -204,6 +201,7 @@ def _loggers(kind: str, exp_dir: Path) -> list[Logger]:
 
 
 def _callbacks(conf: DictConfig, exp_dir: Path) -> list[Callback]:
+    minutes = conf.training.max_minutes
     callbacks: list[Callback] = [
         ModelCheckpoint(
             exp_dir / "checkpoints",
@@ -215,6 +213,8 @@ def _callbacks(conf: DictConfig, exp_dir: Path) -> list[Callback]:
         ModelCheckpoint(exp_dir / "checkpoints", filename="last", enable_version_counter=False),
         LearningRateMonitor("epoch"),
         TQDMProgressBar(refresh_rate=1 if sys.stderr.isatty() else 20),
+        # Goes on counting where a resumed run was stopped.
+        Timer({"minutes": minutes} if minutes else None),
     ]
     if conf.training.patience:
         callbacks.append(EarlyStopping("val_sdr", patience=conf.training.patience, mode="max"))
@@ -241,8 +241,9 @@ def _write_skipped(system: BiModalSystem, exp_dir: Path, rank: int) -> None:
         print(f"Skipped {len(system.skipped)} unusable clips, listed in {exp_dir / name}.")
 
 
-def _write_run(trainer: pl.Trainer, system: BiModalSystem, exp_dir: Path, seconds: float) -> None:
+def _write_run(trainer: pl.Trainer, system: BiModalSystem, exp_dir: Path) -> None:
     """Records what ran: command, commit, versions, device, time, size."""
+    timer = next(c for c in trainer.callbacks if isinstance(c, Timer))
     device = trainer.strategy.root_device
     cuda = device.type == "cuda"
     best = trainer.checkpoint_callback.best_model_score
@@ -258,7 +259,7 @@ def _write_run(trainer: pl.Trainer, system: BiModalSystem, exp_dir: Path, second
         },
         "device": torch.cuda.get_device_name(device) if cuda else f"CPU, {os.cpu_count()} cores",
         "num_devices": trainer.num_devices * trainer.num_nodes,
-        "minutes": round(seconds / 60, 2),
+        "minutes": round(timer.time_elapsed() / 60, 2),
         "steps": trainer.global_step,
         "epochs": trainer.current_epoch,
         "parameters": count_parameters(system.model),

@@ -117,6 +117,7 @@ def _facts(conf: Mapping[str, Any], run: Mapping[str, Any]) -> list[tuple[str, s
         "Parameters": _with_unit(run.get("parameters"), ""),
         "Seed": conf.get("seed"),
         "Versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+        "Commit": run.get("commit"),
         "Command": run.get("command"),
     }
     return [(name, str(value)) for name, value in known.items() if value not in (None, "")]

@@ -75,11 +75,17 @@ def test_checkpoints_hold_plain_values_and_no_frozen_weights(trained):
     assert all("clap" not in name and "text" not in name for name in checkpoint["state_dict"])
 
 
+def seconds_trained(exp_dir):
+    checkpoint = torch.load(exp_dir / "checkpoints/last.ckpt", weights_only=True)
+    return checkpoint["callbacks"]["Timer"]["time_elapsed"]["train"]
+
+
 def test_resumed_training_equals_uninterrupted_training(trained, tmp_path, tiny_conf, broken_tones):
     exp_dir = tmp_path / "exp"
     train(tiny_conf(broken_tones, **{**QUICK, "training.epochs": 1}), exp_dir)
-    before = log_rows(exp_dir)
+    before, seconds_before = log_rows(exp_dir), seconds_trained(exp_dir)
     train(tiny_conf(broken_tones, **QUICK), exp_dir, resume=True)
+    assert seconds_trained(exp_dir) > seconds_before > 0
     rows = log_rows(exp_dir)
     assert rows[: len(before)] == before  # nothing that was logged is lost
     assert [int(row["step"]) for row in rows if row.get("val_sdr")] == [1, 3]

@@ -72,6 +72,7 @@ def experiment(tmp_path):
     write_json(summarise(rows, skipped), tmp_path / "final_metrics.json")
     (tmp_path / "conf.yml").write_text(f"system: bimodal_clap\ntitle: '{NASTY}'\n", "utf-8")
     run = {"command": "train.py --tag <b>", "device": "CPU, 2 cores", "minutes": 12.5}
+    run["commit"] = "0123abc"
     (tmp_path / "run.json").write_text(json.dumps(run))
     (tmp_path / "skipped.csv").write_text("path,reason,times\na.wav,not a number,3\n")
     log = tmp_path / "logs" / "csv" / "metrics.csv"
@@ -95,6 +96,7 @@ def test_complete_page(experiment):
         "URL, reconstruction by captions",
         "CPU, 2 cores",
         "12.5 min",
+        "0123abc",
         "train.py --tag <b>",
         "empty file",
         "not a number (3 times)",
