@@ -116,6 +116,7 @@ class BiModalSystem(System):
             phrase_masks=masks["phrases"].unflatten(1, grid),
             phrase_wavs=self.model.to_wav(phrases, separation) if "waveforms" in needs else None,
             phrase_texts=batch.flat_phrases,
+            caption_texts=batch.captions,
             phrase_weights=batch.phrase_weights,
             phrase_labels=self._class_indices(batch) if "labels" in needs else None,
         )

@@ -1,6 +1,7 @@
 """Losses in Asteroid's conventions: (estimates, targets), (batch, n_src, ...), `reduction`."""
 
 from .co_separation import CoSeparationLoss, CoSeparationTerms
+from .contrastive import bimodal_contrastive
 from .mixit import TextConditionedMixIT
 from .mixpit import MixPITLossWrapper
 from .nit import NoiseInvariantLoss, NoiseInvariantTerms
@@ -11,7 +12,7 @@ from .reconstruction import (
     LogWeightedL1,
     ReconstructionTerms,
 )
-from .similarity import ClapSimilarityLoss, Scorer, bimodal_contrastive
+from .similarity import ClapSimilarityLoss, Scorer
 from .weak_label import WeakLabelLoss, WeakLabelTerms
 
 __all__ = [

@@ -1,7 +1,8 @@
-"""Bi-modal contrastive loss: an estimate should sound like the phrase that asked for it."""
+"""CNT: an estimate should sound like the phrase that asked for it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -9,14 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from .checks import (
-    at_least_float32,
-    check_finite,
-    check_reduction,
-    check_shape,
-    check_signals,
-    reduce_batch,
-)
+from .checks import at_least_float32, check_reduction, check_shape, check_signals, reduce_batch
+from .contrastive import bimodal_contrastive
 
 if TYPE_CHECKING:
     from ..queries.base import QueryEmbedding
@@ -33,99 +28,6 @@ class Scorer(Protocol):
 
     def embed_text(self, texts: list[str]) -> Tensor:
         """Embeds M texts as (M, E)."""
-
-
-def bimodal_contrastive(
-    audio_emb: Tensor,
-    text_emb: Tensor,
-    logit_scale: float | Tensor,
-    same: Tensor | None = None,
-    *,
-    symmetric: bool = False,
-    reduction: str = "mean",
-) -> Tensor:
-    r"""InfoNCE between estimates and the phrases that asked for them.
-
-    With logits :math:`l_{ij} = \tau\,\langle a_i, t_j\rangle` and the set :math:`S_i` of rows whose
-    phrase equals that of row :math:`i`,
-
-    .. math::
-        \mathcal{L}_i = \frac{1}{|S_i|} \sum_{p \in S_i} -\log
-            \frac{\exp l_{ip}}{\exp l_{ip} + \sum_{j \notin S_i} \exp l_{ij}}
-
-    so equal phrases are positives of each other and never negatives. Where all phrases differ
-    this is the cross-entropy of the paper.
-
-    Args:
-        audio_emb: embeddings of the estimates, L2-normalised.
-        text_emb: embeddings of their phrases, L2-normalised.
-        logit_scale: :math:`\tau`.
-        same: true where two rows have equal phrases. ``None``: every row stands for itself,
-            so that a repeated phrase is its own negative, as in the paper's release.
-        symmetric: also contrast each phrase with all estimates, and average the two directions.
-            By default only each estimate with all phrases, as in the paper's release.
-        reduction: ``"mean"`` over the rows, or ``"none"``.
-
-    Shape:
-        - audio_emb, text_emb: :math:`(M, E)`.
-        - same: :math:`(M, M)` bool, symmetric, true on the diagonal.
-        - output: scalar, or :math:`(M,)`.
-
-    Returns:
-        The loss.
-
-    Raises:
-        ValueError: if shapes disagree or a row has no positive.
-
-    References:
-        Mahmud et al., "Weakly-supervised audio separation via bi-modal semantic similarity",
-        ICLR 2024. van den Oord et al., "Representation learning with contrastive predictive
-        coding", 2018.
-
-    Examples:
-        >>> import torch
-        >>> from asteroid_bimodal.losses import bimodal_contrastive
-        >>> emb = torch.eye(3)
-        >>> round(bimodal_contrastive(emb, emb, logit_scale=0.0).item(), 4)  # log(3): no idea
-        1.0986
-        >>> round(bimodal_contrastive(emb, emb, logit_scale=100.0).item(), 4)
-        0.0
-    """
-    check_reduction(reduction)
-    check_signals("audio_emb", audio_emb, "(rows, size)", min_ndim=2)
-    check_shape("text_emb", text_emb, tuple(audio_emb.shape), "the shape of audio_emb")
-    check_finite("text_emb", text_emb)
-    check_finite("logit_scale", torch.as_tensor(logit_scale))
-    same = _check_same(same, audio_emb)
-    # Autocast would round logits of size 14 to two or three digits.
-    with torch.autocast(audio_emb.device.type, enabled=False):
-        audio, text = at_least_float32(audio_emb), at_least_float32(text_emb)
-        logits = logit_scale * audio @ text.to(audio).T  # (M, M): estimates, phrases
-        rows = _against_negatives(logits, same)
-        if symmetric:
-            rows = (rows + _against_negatives(logits.T, same)) / 2
-    return reduce_batch(rows, reduction)
-
-
-def _against_negatives(logits: Tensor, same: Tensor) -> Tensor:
-    """Contrasts every positive of a row with the row's negatives: (M, M) to (M,)."""
-    # The lowest number, not -inf: a row without negatives must have zero gradient, not NaN.
-    negatives = logits.masked_fill(same, torch.finfo(logits.dtype).min).logsumexp(1, keepdim=True)
-    losses = F.softplus(negatives - logits)
-    return losses.masked_fill(~same, 0).sum(1) / same.sum(1)
-
-
-def _check_same(same: Tensor | None, rows: Tensor) -> Tensor:
-    if same is None:
-        return torch.eye(len(rows), dtype=torch.bool, device=rows.device)
-    check_shape("same", same, (len(rows), len(rows)), "(rows, rows)")
-    same = same.to(rows.device, torch.bool)
-    if not (same.diagonal().all() and torch.equal(same, same.T)):
-        raise ValueError(
-            "same: expected a symmetric matrix that is true on its diagonal (a phrase equals "
-            "itself), received another."
-        )
-    return same
 
 
 class ClapSimilarityLoss(nn.Module):
@@ -151,6 +53,8 @@ class ClapSimilarityLoss(nn.Module):
         - est_wavs: :math:`(B, S, T)`.
         - phrases: B lists of S texts, or a `QueryEmbedding` of B examples and S queries,
           whose pooled embeddings are in the scorer's space.
+        - negatives: any number of texts that describe no estimate, such as captions of several
+          sounds: an estimate with remains of another sound is too near to them.
         - output: scalar, or :math:`(B,)`.
 
     References:
@@ -207,7 +111,12 @@ class ClapSimilarityLoss(nn.Module):
         if chunk_size is not None and chunk_size < 1:
             raise ValueError(f"chunk_size: expected at least 1, received {chunk_size}.")
 
-    def forward(self, est_wavs: Tensor, phrases: list[list[str]] | QueryEmbedding) -> Tensor:
+    def forward(
+        self,
+        est_wavs: Tensor,
+        phrases: list[list[str]] | QueryEmbedding,
+        negatives: Sequence[str] = (),
+    ) -> Tensor:
         """Returns the loss of the estimates against the phrases that asked for them."""
         check_signals("est_wavs", est_wavs, "(batch, n_est, time)")
         check_shape("est_wavs", est_wavs, tuple(est_wavs.shape[:3]), "(batch, n_est, time)")
@@ -224,6 +133,7 @@ class ClapSimilarityLoss(nn.Module):
             _unit(text).to(audio),
             self.logit_scale,
             same if self.equal_phrases == "positive" else None,
+            negatives=self._embed_negatives(negatives, audio),
             symmetric=self.symmetric,
             reduction="none",
         )
@@ -250,6 +160,12 @@ class ClapSimilarityLoss(nn.Module):
         texts = check_phrases(phrases, batch, n_est)
         ids = torch.tensor([texts.index(text) for text in texts])
         return self.scorer.embed_text(texts).detach(), ids[:, None] == ids
+
+    def _embed_negatives(self, texts: Sequence[str], audio: Tensor) -> Tensor | None:
+        if not texts:
+            return None
+        texts = check_phrases([texts], 1, len(texts))
+        return _unit(self.scorer.embed_text(texts)).detach().to(audio)
 
 
 def _unit(embedding: Tensor) -> Tensor:

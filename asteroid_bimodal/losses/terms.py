@@ -28,6 +28,7 @@ class Estimates:
         phrases: (B, N, P, F, T), estimates queried by phrase; None when no term asks for them.
         phrase_wavs: (B, N * P, samples), the same as waveforms.
         phrase_texts: B lists of N * P phrases.
+        caption_texts: B lists of N captions.
         phrase_weights: (B, N, P), 1 / (times a phrase is repeated).
         phrase_labels: (B, N * P), classes of the phrases.
         outputs: (B, S, F, T), estimates of a separator that is not told what to look for.
@@ -43,6 +44,7 @@ class Estimates:
     phrases: Tensor | None = None
     phrase_wavs: Tensor | None = None
     phrase_texts: list[list[str]] | None = None
+    caption_texts: list[list[str]] | None = None
     phrase_weights: Tensor | None = None
     phrase_labels: Tensor | None = None
     outputs: Tensor | None = None
@@ -116,6 +118,8 @@ class PhraseSimilarity(nn.Module):
         noise_floor: RMS of a fixed noise under the estimates. The gradient of a log spectrum is the
             larger the quieter a band is; the noise bounds it.
         logit_scale: sharpness of the contrast; the scorer's own when None.
+        against_captions: contrast each estimate with the captions of the batch, too. What holds
+            remains of its mixture's other sounds is nearer to the caption than to its phrase.
     """
 
     needs = frozenset({"phrases", "waveforms"})
@@ -127,9 +131,11 @@ class PhraseSimilarity(nn.Module):
         chunk_size: int | None = None,
         noise_floor: float = 0.0,
         logit_scale: float | None = None,
+        against_captions: bool = False,
     ):
         super().__init__()
         self.noise_floor = noise_floor
+        self.against_captions = against_captions
         self.similarity = ClapSimilarityLoss(
             scorer, logit_scale, sample_rate=sample_rate, chunk_size=chunk_size
         )
@@ -138,7 +144,23 @@ class PhraseSimilarity(nn.Module):
         """Scalar loss."""
         wavs = estimates.phrase_wavs
         noise = torch.randn(wavs.shape[-1], generator=torch.Generator().manual_seed(0))
-        return self.similarity(wavs + self.noise_floor * noise.to(wavs), estimates.phrase_texts)
+        return self.similarity(
+            wavs + self.noise_floor * noise.to(wavs),
+            estimates.phrase_texts,
+            negatives=_captions_of_several(estimates) if self.against_captions else (),
+        )
+
+
+def _captions_of_several(estimates: Estimates) -> list[str]:
+    """The captions of mixtures with different phrases: one of a single sound describes it."""
+    num_phrases = estimates.phrases.shape[2]
+    found = {
+        caption
+        for captions, phrases in zip(estimates.caption_texts, estimates.phrase_texts, strict=True)
+        for n, caption in enumerate(captions)
+        if len(set(phrases[n * num_phrases : (n + 1) * num_phrases])) > 1
+    }
+    return sorted(found)
 
 
 class PermutedReconstruction(nn.Module):

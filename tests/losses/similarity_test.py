@@ -86,6 +86,16 @@ def test_all_phrases_equal_costs_nothing_and_has_no_nan():
     assert torch.equal(audio.grad, torch.zeros_like(audio))
 
 
+def test_more_negatives_are_more_columns_of_the_cross_entropy():
+    audio, text, others = unit(4, 7), unit(4, 7, seed=1), unit(3, 7, seed=2)
+    logits, truth = 14.3 * audio @ torch.cat([text, others]).T, torch.arange(4)
+    one_sided = bimodal_contrastive(audio, text, 14.3, negatives=others)
+    assert one_sided.item() == pytest.approx(F.cross_entropy(logits, truth).item())
+    both = bimodal_contrastive(audio, text, 14.3, negatives=others, symmetric=True)
+    reverse = F.cross_entropy(logits[:, :4].T, truth)  # a phrase knows nothing of other texts
+    assert both.item() == pytest.approx((F.cross_entropy(logits, truth) + reverse).item() / 2)
+
+
 @pytest.mark.parametrize("symmetric", [False, True])
 def test_contrast_gradcheck(symmetric):
     audio, text = unit(4, 3).requires_grad_(), unit(4, 3, seed=1).requires_grad_()
@@ -93,7 +103,13 @@ def test_contrast_gradcheck(symmetric):
 
     def loss(audio, text):
         return bimodal_contrastive(
-            audio, text, 3.0, ids[:, None] == ids, symmetric=symmetric, reduction="none"
+            audio,
+            text,
+            3.0,
+            ids[:, None] == ids,
+            negatives=unit(2, 3, seed=2),
+            symmetric=symmetric,
+            reduction="none",
         )
 
     assert torch.autograd.gradcheck(loss, (audio, text))
@@ -134,6 +150,21 @@ def test_value_is_the_contrast_of_the_embeddings():
     assert release.item() == pytest.approx(expected.item(), rel=1e-6)
     each = ClapSimilarityLoss(scorer, reduction="none")(wavs, phrases)
     assert each.shape == (2,) and each.mean().item() == pytest.approx(ours.item())
+
+
+def test_negatives_are_embedded_by_the_scorer():
+    scorer = TinyScorer()
+    wavs, phrases = torch.randn(1, 2, 160), [["a", "b"]]
+    audio, text = scorer.embed_audio(wavs[0], 8000), scorer.embed_text(["a", "b"])
+    expected = bimodal_contrastive(
+        audio, text, 14.3, negatives=scorer.embed_text(["a and b"]), symmetric=True
+    )
+    loss = ClapSimilarityLoss(scorer)
+    assert loss(wavs, phrases, negatives=["a and b"]).item() == pytest.approx(expected.item())
+    assert loss(wavs, phrases, negatives=[]).item() == pytest.approx(loss(wavs, phrases).item())
+    for wrong, match in (("a and b", "plain text"), ([" "], "non-empty"), ([3], "received 3")):
+        with pytest.raises(ValueError, match=match):
+            loss(wavs, phrases, negatives=wrong)
 
 
 def test_query_embedding_equals_texts():
@@ -201,6 +232,8 @@ def test_contrast_errors():
         bimodal_contrastive(emb, unit(2, 4), 1.0)
     with pytest.raises(ValueError, match=r"\(rows, rows\) = \(3, 3\), received \(2, 2\)"):
         bimodal_contrastive(emb, emb, 1.0, torch.eye(2))
+    with pytest.raises(ValueError, match=r"negatives: .*\(2, 4\), received \(2, 5\)"):
+        bimodal_contrastive(emb, emb, 1.0, negatives=unit(2, 5))
     with pytest.raises(ValueError, match="diagonal"):
         bimodal_contrastive(emb, emb, 1.0, torch.zeros(3, 3))
     with pytest.raises(ValueError, match="audio_emb: .*NaN"):

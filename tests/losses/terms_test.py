@@ -15,6 +15,7 @@ from asteroid_bimodal.losses.terms import (
     MixtureInvariance,
     PermutedReconstruction,
     PhraseClass,
+    PhraseSimilarity,
 )
 
 
@@ -121,3 +122,43 @@ def test_normalised_magnitudes_are_in_units_of_their_example():
         torch.testing.assert_close(getattr(one, name), getattr(other, name))
     assert one.captions is None
     torch.testing.assert_close(one.total.mean((1, 2)), torch.ones(2))
+
+
+class HighAndLow(nn.Module):
+    """Hears the energy of two bands; knows a word for each and one for both."""
+
+    sample_rate, logit_scale = 8000, 10.0
+
+    def embed_audio(self, wav, sample_rate):
+        low, high = wav.reshape(len(wav), -1, 2).square().mean(1).T
+        return torch.stack([low, high], dim=-1)
+
+    def embed_text(self, texts):
+        known = {"low": [1.0, 0.0], "high": [0.0, 1.0], "low and high": [0.7071, 0.7071]}
+        return torch.tensor([known[text] for text in texts])
+
+
+def phrase_similarity(leak, against_captions, phrases=("low", "high"), captions=("low and high",)):
+    wavs = torch.tensor([[[1.0, leak], [leak, 1.0]]]).repeat(1, 1, 50)
+    parts = estimates(
+        phrases=draw(1, len(captions), 2 // len(captions), 6, 5),
+        phrase_wavs=wavs,
+        phrase_texts=[list(phrases)],
+        caption_texts=[list(captions)],
+    )
+    term = PhraseSimilarity(HighAndLow(), 8000, against_captions=against_captions)
+    return term(parts).item()
+
+
+def test_captions_as_negatives_hear_remains_of_other_sounds():
+    leak = 10 ** (-6 / 20)
+    plain = phrase_similarity(leak, False) - phrase_similarity(0.0, False)
+    against = phrase_similarity(leak, True) - phrase_similarity(0.0, True)
+    assert against > 10 * plain > 0
+
+
+def test_the_caption_of_a_single_sound_is_no_negative():
+    single = phrase_similarity(0.0, True, captions=("low", "high"))
+    assert single == phrase_similarity(0.0, False)
+    twice = phrase_similarity(0.0, True, phrases=("low", "low"))
+    assert twice == phrase_similarity(0.0, False, phrases=("low", "low"))
