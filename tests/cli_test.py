@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,12 +11,14 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from PIL import Image
 
 import asteroid_bimodal
 from asteroid_bimodal import __version__
 from asteroid_bimodal.cli import main
-from asteroid_bimodal.models import BiModalUNet
-from asteroid_bimodal.queries import ClapTextEncoder
+from asteroid_bimodal.models import BiModalUNet, CLIPSep
+from asteroid_bimodal.queries import ClapTextEncoder, ClipImageEncoder
+from asteroid_bimodal.separate import read_log
 
 CHECKPOINT = Path(__file__).parent / "fixtures" / "release" / "checkpoint_small.pth.tar"
 
@@ -62,7 +65,10 @@ def test_separate_writes_one_file_for_each_query_and_the_rest(experiment, duet, 
         + ["--model", str(experiment)]
     )
     expected = ["duet_violin.wav", "duet_acoustic_guitar.wav", "duet_residual.wav"]
-    assert capsys.readouterr().out.split("\n")[:-1] == [str(duet.with_name(n)) for n in expected]
+    *estimates, residual, _ = capsys.readouterr().out.split("\n")
+    for line, name in zip(estimates, expected, strict=False):
+        assert re.fullmatch(rf"{re.escape(str(duet.with_name(name)))}  presence [01]\.\d\d", line)
+    assert len(estimates) == 2 and residual == str(duet.with_name(expected[2]))
     tracks = [soundfile.read(duet.with_name(name), dtype="float32")[0] for name in expected]
     mixture = soundfile.read(duet, dtype="float32")[0]
     np.testing.assert_array_equal(tracks[2], mixture - (tracks[0] + tracks[1]))
@@ -72,8 +78,79 @@ def test_separate_a_folder_goes_on_after_a_bad_file(experiment, duet, tmp_path, 
     (tmp_path / "bad.wav").write_text("no audio")
     out = tmp_path / "out"
     argv = ("separate", tmp_path, "violin", "--out", out, "--model", experiment / "best_model.pth")
-    assert problem(capsys, *argv).startswith(f"{tmp_path}/bad.wav: Expected a wav")
-    assert names(out) == ["duet_violin.wav"]
+    assert problem(capsys, *argv).startswith(f"{tmp_path}/bad.wav: Expected an audio file at")
+    assert names(out) == ["duet_violin.wav", "separated.csv"]
+    assert {row.status for row in read_log(out / "separated.csv").values()} == {"ok", "failed"}
+    bad_stays_bad = problem(capsys, *argv, "--skip-existing")
+    assert bad_stays_bad.startswith(f"{tmp_path}/bad.wav: Expected an audio file at")
+    assert {row.status for row in read_log(out / "separated.csv").values()} == {"skipped", "failed"}
+
+
+def test_separate_takes_queries_of_every_kind_in_one_pass(experiment, duet, tmp_path):
+    sample = tmp_path / "my sample.wav"
+    soundfile.write(sample, np.random.default_rng(1).uniform(-1, 1, 16000), 16000)
+    argv = ["separate", str(duet), "--model", str(experiment), "--device", "cpu", "violin"]
+    argv += ["--like", str(sample), "--caption", "A man talks while a dog barks"]
+    argv += ["--blend", "bowed", "violin:0.7", f"like={sample}:0.3", "--residual"]
+    main([*argv, "--out", str(tmp_path / "out")])
+    kinds = ["violin", "a_man_talks", "a_dog_barks", "my_sample", "bowed", "residual"]
+    assert names(tmp_path / "out") == sorted(f"duet_{kind}.wav" for kind in kinds)
+    tracks = [soundfile.read(path, dtype="float32")[0] for path in (tmp_path / "out").iterdir()]
+    mixture = soundfile.read(duet, dtype="float32")[0]
+    np.testing.assert_allclose(sum(tracks), mixture, atol=1e-4)
+
+
+def test_separate_everything_but_some_sounds(experiment, duet, tmp_path, capsys):
+    argv = ["separate", str(duet), "--model", str(experiment), "--device", "cpu"]
+    main([*argv, "--without", "drums", "--without", f"like={duet}"])
+    assert "duet_without_drums_duet.wav  presence" in capsys.readouterr().out
+    main([*argv, "violin", "--without", "drums", "--out", str(tmp_path / "out")])
+    assert names(tmp_path / "out") == ["duet_violin_without_drums.wav"]
+
+
+def test_separate_asks_with_pictures_where_the_model_can(experiment, duet, tmp_path, capsys):
+    Image.new("RGB", (40, 30), (200, 30, 0)).save(tmp_path / "photo.png")
+    encoder = ClipImageEncoder("mini")
+    sizes = {"pooled_dim": encoder.pooled_dim, "num_downs": 5, "ngf": 2}
+    model = CLIPSep(8000, 126, 32, encoder.name, **sizes)
+    torch.save(model.serialize(), tmp_path / "best_model.pth")
+    argv = ["separate", str(duet), "--picture", str(tmp_path / "photo.png"), "--device", "cpu"]
+    main([*argv, "--model", str(tmp_path / "best_model.pth"), "--out", str(tmp_path / "out")])
+    assert names(tmp_path / "out") == ["duet_photo.wav"]
+    assert "Expected texts for this model" in problem(capsys, *argv, "--model", experiment)
+
+
+@pytest.mark.parametrize(
+    "parts", [["violin"], ["violin:0.7", "cello"], ["violin:much"], ["violin:-1"], []]
+)
+def test_separate_refuses_blends_without_weights(experiment, duet, capsys, parts):
+    argv = ("separate", duet, "--model", experiment, "--blend", "bowed", *parts)
+    assert "Expected" in problem(capsys, *argv)
+    assert names(duet.parent) == ["duet.wav"]
+
+
+def test_separate_bad_files_each_have_a_line_and_the_others_are_done(experiment, tmp_path, capsys):
+    folder, audio = tmp_path / "in", 0.1 * np.random.default_rng(0).standard_normal(4000)
+    folder.mkdir()
+    for name, samples in {
+        "empty": audio[:0],
+        "one": audio[:1],
+        "nan": audio * np.nan,
+        "clipped": np.clip(99 * audio, -1, 1),
+        "silent": 0 * audio,
+        "good 'name' ü": audio,
+        "hundred": np.stack([audio] * 100, 1),
+    }.items():
+        soundfile.write(folder / f"{name}.wav", samples, 8000, subtype="FLOAT")
+    argv = ["separate", str(folder), "../vio/lin", "--out", str(tmp_path / "out")]
+    with pytest.raises(SystemExit) as exit_info:
+        main([*argv, "--model", str(experiment), "--device", "cpu"])
+    assert exit_info.value.code == 1
+    bad = [line.split(": ")[1] for line in capsys.readouterr().err.splitlines()]
+    assert bad == [str(folder / f"{name}.wav") for name in ("empty", "nan", "one")]
+    good = [f"{name}_vio_lin.wav" for name in ("clipped", "good 'name' ü", "hundred", "silent")]
+    assert names(tmp_path / "out") == sorted([*good, "separated.csv"])
+    assert names(tmp_path) == ["in", "out"] and len(names(folder)) == 7
 
 
 @pytest.mark.parametrize(
@@ -98,8 +175,12 @@ def test_separate_does_not_overwrite(experiment, duet, capsys):
     argv = ["separate", str(duet), "violin", "--model", str(experiment), "--device", "cpu"]
     assert "--overwrite" in problem(capsys, *argv)
     assert target.read_text() == "mine"
+    main([*argv, "--skip-existing"])
+    assert f"{duet}  skipped" in capsys.readouterr().out
+    assert target.read_text() == "mine"
     main([*argv, "--overwrite"])
     assert soundfile.info(target).frames == 2205
+    assert names(duet.parent) == ["duet.wav", "duet_violin.wav"]
 
 
 def test_missing_input_and_folder_without_audio(tmp_path, capsys):
@@ -148,7 +229,13 @@ def test_import_official_refuses_other_files_and_writes_nothing(experiment, tmp_
     assert not out.exists()
 
 
-@pytest.mark.parametrize("argv", [[], ["sing"], ["separate", "duet.wav"], ["separate"]])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        *([], ["sing"], ["separate", "duet.wav"], ["separate"]),
+        ["separate", "duet.wav", "violin", "--overwrite", "--skip-existing"],
+    ],
+)
 def test_wrong_usage_exits_with_an_error(argv, capsys):
     with pytest.raises(SystemExit) as exit_info:
         main(argv)

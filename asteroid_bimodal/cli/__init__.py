@@ -1,4 +1,4 @@
-"""The command line: `asteroid-bimodal separate | evaluate | report | publish | import-official`."""
+"""The command line: separate, evaluate, report, check, download, publish, import-official."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Sequence
 
 from .. import __version__
+from .check import add_check
+from .download import add_download
 from .evaluate import add_evaluate
 from .import_official import add_import_official
 from .publish import add_publish
@@ -40,9 +42,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_check(commands)
     add_separate(commands)
     add_evaluate(commands)
     add_report(commands)
+    add_download(commands)
     add_publish(commands)
     add_import_official(commands)
     return parser

@@ -14,6 +14,16 @@ def add_publish(commands) -> None:
     )
     parser.add_argument("--repo", help="user/name on the hub")
     parser.add_argument("--private", action="store_true", help="make a new repository private")
+    parser.add_argument(
+        "--bundle-encoder",
+        action="store_true",
+        help="add a copy of the query encoder, so that the model works with nothing else",
+    )
+    parser.add_argument(
+        "--no-example",
+        action="store_true",
+        help="leave out recordings of the test set: the example and the report",
+    )
     parser.add_argument("--dry-run", action="store_true", help="write publish_dir/ only")
     parser.set_defaults(run=_publish)
 
@@ -23,7 +33,8 @@ def _publish(args: argparse.Namespace) -> None:
 
     if not args.repo and not args.dry_run:
         raise ValueError("Expected --repo user/name, received none. --dry-run needs none.")
+    options = {"bundle_encoder": args.bundle_encoder, "example": not args.no_example}
     if args.dry_run:
-        print(write_publish_dir(args.experiment, repo_id=args.repo))
+        print(write_publish_dir(args.experiment, repo_id=args.repo, **options))
     else:
-        print(publish(args.experiment, args.repo, private=args.private))
+        print(publish(args.experiment, args.repo, private=args.private, **options))

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from .options import add_device
+
+_EXAMPLES = """examples:
+  asteroid-bimodal separate duet.wav violin "acoustic guitar" --residual
+  asteroid-bimodal separate songs/ --caption "a man talks while a dog barks" --out parts
+  asteroid-bimodal separate duet.wav --like "my violin.wav" --blend bowed violin:0.7 cello:0.3
+  asteroid-bimodal separate song.wav --without drums"""
 
 
 def add_separate(commands) -> None:
@@ -14,10 +21,16 @@ def add_separate(commands) -> None:
     parser = commands.add_parser(
         "separate",
         help="write what each query names to <file>_<query>.wav",
-        description='Example: asteroid-bimodal separate duet.wav violin "acoustic guitar"',
+        description="Writes what each query names to <file>_<query>.wav.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("input", help="audio file, folder or quoted glob")
-    parser.add_argument("queries", nargs="+", metavar="QUERY", help="what to look for")
+    queries = parser.add_argument(
+        "queries", nargs="+", metavar="QUERY", default=[], help="what to look for, in words"
+    )
+    queries.required = False  # other options ask, too
+    _add_queries(parser)
     parser.add_argument(
         "--model",
         default="mini",
@@ -27,32 +40,108 @@ def add_separate(commands) -> None:
     parser.add_argument("--residual", action="store_true", help="also write what is left")
     parser.add_argument("--overwrite", action="store_true", help="replace existing files")
     parser.add_argument(
+        "--skip-existing", action="store_true", help="keep existing files, skip finished inputs"
+    )
+    parser.add_argument(
         "--batch_size", type=int, default=1, help="windows in one pass; more are faster on a GPU"
     )
     add_device(parser)
-    parser.set_defaults(run=_separate)
+    parser.set_defaults(run=partial(_separate, parser))
 
 
-def _separate(args: argparse.Namespace) -> None:
+def _add_queries(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("other queries", "each may be given several times")
+    repeated = {"action": "append", "default": []}
+    group.add_argument(
+        "--like", metavar="FILE", **repeated, help="a sound to look for: an audio file"
+    )
+    group.add_argument(
+        "--picture", metavar="FILE", **repeated, help="an image, for models trained with pictures"
+    )
+    group.add_argument(
+        "--caption", metavar="TEXT", **repeated, help="a sentence; each phrase of it is a query"
+    )
+    group.add_argument(
+        "--blend",
+        nargs="+",
+        metavar=("NAME", "PART:WEIGHT"),
+        **repeated,
+        help="a weighted mean; a part is a text, like=FILE or picture=FILE",
+    )
+    group.add_argument(
+        "--without",
+        metavar="PART",
+        **repeated,
+        help="what no output is to hold; without queries, everything else is one output",
+    )
+
+
+def _separate(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     from ..hub import load_model
     from ..separate import find_inputs, output_names, separate_files
 
-    output_names(args.queries, args.residual)  # refused before any work
+    queries, without = _queries(args), [_part(text) for text in args.without]
+    if not queries and not without:
+        parser.error("expected a QUERY, --like, --picture, --caption, --blend or --without")
+    output_names(queries, args.residual, without)  # refused before any work
+    if args.overwrite and args.skip_existing:
+        parser.error("--overwrite and --skip-existing contradict each other")
     inputs = find_inputs(args.input)
-    model = load_model(args.model, args.device)
     results = separate_files(
-        model,
+        load_model(args.model, args.device),
         inputs,
-        args.queries,
+        queries,
+        without=without,
         out=args.out,
         residual=args.residual,
         overwrite=args.overwrite,
+        skip_existing=args.skip_existing,
+        log=inputs != [Path(args.input)],
         batch_size=args.batch_size,
         progress=sys.stderr.isatty(),
     )
-    for path in results.written:
-        print(path)
-    for path, reason in results.failed.items():
-        print(f"asteroid-bimodal: {path}: {reason}", file=sys.stderr)
+    _print(results)
     if results.failed:
         sys.exit(1)
+
+
+def _queries(args: argparse.Namespace) -> list:
+    from ..queries import parse_caption
+    from ..separate import Query
+
+    return [
+        *args.queries,
+        *(phrase for caption in args.caption for phrase in parse_caption(caption)),
+        *(Query.like(path) for path in args.like),
+        *(Query.picture(path) for path in args.picture),
+        *(Query.blend(name, [_weighted(part) for part in parts]) for name, *parts in args.blend),
+    ]
+
+
+def _part(text: str):
+    from ..separate import Query
+
+    kind, equals, path = text.partition("=")
+    known = {"like": Query.like, "picture": Query.picture}
+    return known[kind](path) if equals and kind in known else Query.of(text)
+
+
+def _weighted(text: str) -> tuple:
+    part, _, weight = text.rpartition(":")
+    try:
+        return _part(part), float(weight)
+    except ValueError as error:
+        raise ValueError(
+            f"Expected --blend NAME PART:WEIGHT …, such as --blend bowed violin:0.7 cello:0.3, "
+            f"received {text!r}."
+        ) from error
+
+
+def _print(results) -> None:
+    for path in results.written:
+        score = results.presence.get(path)
+        print(path if score is None else f"{path}  presence {score:.2f}")
+    for path in results.skipped:
+        print(f"{path}  skipped, finished before")
+    for path, reason in results.failed.items():
+        print(f"asteroid-bimodal: {path}: {reason}", file=sys.stderr)

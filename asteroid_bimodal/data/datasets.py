@@ -10,22 +10,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..queries.captions import mixture_caption, phrase_prompt
+from ..queries.captions import phrase_prompt
 from .audio import UnreadableAudioError, audio_seconds, read_crop
 from .batches import Example, Skipped
 from .frames import frame_at, frames_of
+from .making import Draw, ExampleMaker, mix_seed
 from .manifest import Clip, by_label, read_manifest, take_share
-from .mixing import draw_gains, mix
+from .mixing import mix
 from .pinned import ATTEMPTS, QUIET, PinnedSource, read_test_list
-
-
-@dataclass(frozen=True)
-class _Draw:
-    """A crop (T,) of a clip, its label, and the path of a frame of it."""
-
-    crop: Tensor
-    label: str
-    frame: str
 
 
 class LabelledMixtures(Dataset):
@@ -48,6 +40,7 @@ class LabelledMixtures(Dataset):
         share: part of each label's clips to use, from 0 to 1: `(0.0, 0.05)` and `(0.05, 1.0)` have
             no clip in common and together all of them.
         num_absent: phrases of labels that an example does not hold, drawn beside it.
+        centred: whether crops come from the middle of their clips instead of anywhere.
         frames: whether each clip comes with a frame of its video, from within its crop.
         seed: of the draws.
 
@@ -70,29 +63,21 @@ class LabelledMixtures(Dataset):
         caption: str = "The sound mixture of {}",
         share: tuple[float, float] = (0.0, 1.0),
         num_absent: int = 0,
+        centred: bool = False,
         frames: bool = False,
         seed: int = 0,
     ):
-        if num_sources < 1 or num_mixtures < 1:
-            raise ValueError(
-                "Expected at least one source in at least one mixture, received "
-                f"n_src {num_sources} and n_mix {num_mixtures}."
-            )
+        prompts = (prompt,) if isinstance(prompt, str) else tuple(prompt)
+        self.make = ExampleMaker(
+            num_sources, num_mixtures, gain, prompts, caption, num_absent, frames
+        )
         self.root = Path(manifest).parent
         self.sample_rate, self.num_samples = sample_rate, num_samples
-        self.num_sources, self.num_mixtures = num_sources, num_mixtures
-        self.epoch_size, self.gain, self.seed = epoch_size, gain, seed
-        self.prompts = (prompt,) if isinstance(prompt, str) else tuple(prompt)
-        self.caption, self.num_absent, self.frames = caption, num_absent, frames
+        self.epoch_size, self.seed = epoch_size, seed
+        self.centred, self.frames = centred, frames
         self.epoch = 0
         self.clips = by_label(take_share(read_manifest(manifest), share))
-        needed = num_sources * num_mixtures + num_absent
-        if len(self.clips) < needed:
-            absent = f" and {num_absent} absent ones" if num_absent else ""
-            raise ValueError(
-                f"Expected at least {needed} labels for {num_mixtures} mixtures of {num_sources} "
-                f"sources{absent}, {manifest} has {len(self.clips)}. Lower --n_src or add classes."
-            )
+        self.make.check_labels(self.clips, manifest)
         if frames:  # at the beginning, not in the middle of an epoch
             frames_of(self.root / next(iter(self.clips.values()))[0].path)
 
@@ -103,35 +88,36 @@ class LabelledMixtures(Dataset):
         if not 0 <= index < self.epoch_size:
             # Python ends a loop over a data set by this error.
             raise IndexError(f"Expected an index below {self.epoch_size}, received {index}.")
-        generator = torch.Generator().manual_seed(_mix_seed(self.seed, self.epoch, index))
+        generator = torch.Generator().manual_seed(mix_seed(self.seed, self.epoch, index))
         skipped: list[Skipped] = []
-        drawn: list[_Draw] = []
+        drawn: list[Draw] = []
         names = list(self.clips)
         for choice in torch.randperm(len(names), generator=generator).tolist():
             draw = self._draw(self.clips[names[choice]], generator, skipped)
             drawn += [draw] if draw else []
-            if len(drawn) == self.num_sources * self.num_mixtures:
-                return self._example(drawn, generator, skipped)
+            if len(drawn) == self.make.num_crops:
+                return self.make(drawn, names, generator, skipped)
         raise UnreadableAudioError(
-            f"Found usable audio for {len(drawn)} labels, expected "
-            f"{self.num_sources * self.num_mixtures}. Last problem: {skipped[-1].reason}"
+            f"Found usable audio for {len(drawn)} labels, expected {self.make.num_crops}. "
+            f"Last problem: {skipped[-1].reason}"
         )
 
     def _draw(
         self, clips: Sequence[Clip], generator: torch.Generator, skipped: list[Skipped]
-    ) -> _Draw | None:
+    ) -> Draw | None:
         """An audible crop of one of the clips; None when none is found."""
         for _ in range(ATTEMPTS):
             clip = clips[int(torch.randint(len(clips), (1,), generator=generator))]
             room = max(0.0, clip.seconds - self.num_samples / self.sample_rate)
-            start = room * float(torch.rand(1, generator=generator))
+            place = 0.5 if self.centred else float(torch.rand(1, generator=generator))
+            start = room * place
             try:
                 crop = read_crop(self.root / clip.path, start, self.num_samples, self.sample_rate)
             except UnreadableAudioError as error:
                 skipped.append(Skipped(clip.path, str(error)))
                 continue
             if crop.square().mean().sqrt() > QUIET:
-                return _Draw(crop, clip.label, self._draw_frame(clip, start, generator))
+                return Draw(crop, clip.label, self._draw_frame(clip, start, generator))
         skipped.append(Skipped(clip.path, f"No audible crop in {ATTEMPTS} draws of its label."))
         return None
 
@@ -140,40 +126,6 @@ class LabelledMixtures(Dataset):
             return ""
         within = self.num_samples / self.sample_rate * float(torch.rand(1, generator=generator))
         return str(frame_at(self.root / clip.path, start + within, clip.seconds))
-
-    def _example(
-        self, drawn: list[_Draw], generator: torch.Generator, skipped: list[Skipped]
-    ) -> Example:
-        shape = (self.num_mixtures, self.num_sources)
-        gains = draw_gains(shape, *self.gain, generator)
-        mixed = mix(torch.stack([draw.crop for draw in drawn]).view(*shape, -1), gains)
-        starts = range(0, len(drawn), self.num_sources)
-        parts = [drawn[first : first + self.num_sources] for first in starts]
-        groups = [[draw.label for draw in part] for part in parts]
-        phrases = [[self._phrase(label, generator) for label in group] for group in groups]
-        return Example(
-            mixtures=mixed.mixtures,
-            # A mixture of one source is captioned by its phrase.
-            captions=[
-                mixture_caption(group, self.caption) if len(group) > 1 else texts[0]
-                for group, texts in zip(groups, phrases, strict=True)
-            ],
-            phrases=phrases,
-            phrase_weights=torch.ones(shape),
-            labels=groups,
-            frames=[[draw.frame for draw in part] for part in parts] if self.frames else [],
-            absent=self._draw_absent({draw.label for draw in drawn}, generator),
-            skipped=skipped,
-        )
-
-    def _draw_absent(self, present: set[str], generator: torch.Generator) -> list[str]:
-        absent = [label for label in self.clips if label not in present]
-        order = torch.randperm(len(absent), generator=generator)[: self.num_absent]
-        return [self._phrase(absent[index], generator) for index in order.tolist()]
-
-    def _phrase(self, label: str, generator: torch.Generator) -> str:
-        choice = int(torch.randint(len(self.prompts), (1,), generator=generator))
-        return phrase_prompt(label, self.prompts[choice])
 
 
 class SemiSupervised(Dataset):
@@ -250,6 +202,7 @@ class PinnedMixtures(Dataset):
         frames: bool = False,
         limit: int | None = None,
     ):
+        self.name = Path(test_list).name
         self.items = read_test_list(test_list)[:limit]
         self.root = Path(root)
         self.sample_rate, self.num_samples = sample_rate, num_samples
@@ -282,12 +235,3 @@ class PinnedMixtures(Dataset):
     def _frame(self, source: PinnedSource) -> str:
         path, half = self.root / source.path, self.num_samples / self.sample_rate / 2
         return str(frame_at(path, source.start + half, audio_seconds(path)))
-
-
-def _mix_seed(seed: int, epoch: int, index: int) -> int:
-    """One number from three, well spread: neighbours share no random stream."""
-    state = seed & 0xFFFFFFFF
-    for value in (epoch, index):
-        state = (state * 6364136223846793005 + value + 1442695040888963407) % 2**64
-        state ^= state >> 31
-    return state % 2**63

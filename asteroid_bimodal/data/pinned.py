@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 
-from .audio import audio_seconds, read_crop
+from .audio import UnreadableAudioError, audio_seconds, read_crop
+from .batches import Skipped
 from .manifest import Clip, by_label, csv_text, read_rows, write_rows
 
 QUIET = 10 ** (-45 / 20)  # RMS under which a crop counts as silent and is drawn again
@@ -43,6 +44,8 @@ def draw_test_list(
     sample_rate: int,
     num_samples: int,
     seed: int,
+    centred: bool = False,
+    skipped: list[Skipped] | None = None,
 ) -> list[PinnedMixture]:
     """Draws test mixtures of distinct labels from audible crops.
 
@@ -54,15 +57,17 @@ def draw_test_list(
         sample_rate: at which loudness is judged, in hertz.
         num_samples: length of an item.
         seed: of the draws.
+        centred: whether crops come from the middle of their clips instead of anywhere.
+        skipped: gets a row for each draw of a clip that cannot be read; others are drawn instead.
 
     Raises:
         ValueError: when there are too few labels or too little audible audio.
     """
+    skipped = [] if skipped is None else skipped
     generator = torch.Generator().manual_seed(seed)
     labelled = by_label(clips)
     if len(labelled) < num_sources:
         raise ValueError(f"Expected {num_sources} labels or more, received {len(labelled)}.")
-    seconds = num_samples / sample_rate
     mixtures: list[PinnedMixture] = []
     for _ in range(ATTEMPTS * num_items):
         if len(mixtures) == num_items:
@@ -72,17 +77,30 @@ def draw_test_list(
             label = list(labelled)[choice]
             pick = int(torch.randint(len(labelled[label]), (1,), generator=generator))
             clip = labelled[label][pick]
-            room = max(0.0, audio_seconds(Path(root) / clip.path) - seconds)
-            start = round(room * float(torch.rand(1, generator=generator)), 3)
-            crop = read_crop(Path(root) / clip.path, start, num_samples, sample_rate)
-            if crop.square().mean().sqrt() > QUIET:
-                sources.append(PinnedSource(clip.path, label, start, 1.0))
+            place = 0.5 if centred else float(torch.rand(1, generator=generator))
+            try:
+                source = _audible(clip, Path(root), place, num_samples, sample_rate)
+                sources += [source] if source else []
+            except UnreadableAudioError as error:
+                skipped.append(Skipped(clip.path, str(error)))
         if len(sources) == num_sources:
             mixtures.append(PinnedMixture(len(mixtures), tuple(sources)))
     raise ValueError(
         f"Expected audible crops for {num_items} mixtures, found {len(mixtures)}: "
-        "the test clips are nearly silent."
+        "the test clips are nearly silent"
+        + (f", or cannot be read: {skipped[-1].reason}" if skipped else ".")
     )
+
+
+def _audible(
+    clip: Clip, root: Path, place: float, num_samples: int, sample_rate: int
+) -> PinnedSource | None:
+    """The crop at a place of a clip, from 0 to 1; None when it is silent."""
+    room = max(0.0, audio_seconds(root / clip.path) - num_samples / sample_rate)
+    start = round(room * place, 3)
+    crop = read_crop(root / clip.path, start, num_samples, sample_rate)
+    loud = crop.square().mean().sqrt() > QUIET
+    return PinnedSource(clip.path, clip.label, start, 1.0) if loud else None
 
 
 def write_test_list(folder: str | Path, name: str, mixtures: Iterable[PinnedMixture]) -> Path:

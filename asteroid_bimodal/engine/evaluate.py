@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from tqdm import tqdm
 
 from ..data.batches import Skipped
 from ..data.datasets import EvaluationItem, PinnedMixtures
-from ..metrics import evaluate_item
+from ..metrics import evaluate_item, summarise
 from .answers import separate_items
 
 
@@ -28,14 +29,38 @@ class Evaluation:
     """What came out of a test list.
 
     Attributes:
+        list_name: file name of the list, with its digest.
+        num_items: how many items of it were asked for.
         rows: one per item and source.
-        skipped: sources that could not be read; their items are not scored.
+        missing: numbers of the items that could not be scored.
+        skipped: the sources that are to blame.
         examples: the first items, to look at and listen to.
     """
 
+    list_name: str = ""
+    num_items: int = 0
     rows: list[dict] = field(default_factory=list)
+    missing: list[int] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     examples: list[SeparatedItem] = field(default_factory=list)
+
+    def summary(self) -> dict[str, Any]:
+        """Averages over the items that are there, and says which list it was and what is missing.
+
+        Returns:
+            The figures of `metrics.summarise`, `test_list` and, of the `list`, its `name`, how many
+            `items` it has, how many are `missing`, and the numbers of these, `missing_items`.
+        """
+        skipped = [{"item": skip.path, "reason": skip.reason} for skip in self.skipped]
+        return summarise(self.rows, skipped) | {
+            "test_list": self.list_name,
+            "list": {
+                "name": self.list_name,
+                "items": self.num_items,
+                "missing": len(self.missing),
+                "missing_items": self.missing,
+            },
+        }
 
 
 @torch.inference_mode()
@@ -52,13 +77,15 @@ def evaluate(
         batch_size: items separated at a time.
 
     Returns:
-        Rows, skipped sources and examples.
+        Rows, what is missing, and examples.
+
+    Raises:
+        ValueError: when no item of the list can be read.
     """
     model.eval()
-    result = Evaluation()
-    for separated in tqdm(
-        _separate(model, items, result.skipped, batch_size), total=len(items), desc="evaluating"
-    ):
+    result = Evaluation(items.name, len(items))
+    separations = _separate(model, items, result, batch_size)
+    for separated in tqdm(separations, total=len(items), desc="evaluating"):
         item = separated.item
         rows = evaluate_item(
             separated.estimates,
@@ -74,25 +101,30 @@ def evaluate(
         ]
         if len(result.examples) < num_examples:
             result.examples.append(separated)
+    if not result.rows:
+        reason = f" Last problem: {result.skipped[-1].reason}" if result.skipped else ""
+        raise ValueError(f"No item of {items.name} can be read: run stages 0 and 1.{reason}")
     return result
 
 
 def _separate(
-    model, items: PinnedMixtures, skipped: list[Skipped], batch_size: int
+    model, items: PinnedMixtures, result: Evaluation, batch_size: int
 ) -> Iterator[SeparatedItem]:
-    for batch in _batches((items[index] for index in range(len(items))), skipped, batch_size):
+    for batch in _batches((items[index] for index in range(len(items))), result, batch_size):
         estimates = separate_items(model, batch)
         yield from map(SeparatedItem, batch, estimates)
 
 
 def _batches(
-    items: Iterable[EvaluationItem], skipped: list[Skipped], size: int
+    items: Iterable[EvaluationItem], result: Evaluation, size: int
 ) -> Iterator[list[EvaluationItem]]:
     """Groups usable items, noting the others."""
     batch: list[EvaluationItem] = []
     for item in items:
-        skipped.extend(item.skipped)
-        if item.mixture is not None:
+        if item.mixture is None:
+            result.missing.append(item.item)
+            result.skipped.extend(item.skipped)
+        else:
             batch.append(item)
         if len(batch) == size:
             yield batch

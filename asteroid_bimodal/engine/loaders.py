@@ -8,17 +8,29 @@ from omegaconf import DictConfig
 from torch.utils.data import DataLoader
 
 from ..data.batches import collate, collate_pairs
+from ..data.captioned import CaptionedMixtures
 from ..data.datasets import LabelledMixtures, PinnedMixtures, SemiSupervised
 from ..data.manifest import by_label, read_manifest
+from ..data.sharded import ShardedMixtures
+from ..data.shards import is_address
 
 
 def labels_of(conf: DictConfig) -> list[str]:
-    """Lists the classes of the training set.
+    """Lists the classes of the training set; clips with captions alone have none.
 
     Args:
         conf: the whole configuration.
     """
-    return list(by_label(read_manifest(Path(conf.data.root) / "train.csv")))
+    return [label for label in by_label(read_manifest(Path(conf.data.root) / "train.csv")) if label]
+
+
+def is_captioned(conf: DictConfig) -> bool:
+    """Says whether the clips of the data set have natural captions instead of labels.
+
+    Args:
+        conf: the whole configuration.
+    """
+    return bool(conf.data.get("captioned"))  # no key of earlier experiments
 
 
 def build_train_loader(conf: DictConfig) -> DataLoader:
@@ -28,17 +40,22 @@ def build_train_loader(conf: DictConfig) -> DataLoader:
         conf: the whole configuration.
     """
     data, clean = conf.data, conf.data.clean
+    partly = clean.share or data.share < 1
+    if data.get("shards") and (partly or data.frames):
+        raise ValueError(
+            "Expected data.share 1, data.clean.share 0 and no frames with data.shards, which hold "
+            "the audio of whole splits: write shards of the part to be used, or train from files."
+        )
     if clean.share:
         # Of the same recordings, what serves as single sources is in no mixture.
         begin = 0.0 if clean.root else clean.share
-        mixed = build_mixtures(conf, data.root, data.n_src, (begin, data.share), conf.seed)
+        mixed = _build_mixed(conf, (begin, data.share))
         singles = build_mixtures(
             conf, clean.root or data.root, 1, (0.0, clean.share), conf.seed + 1
         )
         dataset, stack = SemiSupervised(mixed, singles), collate_pairs
     else:
-        dataset = build_mixtures(conf, data.root, data.n_src, (0.0, data.share), conf.seed)
-        stack = collate
+        dataset, stack = _build_mixed(conf, (0.0, data.share)), collate
     return DataLoader(
         dataset,
         batch_size=conf.training.batch_size,
@@ -48,10 +65,36 @@ def build_train_loader(conf: DictConfig) -> DataLoader:
     )
 
 
+def _build_mixed(
+    conf: DictConfig, share: tuple[float, float]
+) -> LabelledMixtures | ShardedMixtures | CaptionedMixtures:
+    """Builds the natural mixtures of the data set: of labelled clips, or clips with captions."""
+    data = conf.data
+    if not is_captioned(conf):
+        return build_mixtures(conf, data.root, data.n_src, share, conf.seed)
+    if data.get("shards") or data.frames or (data.clean.share and not data.clean.root):
+        raise ValueError(
+            "Expected no data.shards and no data.frames with natural captions, and single sources "
+            "of another set with labels, such as VGGSound: set data.clean.root to its folder."
+        )
+    return CaptionedMixtures(
+        Path(data.root) / "train.csv",
+        sample_rate=data.sample_rate,
+        num_samples=data.num_samples,
+        num_phrases=data.num_phrases,
+        num_mixtures=data.n_mix,
+        epoch_size=data.epoch_size,
+        gain=tuple(data.gain),
+        share=share,
+        num_absent=data.num_absent,
+        seed=conf.seed,
+    )
+
+
 def build_mixtures(
     conf: DictConfig, root: str, n_src: int, share: tuple[float, float], seed: int
-) -> LabelledMixtures:
-    """Builds the training mixtures of a data set.
+) -> LabelledMixtures | ShardedMixtures:
+    """Builds the training mixtures of a data set, from its files or from shards.
 
     Args:
         conf: the whole configuration.
@@ -61,20 +104,27 @@ def build_mixtures(
         seed: of the draws.
     """
     data = conf.data
+    common = {
+        "sample_rate": data.sample_rate,
+        "num_samples": data.num_samples,
+        "num_sources": n_src,
+        "num_mixtures": data.n_mix,
+        "epoch_size": data.epoch_size,
+        "gain": tuple(data.gain),
+        "prompt": [data.prompt, *data.more_prompts],
+        "caption": data.caption,
+        "num_absent": data.num_absent,
+        "centred": bool(data.get("centred")),
+        "seed": seed,
+    }
+    if data.get("shards"):  # no key of earlier experiments
+        shards = data.shards if is_address(data.shards) else str(Path(root) / data.shards)
+        return ShardedMixtures(shards, **common)
     return LabelledMixtures(
         Path(root) / "train.csv",
-        sample_rate=data.sample_rate,
-        num_samples=data.num_samples,
-        num_sources=n_src,
-        num_mixtures=data.n_mix,
-        epoch_size=data.epoch_size,
-        gain=tuple(data.gain),
-        prompt=[data.prompt, *data.more_prompts],
-        caption=data.caption,
         share=share,
-        num_absent=data.num_absent,
         frames=data.frames,
-        seed=seed,
+        **common,
     )
 
 
@@ -100,7 +150,7 @@ def build_test_set(
         root,
         sample_rate=conf.data.sample_rate,
         num_samples=conf.data.eval_samples,
-        prompt=conf.data.prompt,
+        prompt="{}" if is_captioned(conf) else conf.data.prompt,
         frames=bool(pictures),
         limit=limit,
     )

@@ -12,16 +12,17 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from ..metrics import summarise, write_json, write_rows
+from ..metrics import write_json, write_rows
 from ..models import load_separator
 from ..report import Example
 from ..utils.conf import load_conf
 from .build import build_scorer
 from .evaluate import Evaluation, evaluate
 from .examples import save_examples
-from .loaders import build_test_set, find_test_list
+from .loaders import build_test_set
 from .train import train
 
+BASE = "music"  # the recipe beside the others whose configuration they start from
 NUM_EXAMPLES = 4  # items shown in a report
 HEADLINE = ("sdr", "sdr_imp", "sir", "sar", "si_sdr_imp")
 
@@ -29,8 +30,10 @@ HEADLINE = ("sdr", "sdr_imp", "sir", "sar", "si_sdr_imp")
 def recipe_conf(recipe: str | Path, options: Sequence[str]) -> DictConfig:
     """Reads the configuration of a run: conf.yml, then the data set, the system and the options.
 
+    What a recipe's own files leave out is as in egs/music, whose local/conf.yml has every key.
+
     Args:
-        recipe: folder of the recipe, with local/conf.yml.
+        recipe: folder of the recipe, with local/<data>.yml.
         options: `["--data", "mini", "--system", "clapsep", "--lr", "1e-3"]`.
 
     Raises:
@@ -43,12 +46,9 @@ def recipe_conf(recipe: str | Path, options: Sequence[str]) -> DictConfig:
     chosen, rest = parser.parse_known_args(options)
     systems = {path.stem: path for path in (recipe / "../../conf/systems").glob("*.yml")}
     datasets = {path.stem: path for path in (recipe / "local").glob("*.yml") if path.stem != "conf"}
-    files = [
-        recipe / "local/conf.yml",
-        _choose("data set", chosen.data, datasets),
-        _choose("system", chosen.system, systems),
-    ]
-    conf = load_conf(files, rest)
+    own = _choose("data set", chosen.data, datasets)
+    system = _choose("system", chosen.system, systems)
+    conf = load_conf([*_layers(recipe, "conf.yml"), *_layers(recipe, own.name), system], rest)
     most = conf.data.max_n_src
     if most is not None and conf.data.n_src > most:
         raise ValueError(
@@ -56,9 +56,16 @@ def recipe_conf(recipe: str | Path, options: Sequence[str]) -> DictConfig:
             f"{conf.data.n_src}. Choose another system for mixtures of more sources."
         )
     # Relative, so that no experiment tells where on a machine it was made.
-    if not Path(conf.data.root).is_absolute():
-        conf.data.root = os.path.relpath(recipe / conf.data.root)
+    for place in (conf.data, conf.data.clean):
+        if place.root and not Path(place.root).is_absolute():
+            place.root = os.path.relpath(recipe / place.root)
     return conf
+
+
+def _layers(recipe: Path, name: str) -> list[Path]:
+    """The files of a name that hold for a recipe, its own last."""
+    folders = dict.fromkeys([recipe.resolve().parent / BASE, recipe.resolve()])
+    return [path for folder in folders if (path := folder / "local" / name).is_file()]
 
 
 def _choose(kind: str, name: str, known: dict[str, Path]) -> Path:
@@ -121,9 +128,7 @@ def eval_main(recipe: Path, options: list[str]) -> None:
     items = build_test_set(conf, "test", args.test_n_src, limit=args.limit)
     scorer = build_scorer(conf).to(args.device)
     result = evaluate(model, items, scorer=scorer, num_examples=NUM_EXAMPLES)
-    skipped = [{"item": s.path, "reason": s.reason} for s in result.skipped]
-    summary = summarise(result.rows, skipped)
-    summary["test_list"] = find_test_list(Path(conf.data.root), "test", args.test_n_src).name
+    summary = result.summary()
     summary["command"] = " ".join([Path(sys.argv[0]).name, *options])
     suffix = "" if args.test_n_src == 2 else f"_{args.test_n_src}src"
     write_rows(result.rows, args.exp_dir / f"metrics{suffix}.csv")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from .usage import Usage, usage_of
+
 if TYPE_CHECKING:
     from ..models import QueriedSeparator
+    from .contents import Shown
 
-TAGS = ["asteroid", "audio-source-separation", "text-conditioned", "audio", "audio-to-audio"]
+TAGS = ["asteroid", "audio-source-separation", "audio", "audio-to-audio"]
 NAMES = {
     "sdr": "SDR (dB)",
     "sdr_imp": "SDR improvement over the mixture (dB)",
@@ -28,10 +33,9 @@ _TEXT = """---
 
 # {{ name }}
 
-Separates sounds by words: a recording and a text such as "violin" in, the sound that the text names
-out. A `{{ model_class }}` of [Asteroid](https://github.com/asteroid-team/asteroid) and
-`asteroid_bimodal`, after Mahmud et al., "Weakly-supervised audio separation via bi-modal semantic
-similarity", ICLR 2024.
+{{ usage.summary }} A `{{ model_class }}` of
+[Asteroid](https://github.com/asteroid-team/asteroid) and `asteroid_bimodal`, after Mahmud et al.,
+"Weakly-supervised audio separation via bi-modal semantic similarity", ICLR 2024.
 
 ## Use
 
@@ -39,19 +43,32 @@ similarity", ICLR 2024.
 from asteroid_bimodal.models import {{ model_class }}
 
 model = {{ model_class }}.from_pretrained("{{ repo_id }}")
-estimates = model.separate("duet.wav", ["violin", "flute"])
+estimates = model.separate("duet.wav", {{ queries }})
 ```
+{% if words %}
+or `asteroid-bimodal separate duet.wav {{ words }} --model {{ repo_id }}`.
+{%- endif %} The file
+`pytorch_model.bin` is in Asteroid's own format: after `import asteroid_bimodal`,
+`asteroid.models.BaseModel.from_pretrained("{{ repo_id }}")` loads it.
+{% if example %}
+## Example
 
-or `asteroid-bimodal separate duet.wav violin flute --model {{ repo_id }}`. The file
-`pytorch_model.bin` is in Asteroid's own format.
+{{ example.seconds }} seconds of the first test mixture, not of a chosen one:
+[mixture]({{ example.mixture }})
+{%- for phrase, path in example.estimates %}, [“{{ phrase }}”]({{ path }}){% endfor %}.
 
+![Spectrograms of the mixture and of each estimate, beside its reference]({{ spectrograms }})
+{% endif %}
 ## Training
-
+{% if training %}
 | | |
 |-|-|
 {%- for key, value in training.items() %}
 | {{ key }} | {{ value }} |
 {%- endfor %}
+{%- else %}
+Nothing is known about it.
+{%- endif %}
 {%- if command %}
 
 Made by
@@ -59,34 +76,42 @@ Made by
     {{ command }}
 {%- endif %}
 
-The whole configuration is in `conf.yml`.
+{%- if configured %}
 
+The whole configuration is in `conf.yml`.
+{%- endif %}
+{% if curves %}
+![What was logged in training]({{ curves }})
+{% endif %}
 ## Results
-{% if rows %}
-On `{{ test_list }}`: {{ n_items }} mixtures, none of them used in training{{ left_out }}.
-Means over mixtures with 95 % intervals:
+{% for table in tables %}
+On `{{ table.test_list }}`: {{ table.n_items }} mixtures, none of them used in
+training{{ table.left_out }}. Means over mixtures with 95 % intervals:
 
 | metric | mean | 95 % interval |
 |-|-|-|
-{%- for metric, mean, interval in rows %}
+{%- for metric, mean, interval in table.rows %}
 | {{ metric }} | {{ mean }} | {{ interval }} |
 {%- endfor %}
-
-Every test item is in `metrics.csv`.
 {% else %}
 It was not evaluated.
+{% endfor %}
+{%- if tables %}
+Every test item is in `metrics.csv`.
 {% endif %}
 ## Limits
 
 - It works at {{ sample_rate }} Hz: what a recording has above {{ band }} Hz stays in the residual.
 - It knows the kinds of sound that it was trained with; on others, and on recordings unlike those of
   training, expect less than these figures.
-- A query for a sound that is not there may return a part of the others.
-- The queries are read by the frozen text encoder `{{ encoder }}`, which is loaded by that name.
+- {{ usage.limit }}
+{%- if usage.encoder %}
+- {{ usage.encoder }}
+{%- endif %}
 
 ## Licence
 
-MIT, the weights included. Recordings used in training keep their own licences.
+MIT, the weights included. {{ data_licence }}
 """
 
 
@@ -95,8 +120,11 @@ def model_card(
     *,
     conf: Mapping[str, Any],
     run: Mapping[str, Any],
-    metrics: Mapping[str, Any],
+    results: Sequence[Mapping[str, Any]],
     repo_id: str,
+    example: Shown | None = None,
+    spectrograms: str = "",
+    curves: str = "",
 ) -> str:
     """Writes the card of a model: YAML header and Markdown.
 
@@ -104,47 +132,68 @@ def model_card(
         model: what is published.
         conf: of the experiment, `conf.yml`; what is not known is left out.
         run: what was run and on what, `run.json`.
-        metrics: `final_metrics.json`.
+        results: of each test list, `final_metrics.json`.
         repo_id: where it goes, `"user/name"`.
+        example: sounds that are published with it.
+        spectrograms: path of their picture.
+        curves: path of the picture of training; none if empty.
     """
-    args = model.get_model_args()
-    scores = {key: metrics[key] for key in NAMES if metrics.get(key) is not None}
+    args, kind = model.get_model_args(), type(model).__name__
+    usage = usage_of(args["query_encoder"])
     name = repo_id.split("/")[-1]
-    header = ModelCardData(
-        license="mit",
-        library_name="asteroid",
-        pipeline_tag="audio-to-audio",
-        tags=TAGS,
-        metrics=list(scores) or None,
-        model_name=name,
-        eval_results=_eval_results(scores, metrics, _dataset(conf)) or None,
-    )
     card = ModelCard.from_template(
-        header,
+        _header(name, usage, conf, results),
         template_str=_TEXT,
         name=name,
         repo_id=repo_id,
-        model_class=type(model).__name__,
+        model_class=kind,
+        usage=usage,
+        queries=json.dumps(list(usage.queries), ensure_ascii=False) if usage.queries else "query",
+        words=usage.command_line,
+        configured=bool(conf),
+        example=example,
+        spectrograms=spectrograms,
+        curves=curves,
         training=_training(conf, run),
         command=run.get("command"),
-        rows=_rows(scores, metrics),
-        test_list=metrics.get("test_list", "the test set"),
-        n_items=metrics.get("n_items", "?"),
-        left_out=_left_out(metrics),
+        tables=[table for table in map(_table, results) if table["rows"]],
         sample_rate=f"{args['sample_rate']:.0f}",
         band=f"{args['sample_rate'] / 2:.0f}",
-        encoder=args["query_encoder"],
+        data_licence=_data_licence(conf),
     )
     return f"{str(card).strip()}\n"
 
 
+def _header(
+    name: str, usage: Usage, conf: Mapping[str, Any], results: Sequence[Mapping[str, Any]]
+) -> ModelCardData:
+    data_name = _section(conf, "data").get("name")
+    evaluated = [entry for metrics in results for entry in _eval_results(metrics, conf, usage)]
+    return ModelCardData(
+        license="mit",
+        library_name="asteroid",
+        pipeline_tag="audio-to-audio",
+        tags=[*TAGS, usage.tag],
+        datasets=[data_name] if data_name else None,
+        metrics=list(dict.fromkeys(entry.metric_type for entry in evaluated)) or None,
+        model_name=name,
+        eval_results=evaluated or None,
+    )
+
+
+def _scores(metrics: Mapping[str, Any]) -> dict[str, float]:
+    found = {key: metrics.get(key) for key in NAMES}
+    return {key: v for key, v in found.items() if v is not None and math.isfinite(v)}
+
+
 def _eval_results(
-    scores: Mapping[str, float], metrics: Mapping[str, Any], dataset: str
+    metrics: Mapping[str, Any], conf: Mapping[str, Any], usage: Usage
 ) -> list[EvalResult]:
+    dataset = _dataset(conf)
     return [
         EvalResult(
             task_type="audio-to-audio",
-            task_name="Audio source separation by text",
+            task_name=usage.task,
             dataset_type=dataset.lower().replace(" ", "-"),
             dataset_name=dataset,
             dataset_config=metrics.get("test_list"),
@@ -153,8 +202,17 @@ def _eval_results(
             metric_name=NAMES[key],
             metric_value=round(value, 3),
         )
-        for key, value in scores.items()
+        for key, value in _scores(metrics).items()
     ]
+
+
+def _table(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "test_list": metrics.get("test_list", "the test set"),
+        "n_items": metrics.get("n_items", "?"),
+        "left_out": _left_out(metrics),
+        "rows": _rows(_scores(metrics), metrics),
+    }
 
 
 def _rows(scores: Mapping[str, float], metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -178,7 +236,7 @@ def _training(conf: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, str]
     versions = run.get("versions", {})
     facts = {
         "System": conf.get("system"),
-        "Data": _dataset(conf),
+        "Data": _dataset(conf) if _section(conf, "data") else None,
         "Examples": "single sounds with their labels" if sources == 1 else sources and supervision,
         "Losses": ", ".join(_section(conf, "loss").get("terms", [])),
         "Semantic scorer": _section(conf, "scorer").get("name"),
@@ -195,6 +253,18 @@ def _dataset(conf: Mapping[str, Any]) -> str:
     """Names the data set and which of its sizes was used, such as "MUSIC mini"."""
     data = _section(conf, "data")
     return f"{data.get('name', '')} {Path(data.get('root', 'unknown')).name}".strip()
+
+
+def _data_licence(conf: Mapping[str, Any]) -> str:
+    if _section(conf, "data").get("rendered"):
+        return (
+            "The training data was rendered, from the General MIDI soundfont in the package "
+            "`pretty_midi`, which has a licence of its own."
+        )
+    return (
+        "The recordings used in training keep their own licences, which may restrict what a model "
+        "made of them may be used for."
+    )
 
 
 def _section(conf: Mapping[str, Any], name: str) -> Mapping[str, Any]:

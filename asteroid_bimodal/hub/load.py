@@ -10,14 +10,18 @@ from ..models import QueriedSeparator, load_separator
 
 
 def load_model(
-    name: str | PathLike = "mini", device: str | torch.device | None = None
+    name: str | PathLike = "mini",
+    device: str | torch.device | None = None,
+    *,
+    revision: str | None = None,
 ) -> QueriedSeparator:
     """Loads a separator, ready to be used.
 
     Args:
         name: `"mini"` (shipped with the package), an experiment folder, another folder or file
-            with a saved model, or `"user/repo"` on the hub (`"user/repo@revision"`).
+            with a saved model, or `"user/repo"` on the hub.
         device: where to put it; by default a GPU if there is one.
+        revision: branch, tag or commit of the repository; `"user/repo@revision"` says the same.
 
     Returns:
         The model, in eval mode.
@@ -26,7 +30,7 @@ def load_model(
         ValueError: for a model that is missing or broken, and for a device that is not there.
     """
     device = find_device(device)  # first: a model may have to be downloaded
-    return load_separator(name).to(device)
+    return load_separator(name, revision=revision).to(device)
 
 
 def find_device(device: str | torch.device | None = None) -> torch.device:

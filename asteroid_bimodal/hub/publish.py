@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,74 +12,102 @@ from typing import Any
 import torch
 import yaml
 
-from ..models import load_separator
-from ..models.pretrained import WEIGHTS
+from ..models import QueriedSeparator, load_separator
+from ..models.bundle import is_portable
+from ..models.pretrained import CONFIG, WEIGHTS
 from ..utils.files import safe_name
+from ..utils.folders import atomic_folder
 from .card import model_card
+from .upload import upload
 
-BEST, CARD = "best_model.pth", "README.md"
-_COPIED = ("conf.yml", "run.json", "final_metrics.json", "metrics.csv", "report.html")
+BEST, CARD, ASTEROID_FILE = "best_model.pth", "README.md", "pytorch_model.bin"
+_TEXTS = ("conf.yml", "run.json", "final_metrics*.json", "metrics*.csv")
+_REPORT = "report.html"  # has the examples inside
 
 
-def write_publish_dir(exp_dir: str | PathLike, *, repo_id: str | None = None) -> Path:
+def write_publish_dir(
+    exp_dir: str | PathLike,
+    *,
+    repo_id: str | None = None,
+    bundle_encoder: bool = False,
+    example: bool = True,
+) -> Path:
     """Writes `<exp_dir>/publish_dir`, whole or not at all, in place of an earlier one.
 
     It holds the best model as model.safetensors with config.json, and as pytorch_model.bin for
-    Asteroid's own `BaseModel.from_pretrained`; configuration, run, metrics and report as far as
-    the experiment has them; and a model card made of these.
+    Asteroid's own `BaseModel.from_pretrained`; configuration, run, metrics, report, curves of
+    training and an example as far as the experiment has them; and a model card made of these.
 
     Args:
         exp_dir: folder of the experiment.
         repo_id: where it is meant to go, for the card; by default named like the experiment.
+        bundle_encoder: add a copy of the query encoder, so that the model works with nothing else.
+        example: add a test mixture with its estimates, and the report, which has such, too. Leave
+            them out where the recordings may not be passed on.
 
     Returns:
         The folder.
 
     Raises:
-        ValueError: when there is no trained model, or a file cannot be read.
+        ValueError: when there is no trained model, a file cannot be read, or the query encoder is
+            in a folder of this machine and not bundled.
     """
+    from .contents import CURVES, SPECTROGRAMS, write_curves, write_example  # a second to import
+
     exp_dir = Path(exp_dir)
     if not (exp_dir / BEST).is_file():
         raise ValueError(
             f"Expected a trained experiment with {BEST}, found none at {exp_dir}. Train it first."
         )
     model = load_separator(exp_dir / BEST)
-    card = model_card(
-        model,
-        conf=_read(exp_dir / "conf.yml", yaml.safe_load),
-        run=_read(exp_dir / "run.json", json.loads),
-        metrics=_read(exp_dir / "final_metrics.json", json.loads),
-        repo_id=repo_id or f"user/{safe_name(exp_dir.resolve().name)}",
-    )
-    target = exp_dir / "publish_dir"
-    with tempfile.TemporaryDirectory(prefix=".publish_dir.", dir=exp_dir) as scratch:
-        folder = Path(scratch) / "new"
-        model.save_pretrained(folder)
-        torch.save(model.serialize(), folder / "pytorch_model.bin")
-        for name in _COPIED:
-            if (exp_dir / name).is_file():
-                shutil.copyfile(exp_dir / name, folder / name)
+    _check_encoder(model, bundle_encoder)
+    conf = _read(exp_dir / "conf.yml", yaml.safe_load)
+    finals = sorted(exp_dir.glob("final_metrics*.json"), key=lambda path: len(path.name))
+    with atomic_folder(exp_dir / "publish_dir") as folder:
+        model.save_pretrained(folder, bundle_encoder=bundle_encoder)
+        saved = load_separator(folder)  # what nobody could load is not published
+        torch.save(_asteroid_package(model, saved), folder / ASTEROID_FILE)
+        _copy_texts(exp_dir, folder, conf, [*_TEXTS, _REPORT] if example else _TEXTS)
+        card = model_card(
+            saved,
+            conf=conf,
+            run=_read(folder / "run.json", json.loads),
+            results=[_read(folder / path.name, json.loads) for path in finals],
+            repo_id=repo_id or f"user/{safe_name(exp_dir.resolve().name)}",
+            example=write_example(exp_dir, folder) if example else None,
+            spectrograms=SPECTROGRAMS,
+            curves=CURVES if write_curves(exp_dir, folder) else "",
+        )
         (folder / CARD).write_text(card, encoding="utf-8")
-        if target.exists():
-            target.rename(Path(scratch) / "old")
-        folder.rename(target)
-    return target
+    return exp_dir / "publish_dir"
 
 
-def publish(exp_or_publish_dir: str | PathLike, repo_id: str, *, private: bool = False) -> str:
+def publish(
+    exp_or_publish_dir: str | PathLike,
+    repo_id: str,
+    *,
+    private: bool = False,
+    bundle_encoder: bool = False,
+    example: bool = True,
+) -> str:
     """Uploads a model to the Hugging Face hub.
+
+    Done again, after an interruption for example, it uploads what is not there yet.
 
     Args:
         exp_or_publish_dir: an experiment folder; or its publish_dir, which goes up as it is, with
             whatever was changed in it by hand.
         repo_id: `"user/name"`; made when it does not exist.
-        private: make it private when it is made.
+        private: make it private when it is made; one that exists has to be private already.
+        bundle_encoder: as for `write_publish_dir`.
+        example: as for `write_publish_dir`.
 
     Returns:
         The address of the repository.
 
     Raises:
-        ValueError: for a name that is none, or a folder without a model.
+        ValueError: for a name that is none, a folder without a model, a private model and a
+            repository that is public; and as `write_publish_dir`.
         ConnectionError: when the hub cannot be reached or refuses.
     """
     from huggingface_hub.utils import validate_repo_id
@@ -89,28 +116,57 @@ def publish(exp_or_publish_dir: str | PathLike, repo_id: str, *, private: bool =
         raise ValueError(f"Expected a repository such as 'user/name', received {repo_id!r}.")
     validate_repo_id(repo_id)
     folder = Path(exp_or_publish_dir)
-    if not ((folder / WEIGHTS).is_file() and (folder / CARD).is_file()):
-        folder = write_publish_dir(folder, repo_id=repo_id)
-    return _upload(folder, repo_id, private)
+    if not all((folder / name).is_file() for name in (WEIGHTS, CONFIG, CARD)):
+        folder = write_publish_dir(
+            folder, repo_id=repo_id, bundle_encoder=bundle_encoder, example=example
+        )
+    elif bundle_encoder or not example:
+        raise ValueError(
+            f"Expected an experiment folder, received {folder}, which is written already and goes "
+            "up as it is. Publish the experiment again."
+        )
+    return upload(folder, repo_id, private=private)
 
 
-def _upload(folder: Path, repo_id: str, private: bool) -> str:
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
+def _check_encoder(model: QueriedSeparator, bundle_encoder: bool) -> None:
+    name = model.get_model_args()["query_encoder"]
+    if not bundle_encoder and not is_portable(name):
+        raise ValueError(
+            f"Expected a query encoder that others find, too, received {name!r}, which is on this "
+            "machine. Publish with a copy of it: --bundle-encoder or bundle_encoder=True."
+        )
+    if bundle_encoder and name is None:
+        raise ValueError(
+            "Expected a model with a query encoder to bundle, received one that is asked with "
+            "embeddings. Publish it without --bundle-encoder."
+        )
 
-    # The error of the HTTP library, which is another one in each major version of the hub's client.
-    http_error = HfHubHTTPError.__bases__[0]
-    api = HfApi()
-    try:
-        url = api.create_repo(repo_id, private=private, exist_ok=True)
-        api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message="Upload the model")
-    except (OSError, http_error) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise ConnectionError(
-            f"Could not upload {folder} to {repo_id}: {reason}. Log in with `hf auth login` or set "
-            "HF_TOKEN, and publish again: nothing is lost."
-        ) from error
-    return str(url)
+
+def _asteroid_package(model: QueriedSeparator, saved: QueriedSeparator) -> dict[str, Any]:
+    """Gives what Asteroid loads, which has this file only: a copy of the encoder is not at hand."""
+    name = model.get_model_args()["query_encoder"]
+    package = saved.serialize()
+    if is_portable(name):
+        package["model_args"] = {**package["model_args"], "query_encoder": name}
+    return package
+
+
+def _copy_texts(
+    exp_dir: Path, folder: Path, conf: Mapping[str, Any], patterns: list[str] | tuple[str, ...]
+) -> None:
+    """Copies text files; folders of this machine lose what is before their own name."""
+    data = conf.get("data")
+    roots = [data.get("root") if isinstance(data, dict) else None, str(exp_dir.resolve())]
+    private = [root for root in roots if root and Path(root).is_absolute()]
+    for pattern in patterns:
+        for path in exp_dir.glob(pattern):
+            if not private or path.suffix == ".csv":
+                shutil.copyfile(path, folder / path.name)
+                continue
+            text = path.read_text(encoding="utf-8")
+            for root in private:
+                text = text.replace(root, Path(root).name)
+            (folder / path.name).write_text(text, encoding="utf-8")
 
 
 def _read(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
@@ -121,8 +177,8 @@ def _read(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
     except (ValueError, yaml.YAMLError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
-            f"Expected {path.suffix[1:].upper()} in {path}: {reason}. Mend or delete the file."
+            f"Expected {path.suffix[1:].upper()} in {path.name}: {reason}. Mend or delete the file."
         ) from error
     if not isinstance(content, dict):
-        raise ValueError(f"Expected names with values in {path}. Mend or delete the file.")
+        raise ValueError(f"Expected names with values in {path.name}. Mend or delete the file.")
     return content

@@ -43,12 +43,15 @@ class BiModalUNet(QueriedSeparator):
         return {"cond_dim": encoder.token_dim, "pooled_dim": encoder.pooled_dim}
 
     def _load_encoder(self, name: str) -> QueryEncoder:
+        encoder = super()._load_encoder(name)
         if self.masker.mask_padding:
-            return super()._load_encoder(name)
+            return encoder
         from ..queries.text import ClapTextEncoder  # transformers takes seconds to import
 
+        if not isinstance(encoder, ClapTextEncoder):
+            return encoder
         # This masker looks at padding, so there has to be as much of it as in training.
-        return ClapTextEncoder(name, padding="max_length")
+        return ClapTextEncoder(encoder.name, padding="max_length")
 
     @classmethod
     def from_official(cls, path: str | PathLike, num_heads: int = 8, **kwargs: Any) -> BiModalUNet:

@@ -11,12 +11,15 @@ from .pretrained import build, load_package
 from .queried import QueriedSeparator
 
 
-def load_separator(name: str | PathLike, **kwargs: Any) -> QueriedSeparator:
+def load_separator(
+    name: str | PathLike, *, revision: str | None = None, **kwargs: Any
+) -> QueriedSeparator:
     """Loads a saved separator as what it was saved as, in eval mode; nothing in a file is run.
 
     Args:
         name: `"mini"` (shipped with the package), an experiment or other folder, a file, or
-            `"user/repo"` on the Hugging Face hub (`"user/repo@revision"`).
+            `"user/repo"` on the Hugging Face hub.
+        revision: branch, tag or commit of the repository; `"user/repo@revision"` says the same.
         **kwargs: arguments of the class that replace the saved ones.
 
     Raises:
@@ -26,7 +29,7 @@ def load_separator(name: str | PathLike, **kwargs: Any) -> QueriedSeparator:
         >>> type(load_separator("mini")).__name__
         'BiModalUNet'
     """
-    package = load_package(name)
+    package = load_package(name, revision=revision)
     kind = getattr(asteroid.models, str(package["model_name"]), None)
     if not (isinstance(kind, type) and issubclass(kind, QueriedSeparator)):
         known = sorted(cls.__name__ for cls in QueriedSeparator.__subclasses__())

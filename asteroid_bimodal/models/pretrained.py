@@ -15,26 +15,39 @@ from safetensors.torch import load_file, save_file
 from ..utils.asteroid_compat import with_plain_versions
 from ..utils.checkpoints import check_fit, first_line, read_tensors
 from ..utils.files import atomic_write
+from .bundle import is_bundled, locate, write_bundle
+from .download import CONFIG, PICKLED, WEIGHTS, download
 
 if TYPE_CHECKING:
     from asteroid.models import BaseModel
 
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
+FORMAT_VERSION = 1  # of what is saved; a reader of an older one cannot read it right
 _SHIPPED = Path(__file__).parents[1] / "pretrained"
 _SHIPPED_NAMES = ("mini",)
-_PICKLED = ("best_model.pth", "pytorch_model.bin")  # Asteroid's names
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 _KEYS = ("model_name", "model_args", "state_dict")
 
 
 class PretrainedMixin:
-    """Saving and loading for an `asteroid.models.BaseModel`, whose place is behind this class."""
+    """Saving and loading for an `asteroid.models.BaseModel`, whose place is behind this class.
+
+    Attributes:
+        loaded_from: the folder that the model was found in; None when it came without one.
+    """
+
+    loaded_from: Path | None = None
 
     def serialize(self) -> dict[str, Any]:
         """Returns weights and arguments; `torch.load` reads a file of them in its safe mode."""
-        return with_plain_versions(super().serialize())
+        return {**with_plain_versions(super().serialize()), "format_version": FORMAT_VERSION}
 
-    def save_pretrained(self, folder: str | PathLike, *, dtype: torch.dtype | None = None) -> None:
+    def save_pretrained(
+        self,
+        folder: str | PathLike,
+        *,
+        dtype: torch.dtype | None = None,
+        bundle_encoder: bool = False,
+    ) -> None:
         """Writes model.safetensors and config.json, each of them whole or not at all.
 
         Args:
@@ -42,8 +55,16 @@ class PretrainedMixin:
             dtype: of the weights in the file, such as `torch.float16` for one of half the size;
                 by default the model's own. The statistics of norms keep theirs, for which half
                 precision is too narrow. Models are always computed in single precision.
+            bundle_encoder: also write a copy of the query encoder, to query_encoder/. A model that
+                was loaded with such a copy is always saved with it.
+
+        Raises:
+            ValueError: for a query encoder that cannot be copied.
         """
         package = self.serialize()
+        if bundle_encoder or is_bundled(package["model_args"].get("query_encoder")):
+            copy = write_bundle(self.query_encoder, folder)
+            package["model_args"] = {**package["model_args"], "query_encoder": copy}
         if dtype is not None:
             weights = {name for name, _ in self.named_parameters()}
             package["state_dict"] = {
@@ -54,13 +75,18 @@ class PretrainedMixin:
 
     @classmethod
     def from_pretrained(
-        cls, pretrained_model_conf_or_path: str | PathLike | dict[str, Any], **kwargs: Any
+        cls,
+        pretrained_model_conf_or_path: str | PathLike | dict[str, Any],
+        *,
+        revision: str | None = None,
+        **kwargs: Any,
     ) -> BaseModel:
         """Loads a saved model, in eval mode; nothing in a file is run.
 
         Args:
             pretrained_model_conf_or_path: `"mini"` (shipped with the package), a folder, a file,
-                a hub id, or what `serialize` returned.
+                `"user/repo"` on the Hugging Face hub, or what `serialize` returned.
+            revision: branch, tag or commit of the repository; `"user/repo@revision"` says the same.
             **kwargs: arguments of the class that replace the saved ones.
 
         Raises:
@@ -69,28 +95,30 @@ class PretrainedMixin:
         source = pretrained_model_conf_or_path
         if isinstance(source, dict):
             return build(cls, _check_keys(source, "the dictionary"), "the dictionary", **kwargs)
-        return build(cls, load_package(source), str(source), **kwargs)
+        return build(cls, load_package(source, revision=revision), str(source), **kwargs)
 
 
-def load_package(name: str | PathLike) -> dict[str, Any]:
+def load_package(name: str | PathLike, *, revision: str | None = None) -> dict[str, Any]:
     """Finds and reads a saved model.
 
     Args:
         name: `"mini"` (shipped with the package), a folder, a file, or `"user/repo"` on the
             Hugging Face hub (`"user/repo@revision"`).
+        revision: branch, tag or commit of the repository.
 
     Returns:
-        `model_name`, `model_args` and `state_dict`, as Asteroid's `serialize` gives them.
+        `model_name`, `model_args` and `state_dict`, as Asteroid's `serialize` gives them, and the
+        `folder` that they were found in.
 
     Raises:
         ValueError: for what is missing, broken, or not a saved model; nothing in a file is run.
     """
-    path = _find(name)
+    path = _find(name, revision)
     if path.suffix == ".safetensors":
         package = _read_safetensors(path)
     else:
         package = read_tensors(path)
-    return _check_keys(package, str(path))
+    return {**_check_keys(package, str(path)), "folder": path.parent}
 
 
 def build(
@@ -114,14 +142,18 @@ def build(
         )
     if not isinstance(package["model_args"], dict) or not isinstance(package["state_dict"], dict):
         raise ValueError(f"Expected dictionaries model_args and state_dict in {source}.")
+    args, folder = {**package["model_args"], **kwargs}, package.get("folder")
+    if folder is not None and is_bundled(args.get("query_encoder")):
+        locate(args["query_encoder"], folder)  # rather now than at the first query
     try:
-        model = model_class(**{**package["model_args"], **kwargs})
-    except (TypeError, RuntimeError) as error:
+        model = model_class(**args)
+    except (TypeError, RuntimeError, ArithmeticError, LookupError, AttributeError) as error:
         raise ValueError(
             f"Expected arguments of {model_class.__name__} in {source}: {first_line(error)}."
         ) from error
     check_fit(model.state_dict(), package["state_dict"], source)
     model.load_state_dict(package["state_dict"])
+    model.loaded_from = folder
     return model.eval()
 
 
@@ -151,20 +183,32 @@ def _check_keys(package: dict[str, Any], source: str) -> dict[str, Any]:
             f"Expected {', '.join(_KEYS)} in {source}, found no {', '.join(missing)}: it was not "
             f"saved by this package or by Asteroid's serialize().{hint}"
         )
+    version = package.get("format_version", 1)
+    if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
+        raise ValueError(
+            f"Expected a model of format {FORMAT_VERSION} or older in {source}, found format "
+            f"{version!r}: it was saved by a newer asteroid_bimodal. Upgrade the package."
+        )
     return {key: package[key] for key in _KEYS}
 
 
-def _find(name: str | PathLike) -> Path:
+def _find(name: str | PathLike, revision: str | None) -> Path:
     """Finds the file that holds the weights."""
+    path = Path(name).expanduser()
+    here = name in _SHIPPED_NAMES or path.exists()
+    if revision is not None and (here or not _HUB_ID.fullmatch(str(name))):
+        raise ValueError(
+            f"Expected a hub id such as 'user/repo' with revision={revision!r}, received "
+            f"{str(name)!r}. Files and folders have no revisions."
+        )
     if name in _SHIPPED_NAMES:
         return _SHIPPED / name / WEIGHTS
-    path = Path(name).expanduser()
     if path.is_file():
         return path
     if path.is_dir():
         return _find_in_folder(path)
     if _HUB_ID.fullmatch(str(name)):
-        return _find_in_folder(_download(str(name)))
+        return _find_in_folder(_find_on_hub(str(name), revision))
     raise ValueError(
         f"Expected {', '.join(map(repr, _SHIPPED_NAMES))}, an existing file or folder, or a hub id "
         f"such as 'user/repo', received {str(name)!r}. Check the spelling."
@@ -172,26 +216,21 @@ def _find(name: str | PathLike) -> Path:
 
 
 def _find_in_folder(folder: Path) -> Path:
-    for file in (WEIGHTS, *_PICKLED):
+    for file in (WEIGHTS, *PICKLED):
         if (folder / file).is_file():
             return folder / file
     raise ValueError(
-        f"Expected {WEIGHTS} with {CONFIG}, or {' or '.join(_PICKLED)}, in {folder}, found none."
+        f"Expected {WEIGHTS} with {CONFIG}, or {' or '.join(PICKLED)}, in {folder}, found none."
     )
 
 
-def _download(repo: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    repo_id, _, revision = repo.partition("@")
-    patterns = [WEIGHTS, CONFIG, *_PICKLED]
-    try:
-        return Path(snapshot_download(repo_id, revision=revision or None, allow_patterns=patterns))
-    except (OSError, ValueError, RuntimeError) as error:
+def _find_on_hub(name: str, revision: str | None) -> Path:
+    repo_id, _, written = name.partition("@")
+    if written and revision not in (None, written):
         raise ValueError(
-            f"Expected a file or folder {repo!r} here, or a model of that name on the Hugging Face "
-            f"hub or in its local cache, got: {first_line(error)}."
-        ) from error
+            f"Expected one revision, received {name!r} and revision={revision!r}. Give either."
+        )
+    return download(repo_id, written or revision)
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from ..dsp.spectral import (
     stft_pair,
     with_phase_of,
 )
+from .bundle import locate
 from .pretrained import PretrainedMixin
 from .separation import check_wav, separate
 
@@ -140,7 +141,8 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
                     "This model has no query encoder: pass a QueryEmbedding, or build it with "
                     "query_encoder='mini', the folder of a CLAP or a hub id."
                 )
-            self._query_encoder = self._load_encoder(self._encoder_name).to(self.device)
+            name = locate(self._encoder_name, self.loaded_from)
+            self._query_encoder = self._load_encoder(name).to(self.device)
         return self._query_encoder
 
     def _load_encoder(self, name: str) -> QueryEncoder:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import soundfile
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..dsp.resample import resample
+from ..utils.audio_file import read_audio
 
 if TYPE_CHECKING:
     from .queried import QueriedSeparator
@@ -50,29 +52,6 @@ def separate(
     )
 
 
-def read_audio(path: str | PathLike) -> tuple[Tensor, int]:
-    """Reads a whole audio file.
-
-    Args:
-        path: wav, flac, ogg or mp3.
-
-    Returns:
-        Samples (C, T) and their rate in hertz.
-
-    Raises:
-        ValueError: for a file that is missing, empty or not audio.
-    """
-    try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError, TypeError) as error:
-        raise ValueError(
-            f"Expected a wav, flac, ogg or mp3 file at {path}, could not read it: {error}"
-        ) from error
-    if not len(samples):
-        raise ValueError(f"Expected audio in {path}, found no samples.")
-    return torch.from_numpy(samples.T.copy()), rate
-
-
 def check_wav(wav: Tensor) -> Tensor:
     """Returns samples that can be separated.
 
@@ -102,15 +81,26 @@ def check_wav(wav: Tensor) -> Tensor:
     return wav
 
 
-@torch.no_grad()
-def _separate_tensor(model: QueriedSeparator, wav: Tensor, queries: Any, rate: float) -> Tensor:
-    """Separates at the model's rate, on its device, in eval mode; all as before afterwards."""
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Puts a model into eval mode, without gradients; all is as before afterwards.
+
+    Args:
+        model: any model.
+    """
     training = model.training
     model.eval()
     try:
-        at_model_rate = resample(check_wav(wav).to(model.device), rate, model.sample_rate)
-        estimates = model(at_model_rate, queries)
+        with torch.no_grad():
+            yield
     finally:
         model.train(training)
-    estimates = resample(estimates, model.sample_rate, rate, length=wav.shape[-1])
+
+
+def _separate_tensor(model: QueriedSeparator, wav: Tensor, queries: Any, rate: float) -> Tensor:
+    """Separates at the model's rate, on its device."""
+    with evaluating(model):
+        at_model_rate = resample(check_wav(wav).to(model.device), rate, model.sample_rate)
+        estimates = model(at_model_rate, queries)
+        estimates = resample(estimates, model.sample_rate, rate, length=wav.shape[-1])
     return estimates.to(wav.device)

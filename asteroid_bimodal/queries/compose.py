@@ -49,7 +49,7 @@ def mean_query(
     if len(weights) != len(embeddings) or min(weights) < 0 or not 0 < sum(weights) < float("inf"):
         raise ValueError(
             f"Expected {len(embeddings)} weights, none negative and not all 0, received {weights}. "
-            f"To take a sound away, separate it and subtract it."
+            f"To take a sound away, name it in `without` of `separate_files`, or after --without."
         )
     heard = [pair for pair in zip(embeddings, weights, strict=True) if pair[1] > 0]
     pooled = sum(weight * part.pooled for part, weight in heard) / sum(weights)  # (B, Q, E)

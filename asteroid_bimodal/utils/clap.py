@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # transformers takes seconds to import
     from transformers import ClapFeatureExtractor, ClapModel, PreTrainedTokenizerBase
 
 MINI = Path(__file__).parents[1] / "pretrained" / "mini_clap"
+MINI_EVENTS = MINI.with_name("mini_clap_events")
 CONTEXT_LENGTH = 77  # tokens that CLAP was trained with
 LAION = "laion:"
 
@@ -57,8 +58,9 @@ def load_clap(name: str | Path = "mini") -> PretrainedClap:
     """Loads a CLAP; everybody who asks for the same one gets the same object.
 
     Args:
-        name: `"mini"` (shipped with the package), a folder, a model of the Hugging Face hub such as
-            `"laion/clap-htsat-unfused"`, or `"laion:"` and the path of a checkpoint of
+        name: `"mini"` (shipped with the package, knows the instruments of the miniature MUSIC),
+            `"mini-events"` (knows the sounds of the miniature VGGSound), a folder, a model of the
+            Hugging Face hub such as `"laion/clap-htsat-unfused"`, or `"laion:"` and the path of a checkpoint of
             `laion_clap`. The tokenizer of the latter is that of `roberta-base`: a folder of this
             name beside the checkpoint, or else the hub's.
 
@@ -72,12 +74,23 @@ def load_clap(name: str | Path = "mini") -> PretrainedClap:
     """
     if name == "mini":
         return _load(str(MINI))
+    if name == "mini-events":
+        return _load(str(_check_shipped(MINI_EVENTS)))
     if isinstance(name, str) and name.startswith(LAION):
         return _load_laion(Path(name.removeprefix(LAION)).expanduser().resolve())
     try:
         return _load(find_model(name, "laion/clap-htsat-unfused"))
     except ValueError as error:
         raise ValueError(str(error).replace("Expected an ", "Expected 'mini', an ")) from error
+
+
+def _check_shipped(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise ValueError(
+            f"Expected the CLAP of the sound events in {folder}, found none. Train it with "
+            "egs/mini_clap/run.sh --sounds events --stop_stage 3, or take 'mini'."
+        )
+    return folder
 
 
 @lru_cache(maxsize=8)

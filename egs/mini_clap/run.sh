@@ -4,6 +4,7 @@
 #   ./run.sh                        render, train, evaluate
 #   ./run.sh --stop_stage 3         and put the result into the package
 #   ./run.sh --steps 300 --tag try  change any key of local/conf.yml
+#   ./run.sh --sounds events --tag mini_clap_events   everyday sounds instead of instruments
 #
 # Stages: 0 render the data · 1 train · 2 evaluate · 3 export into the package (only when asked for)
 #

@@ -7,7 +7,7 @@ import math
 import random
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -18,14 +18,14 @@ from mixtures import ClapBatch, ContrastiveBatches, Takes
 from model import build_feature_extractor, build_model, build_tokenizer
 from omegaconf import DictConfig
 from prompts import corpus, describe
+from sets import folders, read_conf
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import ClapFeatureExtractor, ClapModel, PreTrainedTokenizerFast
 from transformers.utils import logging
 
-from asteroid_bimodal.data.mini.music import LABELS
 from asteroid_bimodal.scorers import ClapFeatures
-from asteroid_bimodal.utils.conf import load_conf, save_conf
+from asteroid_bimodal.utils.conf import save_conf
 
 HERE = Path(__file__).parent
 
@@ -73,22 +73,25 @@ def loss_of(model: ClapModel, batch: tuple[Tensor, Tensor, Tensor, Tensor]) -> T
     return (to_text + to_audio) / 2
 
 
-def warm_up_text(model: ClapModel, tokenizer: PreTrainedTokenizerFast, conf: DictConfig) -> None:
+def warm_up_text(
+    model: ClapModel, tokenizer: PreTrainedTokenizerFast, labels: Sequence[str], conf: DictConfig
+) -> None:
     """Teaches the text tower which texts say the same, before it has to teach the audio tower.
 
     Args:
         model: the CLAP; its text side is trained.
         tokenizer: its tokenizer.
+        labels: all instruments or events.
         conf: the whole configuration.
     """
     rng = random.Random(conf.seed)
     text_side = [*model.text_model.parameters(), *model.text_projection.parameters()]
     optimizer = torch.optim.AdamW(text_side, lr=1e-3)
     for _ in range(conf.training.text_steps):
-        pairs = rng.sample(list(combinations(LABELS, 2)), 30)
-        trios = rng.sample(list(combinations(LABELS, 3)), 10)
-        sets = [*((label,) for label in LABELS), *pairs, *trios]
-        texts = [describe(labels, rng) for labels in sets + sets]
+        pairs = rng.sample(list(combinations(labels, 2)), 30)
+        trios = rng.sample(list(combinations(labels, 3)), 10)
+        sets = [*((label,) for label in labels), *pairs, *trios]
+        texts = [describe(chosen, rng) for chosen in sets + sets]
         tokens = tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
         embeddings = model.get_text_features(**tokens).pooler_output
         first, second = embeddings.chunk(2)
@@ -101,13 +104,13 @@ def warm_up_text(model: ClapModel, tokenizer: PreTrainedTokenizerFast, conf: Dic
 
 
 def begin(
-    conf: DictConfig, texts: Iterable[str]
+    conf: DictConfig, labels: Sequence[str]
 ) -> tuple[ClapModel, PreTrainedTokenizerFast, ClapFeatureExtractor]:
     """Builds a CLAP whose text side knows which texts say the same, or loads one.
 
     Args:
         conf: the whole configuration.
-        texts: what the tokenizer is made for.
+        labels: all instruments or events.
 
     Returns:
         Network, tokenizer and feature extractor; the text side of a loaded network is frozen, so
@@ -120,9 +123,9 @@ def begin(
         model.text_projection.requires_grad_(False)
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
         return model, tokenizer, ClapFeatureExtractor.from_pretrained(folder)
-    tokenizer = build_tokenizer(texts, conf.model.vocab_size, conf.model.context_length)
+    tokenizer = build_tokenizer(corpus(labels), conf.model.vocab_size, conf.model.context_length)
     model = build_model(conf, len(tokenizer)).train()
-    warm_up_text(model, tokenizer, conf)
+    warm_up_text(model, tokenizer, labels, conf)
     return model, tokenizer, build_feature_extractor(conf)
 
 
@@ -182,8 +185,8 @@ def train(conf: DictConfig, exp: Path) -> None:
     training, begun = conf.training, time.time()
     torch.manual_seed(conf.seed)
     torch.set_num_threads(training.threads)
-    takes = Takes(HERE / conf.data.root / "scorer/train.csv")
-    model, tokenizer, extractor = begin(conf, corpus(takes.labels))
+    takes = Takes(*(folder / "train.csv" for folder in folders(conf, "scorer").values()))
+    model, tokenizer, extractor = begin(conf, takes.labels)
     optimizer, schedule = build_optimizer(model, conf)
     batches = ContrastiveBatches(takes, conf, conf.seed)
     collate = Collate(tokenizer, extractor)
@@ -208,7 +211,7 @@ def main(options: list[str]) -> None:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--exp_dir", type=Path, default=HERE / "exp/mini_clap")
     args, rest = parser.parse_known_args(options)
-    train(load_conf([HERE / "local/conf.yml"], rest), args.exp_dir)
+    train(read_conf(rest), args.exp_dir)
 
 
 if __name__ == "__main__":

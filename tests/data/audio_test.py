@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 import soundfile
@@ -115,3 +117,52 @@ def test_length_of_an_unreadable_file(tmp_path, name):
 
 def test_length(tmp_path):
     assert audio_seconds(write(tmp_path / "a.wav", np.zeros(12_000))) == 1.5
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
+def test_a_crop_is_what_the_whole_file_has_there(tmp_path, suffix, channels, rate):
+    """Seeking is exact to the sample, also in mp3, whose frames depend on those before."""
+    rng = np.random.default_rng(0)
+    time = np.arange(20 * rate) / rate
+    sweep = 0.3 * np.sin(2 * np.pi * (100 + 50 * time) * time)
+    audio = sweep[:, None] + 0.02 * rng.standard_normal((len(time), channels))
+    with soundfile.SoundFile(tmp_path / f"a.{suffix}", "w", rate, channels) as file:
+        for block in np.array_split(audio, 20):
+            file.write(block)
+    whole, _ = soundfile.read(tmp_path / f"a.{suffix}", dtype="float32", always_2d=True)
+    for start in [0.0, *rng.uniform(0, 18, 6)]:
+        crop = read_crop(tmp_path / f"a.{suffix}", start, rate, rate)
+        first = round(start * rate)
+        expected = whole[first : first + rate].mean(1)
+        np.testing.assert_allclose(crop, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
+def test_reads_from_memory(tmp_path, suffix):
+    path = write(tmp_path / f"a.{suffix}", 0.5 * sine(440, 16_000, 2.0), rate=16_000)
+    from_memory = read_crop(io.BytesIO(path.read_bytes()), 0.7, 4000, 8000)
+    assert torch.equal(from_memory, read_crop(path, 0.7, 4000, 8000))
+
+
+def test_what_is_read_from_memory_has_a_name():
+    with pytest.raises(UnreadableAudioError, match="^Cannot read b.tar/a.wav: .*not recognised"):
+        read_crop(io.BytesIO(b"no audio" * 99), 0.0, 100, 8000, "b.tar/a.wav")
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path):
+    with pytest.raises(UnreadableAudioError, match="a.wav: there is no such file"):
+        read_crop(tmp_path / "a.wav", 0.0, 100, 8000)
+    with pytest.raises(UnreadableAudioError, match="a.wav: there is no such file"):
+        audio_seconds(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_one_sample_that_is_not_finite_is_seen(tmp_path, channels, bad):
+    audio = np.zeros((1000, channels))
+    audio[500, -1] = bad
+    path = write(tmp_path / "a.wav", audio, subtype="FLOAT")
+    with pytest.raises(UnreadableAudioError, match="NaN or infinite"):
+        read_crop(path, 0.0, 1000, 8000)

@@ -87,3 +87,22 @@ def test_too_few_labels_or_sounds(own_tone_set):
         soundfile.write(path, np.zeros(16_000), 8000)
     with pytest.raises(ValueError, match="nearly silent"):
         draw(own_tone_set)
+
+
+def test_unreadable_clips_are_passed_over_and_reported(own_tone_set):
+    (path,) = own_tone_set.root.glob("solo/audio/violin/test*.wav")
+    path.write_text("no audio " * 9)
+    skipped = []
+    items = draw(own_tone_set, num_sources=4, skipped=skipped)
+    assert len(items) == 5
+    assert "violin" not in {source.label for item in items for source in item.sources}
+    assert skipped and {skip.path for skip in skipped} == {
+        path.relative_to(own_tone_set.root).as_posix()
+    }
+
+
+def test_a_set_of_which_nothing_can_be_read(own_tone_set):
+    for path in own_tone_set.root.glob("solo/audio/*/test*.wav"):
+        path.unlink()
+    with pytest.raises(ValueError, match="found 0: .*cannot be read: .*no such file"):
+        draw(own_tone_set)

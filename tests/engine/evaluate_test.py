@@ -80,3 +80,24 @@ def test_an_unreadable_item_is_reported_and_not_scored(own_tone_set):
     result = evaluate(Oracle(own_tone_set.tones), items, batch_size=2)
     assert {skip.path for skip in result.skipped} == {source.path}
     assert {row["item"] for row in result.rows} == {0, 1, 2} - unreadable
+
+
+def test_the_summary_names_the_list_and_what_is_missing(own_tone_set):
+    items = pinned(own_tone_set)
+    source = items.items[1].sources[1]
+    (own_tone_set.root / source.path).unlink()
+    missing = [i.item for i in items.items if source.path in {s.path for s in i.sources}]
+    summary = evaluate(Oracle(own_tone_set.tones), items).summary()
+    (path,) = (own_tone_set.root / "lists").glob("test_2src_*.csv")
+    expected = {"name": path.name, "items": 3, "missing": len(missing), "missing_items": missing}
+    assert summary["list"] == expected and summary["test_list"] == path.name
+    assert summary["n_items"] == 3 - len(missing)
+    assert summary["n_skipped"] == len(missing) and summary["skipped"][0]["item"] == source.path
+    assert "no such file" in summary["skipped"][0]["reason"]
+
+
+def test_a_list_without_any_readable_item(own_tone_set):
+    for path in own_tone_set.root.glob("solo/audio/*/test*.wav"):
+        path.unlink()
+    with pytest.raises(ValueError, match="No item of test_2src.*can be read.*no such file"):
+        evaluate(Oracle(own_tone_set.tones), pinned(own_tone_set))

@@ -1,94 +1,105 @@
-"""What is published loads everywhere; the real client uploads it to a stand-in for the hub."""
+"""What is published holds everything, loads everywhere, and tells nothing about the machine."""
 
 from __future__ import annotations
 
-import base64
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import re
 
 import asteroid.models
-import huggingface_hub.constants
+import numpy as np
 import pytest
+import soundfile
 import torch
+from PIL import Image
 
-from asteroid_bimodal.hub import publish, write_publish_dir
+from asteroid_bimodal.hub import write_publish_dir
 from asteroid_bimodal.models import BiModalUNet
-from asteroid_bimodal.queries import QueryEmbedding
 
-TOKEN = "hf_right"
-FILES = {
-    "conf.yml": "system: bimodal_clap\ndata: {root: data/mini, n_src: 2}\n",
-    "run.json": '{"command": "train.py --exp_dir exp/tiny"}',
-    "final_metrics.json": '{"sdr": 6.5, "n_items": 10, "test_list": "test_2src_10.csv"}',
-    "metrics.csv": "item,label,sdr\n0,violin,6.5\n",
-    "report.html": "<!doctype html>",
+EXPERIMENT = {
+    *("conf.yml", "run.json", "final_metrics.json", "final_metrics_3src.json", "metrics.csv"),
+    "report.html",
 }
-MODEL_FILES = {"model.safetensors", "config.json", "pytorch_model.bin", "README.md"}
-
-
-@pytest.fixture
-def experiment(tmp_path):
-    torch.manual_seed(0)
-    model = BiModalUNet(
-        8000, 126, 32, None, cond_dim=6, pooled_dim=4, num_downs=5, ngf=2, out_dim=4, num_heads=2
-    )
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    torch.save(model.serialize(), folder / "best_model.pth")
-    for name, text in FILES.items():
-        (folder / name).write_text(text)
-    return folder
+MODEL = {"model.safetensors", "config.json", "pytorch_model.bin", "README.md"}
+SHOWN = {"plots/training.png", "example/spectrograms.png"} | {
+    f"example/{name}.flac" for name in ("mixture", "estimate_1", "estimate_2")
+}
+WAV = torch.randn(2000, generator=torch.Generator().manual_seed(0))
+WORDS = ["violin", "tuba"]
 
 
 def names(folder):
-    return {path.name for path in folder.iterdir()}
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
 
 
-def separate_with(model):
-    generator = torch.Generator().manual_seed(1)
-    query = QueryEmbedding(
-        tokens=torch.randn(1, 2, 3, 6, generator=generator),
-        mask=torch.ones(1, 2, 3, dtype=torch.bool),
-        pooled=torch.randn(1, 2, 4, generator=generator),
-    )
-    with torch.no_grad():
-        return model.eval()(torch.randn(1, 2000, generator=generator), query)
-
-
-def test_publish_dir_holds_everything_and_loads_like_the_original(experiment):
-    folder = write_publish_dir(experiment)
-    assert folder == experiment / "publish_dir"
-    assert names(folder) == MODEL_FILES | set(FILES)
-    for name, text in FILES.items():
-        assert (folder / name).read_text() == text
-    assert "user/tiny" in (folder / "README.md").read_text()
-
-    expected = separate_with(BiModalUNet.from_pretrained(experiment / "best_model.pth"))
-    ours = BiModalUNet.from_pretrained(folder)
+def test_folder_holds_everything_and_loads_like_the_original(folder, finished, tiny_model):
+    assert names(folder) == MODEL | EXPERIMENT | SHOWN
+    for name in EXPERIMENT:
+        assert (folder / name).read_bytes() == (finished / name).read_bytes()
+    config = json.loads((folder / "config.json").read_text())
+    assert config["format_version"] == 1
+    assert config["model_args"]["query_encoder"] == "mini"
+    assert config["model_args"]["sample_rate"] == 8000
     stock = asteroid.models.BaseModel.from_pretrained(str(folder / "pytorch_model.bin"))
     assert isinstance(stock, BiModalUNet)
-    for model in (ours, stock):
-        torch.testing.assert_close(separate_with(model), expected, rtol=0, atol=0)
+    expected = tiny_model().separate(WAV, WORDS)
+    for model in (BiModalUNet.from_pretrained(folder), stock):
+        torch.testing.assert_close(model.separate(WAV, WORDS), expected, rtol=0, atol=0)
+
+
+def test_pictures_and_sounds_can_be_opened_and_the_card_shows_them(folder):
+    card = (folder / "README.md").read_text()
+    for path in SHOWN:
+        assert f"({path})" in card
+    for path in folder.rglob("*.png"):
+        pixels = np.asarray(Image.open(path).convert("RGB"))
+        assert min(pixels.shape[:2]) > 150 and len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20
+    levels = []
+    for path in sorted(folder.glob("example/*.flac")):
+        wav, rate = soundfile.read(path)
+        assert rate == 8000 and len(wav) == 4000
+        levels.append(abs(wav).max())
+    assert levels[2] == pytest.approx(0.95, abs=1e-3)  # the loudest
+    assert levels[0] == pytest.approx(levels[2] / 2, rel=0.01)  # one gain for all
 
 
 def test_writing_again_replaces_the_folder_and_leaves_nothing_else_behind(experiment):
     (write_publish_dir(experiment) / "old").write_text("of another time")
     before = names(experiment)
-    write_publish_dir(experiment, repo_id="me/tiny")
-    assert names(experiment / "publish_dir") == MODEL_FILES | set(FILES)
-    assert names(experiment) == before
+    write_publish_dir(experiment, repo_id="me/tiny", example=False)
+    gone = {"old", "report.html"} | SHOWN - {"plots/training.png"}
+    assert names(experiment) == before - {f"publish_dir/{name}" for name in gone}
     assert (experiment / "publish_dir").stat().st_mode & 0o777 == 0o755
 
 
-@pytest.mark.parametrize("broken", ["best_model.pth", "conf.yml", "final_metrics.json"])
-def test_what_cannot_be_read_leaves_the_earlier_folder_untouched(experiment, broken):
+def test_bare_experiment_is_published_as_far_as_it_goes(tmp_path, tiny_model):
+    torch.save(tiny_model().serialize(), tmp_path / "best_model.pth")
+    assert names(write_publish_dir(tmp_path)) == MODEL
+
+
+def test_folders_of_this_machine_are_not_told(experiment):
+    root = "/home/somebody/data/mini"
+    conf = (experiment / "conf.yml").read_text().replace("data/mini", root)
+    (experiment / "conf.yml").write_text(conf)
+    (experiment / "run.json").write_text(f'{{"command": "train.py --exp_dir {experiment}"}}')
     folder = write_publish_dir(experiment)
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert "root: mini" in (folder / "conf.yml").read_text()
+    assert "--exp_dir tiny" in (folder / "README.md").read_text()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            assert not re.search(rb"/home/somebody|" + str(experiment).encode(), path.read_bytes())
+
+
+BROKEN = ["best_model.pth", "conf.yml", "final_metrics.json", "examples/item_000/example.json"]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_what_cannot_be_read_leaves_the_earlier_folder_untouched(experiment, folder, broken):
+    folder.rename(experiment / "publish_dir")
+    before = names(experiment)
     (experiment / broken).write_text("{[")
-    with pytest.raises(ValueError, match=broken):
+    with pytest.raises(ValueError, match=broken.split("/")[0]):
         write_publish_dir(experiment)
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert names(experiment) == before
 
 
 def test_untrained_experiment_is_refused(tmp_path):
@@ -97,91 +108,26 @@ def test_untrained_experiment_is_refused(tmp_path):
     assert not names(tmp_path)
 
 
-class Hub(BaseHTTPRequestHandler):
-    """The part of the hub's API that an upload of small files needs."""
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-        if self.headers.get("Authorization") != f"Bearer {TOKEN}":
-            return self.reply({"error": "Invalid credentials"}, 401)
-        if self.path == "/api/repos/create":
-            self.server.created.append(json.loads(body))
-            return self.reply({"url": f"{self.server.address}/me/tiny"})
-        if self.path.startswith("/api/validate-yaml"):
-            return self.reply({"errors": [], "warnings": []})
-        if self.path.startswith("/api/models/me/tiny/preupload/main"):
-            files = json.loads(body)["files"]
-            modes = [
-                {"path": f["path"], "uploadMode": "regular", "shouldIgnore": False} for f in files
-            ]
-            return self.reply({"files": modes})
-        if self.path.startswith("/api/models/me/tiny/commit/main"):
-            for line in map(json.loads, body.splitlines()):
-                if line["key"] == "file":
-                    content = base64.b64decode(line["value"]["content"])
-                    self.server.files[line["value"]["path"]] = content
-            commit = {"commitUrl": f"{self.server.address}/me/tiny/commit/1", "commitOid": "1"}
-            return self.reply(commit)
-        return self.reply({"error": f"Unexpected {self.path}"}, 404)
-
-    def reply(self, content, status=200):
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass
+def test_encoder_of_this_machine_has_to_be_bundled(experiment, tmp_path, tiny_model):
+    tiny_model().save_pretrained(tmp_path / "saved", bundle_encoder=True)
+    own = tiny_model(str(tmp_path / "saved/query_encoder"))
+    torch.save(own.serialize(), experiment / "best_model.pth")
+    with pytest.raises(ValueError, match="which is on this machine.*--bundle-encoder"):
+        write_publish_dir(experiment)
+    folder = write_publish_dir(experiment, bundle_encoder=True)
+    for path in (folder / "config.json", folder / "pytorch_model.bin", folder / "README.md"):
+        assert str(tmp_path).encode() not in path.read_bytes()
+    loaded = BiModalUNet.from_pretrained(folder)
+    expected = tiny_model().separate(WAV, WORDS)
+    torch.testing.assert_close(loaded.separate(WAV, WORDS), expected, rtol=0, atol=0)
+    # The Asteroid file alone has no encoder, and says so when one is needed.
+    stock = asteroid.models.BaseModel.from_pretrained(str(folder / "pytorch_model.bin"))
+    with pytest.raises(ValueError, match="loaded without its folder"):
+        stock.separate(WAV, WORDS)
 
 
-@pytest.fixture
-def hub(monkeypatch):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    server.address = f"http://127.0.0.1:{server.server_port}"
-    server.created, server.files = [], {}
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", server.address)
-    monkeypatch.setenv("HF_TOKEN", TOKEN)
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def test_publish_uploads_the_folder(experiment, hub):
-    url = publish(experiment, "me/tiny", private=True)
-    assert url == f"{hub.address}/me/tiny"
-    (created,) = hub.created
-    assert (created["organization"], created["name"]) == ("me", "tiny")
-    # The client's version 1 says it one way, version 2 the other.
-    assert created.get("private") or created.get("visibility") == "private"
-    folder = experiment / "publish_dir"
-    assert hub.files == {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert b'from_pretrained("me/tiny")' in hub.files["README.md"]
-
-
-def test_publish_dir_changed_by_hand_goes_up_as_it_is(experiment, hub):
-    folder = write_publish_dir(experiment)
-    (folder / "README.md").write_text("mine")
-    publish(folder, "me/tiny")
-    assert hub.files["README.md"] == b"mine"
-
-
-def test_wrong_token_and_no_network_are_one_sentence(experiment, hub, monkeypatch):
-    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
-    with pytest.raises(ConnectionError, match=r"Could not upload .* to me/tiny: .*401.*HF_TOKEN"):
-        publish(experiment, "me/tiny")
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(ConnectionError, match="Could not upload .* to me/tiny"):
-        publish(experiment, "me/tiny")
-    assert not hub.files
-
-
-@pytest.mark.parametrize("repo_id", ["tiny", "me/tiny/x", "me/ti ny", "/tiny", ""])
-def test_name_that_is_no_repository_is_refused_before_any_work(experiment, repo_id):
-    with pytest.raises(ValueError, match="[Rr]epo"):
-        publish(experiment, repo_id)
-    assert not (experiment / "publish_dir").exists()
+def test_model_without_an_encoder_has_none_to_bundle(experiment, tiny_model):
+    torch.save(tiny_model(None).serialize(), experiment / "best_model.pth")
+    with pytest.raises(ValueError, match="asked with embeddings"):
+        write_publish_dir(experiment, bundle_encoder=True)
+    assert "QueryEmbedding" in (write_publish_dir(experiment) / "README.md").read_text()

@@ -7,6 +7,7 @@ import torch
 from tiny_model import MASKER, build_tiny
 
 from asteroid_bimodal.models import BiModalUNet
+from asteroid_bimodal.queries import load_query_encoder
 from asteroid_bimodal.queries.base import QueryEmbedding
 
 WORDS = ["violin", "acoustic guitar", "a flute playing"]
@@ -135,6 +136,16 @@ def test_release_padding_asks_for_padded_texts():
     unmasked, masked = (build_tiny(mask_padding=value, **changes) for value in (False, True))
     assert masked.encode_queries(["tuba"], 1).mask.all()
     assert not unmasked.encode_queries(["tuba"], 1).mask.all()
+
+
+@pytest.mark.parametrize("spec", ["clap:mini", "labels:violin,tuba", "clip:mini", "outputs:2"])
+def test_release_padding_reads_every_name_of_an_encoder(spec):
+    encoder = load_query_encoder(spec)
+    sizes = dict(cond_dim=encoder.token_dim, pooled_dim=encoder.pooled_dim)
+    model = build_tiny(mask_padding=False, query_encoder=spec, **sizes)
+    query = model.encode_queries(["1" if spec == "outputs:2" else "tuba"], 1)
+    assert type(model.query_encoder) is type(encoder)
+    assert bool(query.mask.all()) is (spec != "clap:mini")  # CLAP's texts are padded
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,9 @@ def test_broken_or_missing_config_is_refused(tmp_path):
         ),
         (lambda p: p["model_args"].update(num_downs=3), "num_downs"),
         (lambda p: p["model_args"].update(ngf="wide"), "BiModalUNet"),
+        (lambda p: p["model_args"].update(num_heads=0), "num_heads|arguments"),
+        (lambda p: p.update(format_version=2), "found format 2.*Upgrade the package"),
+        (lambda p: p.update(format_version="1"), "found format '1'"),
         (lambda p: p.update(optimizer={}) or p.pop("model_args"), "from_official"),
     ],
 )
@@ -185,7 +188,8 @@ def test_hub_gives_a_folder(monkeypatch, tmp_path):
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     check_same(BiModalUNet.from_pretrained("user/repo@v1"), model)
-    assert calls == [("user/repo", "v1")]
+    # First the configuration; then, of the same commit, the rest.
+    assert calls == [("user/repo", "v1"), ("user/repo", tmp_path.name)]
 
 
 def test_half_precision_file_has_half_the_size_and_nearly_the_same_masks(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,21 +11,16 @@ from tiny_model import build_tiny
 
 from asteroid_bimodal.dsp.resample import resample
 from asteroid_bimodal.models import streaming
-from asteroid_bimodal.models.streaming import separate_stream, window_sizes
+from asteroid_bimodal.models.streaming import Presence, separate_stream, window_sizes
 
 
-class Halves:
-    """Separates nothing, at its own rate: what it returns differs from its input by resampling."""
-
-    sample_rate, hop_length = 8000, 32
-
-    def encode_queries(self, queries, batch_size):
-        return queries
-
-    def separate(self, windows, queries, *, sample_rate):
-        there = resample(windows, sample_rate, self.sample_rate)
-        back = resample(there, self.sample_rate, sample_rate, length=windows.shape[-1])
-        return torch.stack([0.5 * back] * len(queries), dim=1)
+def halving_model():
+    """What it returns differs from half of its input by resampling alone."""
+    model = build_tiny()
+    model.forward_masker = lambda tf_rep, query: torch.full_like(
+        tf_rep[:, None, : tf_rep.shape[1] // 2], 0.5
+    )
+    return model
 
 
 @pytest.fixture
@@ -48,9 +44,10 @@ RATES = dict.fromkeys([8000, 16000, 44100, 48000, 22050, 11025, 6000], -100) | {
 @pytest.mark.parametrize("rate", RATES)
 def test_resampling_by_windows_equals_resampling_the_whole(short_windows, rate):
     wav = noise(2, 9 * rate + 1234)
-    pieces = list(separate_stream(Halves(), wav.split(10_000, dim=-1), ["a"], rate))
+    pieces = list(separate_stream(halving_model(), wav.split(10_000, dim=-1), ["a"], rate))
     assert len(pieces) > 3
-    expected = Halves().separate(wav, ["a"], sample_rate=rate)[:, 0]
+    there = resample(wav, rate, 8000)
+    expected = 0.5 * resample(there, 8000, rate, length=wav.shape[-1])
     assert decibels(torch.cat(pieces, dim=-1)[0] - expected, expected) < RATES[rate]
 
 
@@ -88,13 +85,71 @@ def test_stationary_signal_is_separated_as_in_one_pass_to_60_db(short_windows):
 def test_windows_start_where_samples_of_both_rates_and_frames_coincide(
     model_rate, hop_length, rate
 ):
-    model = Halves()
-    model.sample_rate, model.hop_length = model_rate, hop_length
+    model = SimpleNamespace(sample_rate=model_rate, hop_length=hop_length)
     hop, overlap = window_sizes(model, rate)
     assert hop * model_rate % rate == 0
     assert 8 * rate <= hop <= 24 * rate and overlap == 8 * rate
     if rate != 44101:
         assert hop * model_rate // rate % hop_length == 0
+
+
+def with_masks(*levels):
+    """A separator whose masks are constants, one for each query."""
+    model = build_tiny()
+    model.forward_masker = lambda tf_rep, query: (
+        torch.tensor(levels)[None, :, None, None]
+        * torch.ones(len(tf_rep), 1, tf_rep.shape[1] // 2, tf_rep.shape[2])
+    )
+    return model
+
+
+@pytest.mark.parametrize("levels, left", [((0.25,), 0.75), ((0.25, 0.5), 0.25), ((0.7, 0.6), 0.0)])
+def test_everything_but_some_sounds_is_what_they_do_not_take_together(levels, left):
+    wav, words = noise(2, 3000), ["a", "b"][: len(levels)]
+    options = {"num_without": len(levels), "residual": True}
+    (piece,) = separate_stream(with_masks(*levels), [wav], words, 8000, **options)
+    torch.testing.assert_close(piece[0], left * wav, rtol=0, atol=1e-6)
+    torch.testing.assert_close(piece[1], (1 - left) * wav, rtol=0, atol=1e-6)
+
+
+def test_everything_but_a_sound_keeps_what_is_above_the_models_band():
+    time = torch.arange(16_000) / 32_000
+    wav = torch.sin(2 * math.pi * 10_000 * time).unsqueeze(0)
+    (piece,) = separate_stream(with_masks(0.9), [wav], ["a"], 32_000, num_without=1)
+    assert decibels((piece[0] - wav)[:, 2000:-2000], wav) < -40
+
+
+def test_a_sound_but_not_another_loses_what_the_other_takes():
+    wav = noise(1, 3000)
+    model, words = with_masks(0.5, 0.25), ["a", "b"]
+    (piece,) = separate_stream(model, [wav], words, 8000, num_without=1, residual=True)
+    torch.testing.assert_close(piece[0], 0.375 * wav, rtol=0, atol=1e-6)
+    torch.testing.assert_close(piece.sum(0), wav, rtol=0, atol=1e-6)
+
+
+def test_presence_of_one_window_is_that_of_its_separation():
+    model, wav, presence = build_tiny(), noise(1, 3000), Presence()
+    words = ["violin", "a tuba"]
+    list(separate_stream(model, [wav], words, 8000, presence=presence))
+    expected = model.separate_spectra(wav, model.encode_queries(words, 1)).presence[0]
+    torch.testing.assert_close(torch.tensor(presence.scores), expected)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_presence_of_a_long_signal_is_that_of_its_loud_windows(short_windows, batch_size):
+    wav = torch.zeros(1, 12 * 8000)
+    wav[:, 6 * 8000 :] = noise(1, 6 * 8000)
+    model, loud, whole = build_tiny(), Presence(), Presence()
+    list(separate_stream(model, [wav[:, 6 * 8000 :]], ["violin"], 8000, presence=loud))
+    options = {"presence": whole, "batch_size": batch_size}
+    list(separate_stream(model, [wav], ["violin"], 8000, **options))
+    assert whole.scores == pytest.approx(loud.scores, abs=0.02)
+
+
+def test_of_silence_presence_is_0():
+    presence = Presence()
+    list(separate_stream(build_tiny(), [torch.zeros(1, 3000)], ["a"], 8000, presence=presence))
+    assert presence.scores == [0.0]
 
 
 def test_training_mode_comes_back():

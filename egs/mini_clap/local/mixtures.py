@@ -35,25 +35,27 @@ class Takes:
     """All takes of a split in memory, as 16-bit integers.
 
     Args:
-        manifest: CSV file of the split.
+        manifests: CSV file of the split, of each set.
     """
 
-    def __init__(self, manifest: str | Path) -> None:
-        root = Path(manifest).parent
+    def __init__(self, *manifests: str | Path) -> None:
         self._audio = {
             label: [
-                torch.from_numpy(soundfile.read(root / clip.path, dtype="int16")[0])
+                torch.from_numpy(
+                    soundfile.read(Path(manifest).parent / clip.path, dtype="int16")[0]
+                )
                 for clip in clips
             ]
+            for manifest in manifests
             for label, clips in by_label(read_manifest(manifest)).items()
         }
         self.labels = tuple(self._audio)
 
     def crop(self, label: str, length: int, rng: random.Random) -> Tensor:
-        """Draws an excerpt in which the instrument sounds, at an RMS of 0.1.
+        """Draws an excerpt in which a source sounds, at an RMS of 0.1.
 
         Args:
-            label: the instrument.
+            label: the instrument or event.
             length: in samples.
             rng: the source of the choice.
         """

@@ -1,10 +1,14 @@
-"""Texts for sets of instruments: many ways to say the same."""
+"""Texts for sets of instruments or sound events: many ways to say the same."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
+from asteroid_bimodal.data.mini.events_captions import RELATIONS, write_caption
+from asteroid_bimodal.data.mini.events_words import WORDS
 from asteroid_bimodal.queries.captions import mixture_caption, phrase_prompt
 
 SINGLE = (
@@ -64,6 +68,15 @@ PAIR = (
     "someone plays the {x} while another plays the {y}",
 )
 TRIO = ("a trio for {list}", "a trio of {list}", "{list} trio")
+EVENTS = (
+    "{list}",
+    "sound of {list}",
+    "the sound of {list}",
+    "a recording of {list}",
+    "this is a sound of {list}",
+    "{list} in the background",
+)
+SEVERAL_EVENTS = (*EVENTS, "a mixture of {list}", "the sounds of {list} together")
 SHORT_NAMES = {"acoustic guitar": "guitar", "saxophone": "sax"}
 # Words of other captions, so that the tokenizer does not spell them letter by letter.
 OTHER_WORDS = (
@@ -79,26 +92,37 @@ OTHER_WORDS = (
 
 
 def describe(labels: Sequence[str], rng: random.Random) -> str:
-    """Says which instruments sound, in one of many ways; the recipes' own prompts come often.
+    """Says what sounds, in one of many ways; the recipes' own prompts come often.
 
     Args:
-        labels: 1 to 3 distinct instruments.
+        labels: 1 to 3 distinct instruments or events.
         rng: the source of the choice.
     """
     names = list(labels)
     rng.shuffle(names)
     if rng.random() < 0.35:
         return phrase_prompt(names[0]) if len(names) == 1 else mixture_caption(names)
+    if not WORDS.keys().isdisjoint(names):
+        return _describe_events(names, rng)
     names = [SHORT_NAMES.get(x, x) if rng.random() < 0.25 else x for x in names]
     template = rng.choice(_templates(len(names)))
     return _fill(template, names)
+
+
+def _describe_events(names: list[str], rng: random.Random) -> str:
+    """A natural caption, or a list of labels; instruments among events are just named."""
+    if rng.random() < 0.7 and WORDS.keys() >= set(names):
+        relations = rng.choices(list(RELATIONS), k=len(names) - 1)
+        return write_caption(names, relations, np.random.default_rng(rng.getrandbits(40)))
+    templates = EVENTS if len(names) == 1 else SEVERAL_EVENTS
+    return rng.choice(templates).format(list=_join(names))
 
 
 def corpus(labels: Sequence[str]) -> Iterator[str]:
     """Yields texts to train a tokenizer on.
 
     Args:
-        labels: all instruments.
+        labels: all instruments or events.
     """
     rng = random.Random(0)
     for size in (1, 2, 3):

@@ -1,0 +1,42 @@
+"""`asteroid-bimodal check`: looks for what is wrong with a data set."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def add_check(commands) -> None:
+    """Adds the command to the parser's."""
+    parser = commands.add_parser(
+        "check",
+        help="look for what is wrong with a data set",
+        description="Exit code 1 when there are errors; warnings alone leave it 0.",
+    )
+    parser.add_argument("dataset", type=Path, help="folder with train.csv, valid.csv, test.csv")
+    parser.add_argument(
+        "--decode",
+        action="store_true",
+        help="read files to their end: silence, NaN, broken content",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all findings here")
+    parser.add_argument(
+        "--min_seconds", type=float, default=1.0, help="what a clip lasts at least (%(default)s)"
+    )
+    parser.add_argument("--jobs", type=int, default=8, help="files at a time (%(default)s)")
+    parser.set_defaults(run=_check)
+
+
+def _check(args: argparse.Namespace) -> None:
+    from ..data.check import check_dataset
+    from ..metrics import write_json
+
+    report = check_dataset(
+        args.dataset, decode=args.decode, min_seconds=args.min_seconds, jobs=args.jobs
+    )
+    if args.json:
+        write_json(report.to_json(), args.json)
+    print(report.table())
+    if report.num_errors:
+        sys.exit(1)

@@ -1,0 +1,107 @@
+"""`asteroid-bimodal download`: gets a data set, and goes on where it was interrupted."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+SETS = ("music", "vggsound", "audiocaps")
+SPLITS = ("train", "valid", "test", "duet")
+
+
+def add_download(commands) -> None:
+    """Adds the command to the parser's."""
+    parser = commands.add_parser("download", help="get a data set; interrupted, it goes on")
+    parser.add_argument("set", choices=SETS, help="which")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the set")
+    parser.add_argument(
+        "--annotations",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="annotation files, or names of published ones (default: those that make up the set)",
+    )
+    parser.add_argument("--split", choices=SPLITS, help="fetch this part only")
+    parser.add_argument("--limit", type=_whole, metavar="N", help="fetch the first N clips only")
+    parser.add_argument("--sample_rate", type=_whole, default=16_000, help="in Hz (default 16000)")
+    parser.add_argument("--frames", action="store_true", help="fetch a picture of each second, too")
+    parser.add_argument("--retry-gone", action="store_true", help="try those again that were gone")
+    _add_manners(parser)
+    parser.set_defaults(run=_download)
+
+
+def _add_manners(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--jobs", type=_whole, default=4, help="clips at a time (default 4)")
+    parser.add_argument(
+        "--sleep", type=float, default=1.0, help="seconds that each job waits before a clip (1)"
+    )
+    parser.add_argument(
+        "--rate-limit",
+        type=_bytes,
+        metavar="BYTES",
+        help="per second and job, for videos that are fetched whole, for example 500K",
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=30.0, help="seconds to wait for a silent server (30)"
+    )
+    parser.add_argument("--cookies", type=Path, metavar="FILE", help="cookies.txt of a browser")
+    parser.add_argument(
+        "--url-template", metavar="URL", help="where videos are looked up, with {id} (YouTube)"
+    )
+
+
+def _whole(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, received {text!r}")
+    return int(text)
+
+
+def _bytes(text: str) -> float:
+    factors = {"K": 1e3, "M": 1e6}
+    try:
+        value = float(text.rstrip("KMkm")) * factors.get(text[-1:].upper(), 1.0)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected bytes such as 500K or 2M, received {text!r}")
+    return value
+
+
+def _download(args: argparse.Namespace) -> None:
+    from ..data.download import FetchOptions, download, read_set, write_manifests
+
+    given = {"url_template": args.url_template} if args.url_template else {}
+    options = FetchOptions(
+        sample_rate=args.sample_rate,
+        cookies=_read_cookies(args.cookies),
+        rate_limit=args.rate_limit,
+        timeout=args.timeout,
+        **given,
+    )
+    listing = read_set(args.set, args.out, args.annotations, timeout=args.timeout)
+    print(listing)
+    entries = [entry for entry in listing.entries if args.split in (None, entry.split)]
+    if not entries:
+        raise ValueError(f"Expected clips of the split {args.split}, the annotations list none.")
+    summary = download(
+        entries[: args.limit],
+        args.out,
+        options=options,
+        frames=args.frames,
+        jobs=args.jobs,
+        sleep=args.sleep,
+        retry_gone=args.retry_gone,
+    )
+    for manifest in write_manifests(args.out).values():
+        print(manifest)
+    print(summary)
+    if summary.failed:
+        raise ValueError(f"{summary.failed} clips failed. The same command tries them again.")
+
+
+def _read_cookies(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    if not path.is_file():
+        raise FileNotFoundError(f"Expected a cookies.txt at {path}, found none.")
+    return path.read_text(encoding="utf-8")

@@ -1,0 +1,216 @@
+"""Training mixtures of clips with natural captions, as of AudioCaps: nobody knows their sources."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ..queries import lexicon
+from ..queries.captions import PhraseAllocation, allocate_phrases, parse_caption
+from .audio import UnreadableAudioError, read_crop
+from .batches import Example, Skipped
+from .making import mix_seed
+from .manifest import Clip, read_manifest, take_share
+from .mixing import draw_gains, mix
+from .pinned import QUIET
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """A crop (T,) of a clip, its caption, and the sounds that it names."""
+
+    crop: Tensor
+    caption: str
+    sounds: frozenset[frozenset[str]]
+
+
+class CaptionedMixtures(Dataset):
+    """Mixtures of mixtures made of natural clips, each with the phrases of its caption.
+
+    Each example joins N clips that have no sound in common, as far as their captions tell. Every
+    clip has P phrases: fewer are repeated, with weights that make up for it; of more, P - 1 are
+    drawn and the rest is one query of several sounds, so that P estimates still add up to the clip.
+    Item `i` of epoch `e` depends on (seed, e, i) and on nothing else.
+
+    Args:
+        manifest: CSV of the clips; paths are relative to its folder.
+        sample_rate: in hertz.
+        num_samples: length of an example.
+        num_phrases: P, phrases of each natural mixture.
+        num_mixtures: N, natural mixtures in an example.
+        epoch_size: examples per epoch.
+        gain: least and greatest volume of a clip.
+        share: part of the clips to use, from 0 to 1.
+        num_absent: phrases of sounds that an example does not hold, drawn beside it.
+        seed: of the draws.
+
+    Raises:
+        ValueError: when clips have no captions, there are fewer than N of them, or none are asked
+            for.
+    """
+
+    def __init__(
+        self,
+        manifest: str | Path,
+        *,
+        sample_rate: int,
+        num_samples: int,
+        num_phrases: int = 3,
+        num_mixtures: int = 2,
+        epoch_size: int = 1000,
+        gain: tuple[float, float] = (0.5, 1.5),
+        share: tuple[float, float] = (0.0, 1.0),
+        num_absent: int = 0,
+        seed: int = 0,
+    ):
+        self.root = Path(manifest).parent
+        self.sample_rate, self.num_samples = sample_rate, num_samples
+        self.num_phrases, self.num_mixtures = num_phrases, num_mixtures
+        self.epoch_size, self.gain, self.seed = epoch_size, gain, seed
+        self.num_absent, self.epoch = num_absent, 0
+        self.clips = take_share(read_manifest(manifest), share)
+        silent = next((clip.path for clip in self.clips if not clip.caption), None)
+        if silent:
+            raise ValueError(
+                f"Expected a caption for every clip of {manifest}, found none for {silent}. For "
+                "clips with labels use data.captioned false."
+            )
+        if min(num_phrases, num_mixtures) < 1 or len(self.clips) < num_mixtures:
+            raise ValueError(
+                f"Expected at least one phrase and one mixture, and as many clips; received "
+                f"num_phrases {num_phrases}, n_mix {num_mixtures} and {len(self.clips)} clips."
+            )
+
+    def __len__(self) -> int:
+        return self.epoch_size
+
+    def __getitem__(self, index: int) -> Example:
+        if not 0 <= index < self.epoch_size:
+            # Python ends a loop over a data set by this error.
+            raise IndexError(f"Expected an index below {self.epoch_size}, received {index}.")
+        generator = torch.Generator().manual_seed(mix_seed(self.seed, self.epoch, index))
+        skipped: list[Skipped] = []
+        drawn: list[_Draw] = []
+        for choice in torch.randperm(len(self.clips), generator=generator).tolist():
+            draw = self._draw(self.clips[choice], drawn, generator, skipped)
+            drawn += [draw] if draw else []
+            if len(drawn) == self.num_mixtures:
+                return self._example(drawn, generator, skipped)
+        reason = skipped[-1].reason if skipped else "their captions name the same sounds."
+        raise UnreadableAudioError(
+            f"Found {len(drawn)} usable clips of different sounds, expected {self.num_mixtures}. "
+            f"Last problem: {reason}"
+        )
+
+    def _draw(
+        self,
+        clip: Clip,
+        drawn: Sequence[_Draw],
+        generator: torch.Generator,
+        skipped: list[Skipped],
+    ) -> _Draw | None:
+        """A crop of the clip; None when it is unusable or sounds like one that was drawn."""
+        room = max(0.0, clip.seconds - self.num_samples / self.sample_rate)
+        start = room * float(torch.rand(1, generator=generator))
+        try:
+            sounds = named_sounds(clip.caption)
+            if any(draw.sounds & sounds for draw in drawn):
+                return None
+            crop = read_crop(self.root / clip.path, start, self.num_samples, self.sample_rate)
+        except ValueError as error:  # of the caption or of the file
+            skipped.append(Skipped(clip.path, str(error)))
+            return None
+        if crop.square().mean().sqrt() <= QUIET:
+            skipped.append(Skipped(clip.path, f"Silent from {start:.2f} s on."))
+            return None
+        return _Draw(crop, clip.caption, sounds)
+
+    def _example(
+        self, drawn: list[_Draw], generator: torch.Generator, skipped: list[Skipped]
+    ) -> Example:
+        gains = draw_gains((self.num_mixtures, 1), *self.gain, generator)
+        mixed = mix(torch.stack([draw.crop for draw in drawn])[:, None], gains)
+        allocated = [
+            share_out(parse_caption(draw.caption), self.num_phrases, generator) for draw in drawn
+        ]
+        return Example(
+            mixtures=mixed.mixtures,
+            captions=[draw.caption for draw in drawn],
+            phrases=[allocation.phrases for allocation in allocated],
+            phrase_weights=torch.stack([allocation.weights for allocation in allocated]),
+            absent=self._draw_absent(drawn, generator),
+            skipped=skipped,
+        )
+
+    def _draw_absent(self, drawn: list[_Draw], generator: torch.Generator) -> list[str]:
+        """Phrases of other clips that name no sound of these."""
+        present = frozenset().union(*(draw.sounds for draw in drawn))
+        absent: dict[frozenset[str], str] = {}
+        for choice in torch.randperm(len(self.clips), generator=generator).tolist():
+            if len(absent) >= self.num_absent:
+                break
+            for phrase in parse_caption(self.clips[choice].caption):
+                if _sound(phrase) not in present:
+                    absent.setdefault(_sound(phrase), phrase)
+        if len(absent) < self.num_absent:
+            raise ValueError(
+                f"Expected captions with {self.num_absent} sounds that are in no mixture, found "
+                f"{len(absent)}. Lower --num_absent or add clips."
+            )
+        return list(absent.values())[: self.num_absent]
+
+
+def share_out(
+    phrases: Sequence[str], num_phrases: int, generator: torch.Generator | None = None
+) -> PhraseAllocation:
+    """Brings the phrases of a mixture to P that together stand for all of it.
+
+    Args:
+        phrases: of one mixture.
+        num_phrases: P.
+        generator: of the draws.
+
+    Returns:
+        P phrases; where the mixture has more, the last one joins those that were not drawn.
+
+    Examples:
+        >>> draw = torch.Generator().manual_seed(0)
+        >>> share_out(["wind", "rain", "a dog barks"], 2, draw).phrases
+        ['a dog barks', 'wind and rain']
+    """
+    order = torch.randperm(len(phrases), generator=generator).tolist()
+    if len(phrases) > num_phrases:
+        alone = sorted(order[: num_phrases - 1])
+        rest = [phrase for place, phrase in enumerate(phrases) if place not in alone]
+        phrases = [*(phrases[place] for place in alone), " and ".join(rest)]
+    return allocate_phrases(phrases, num_phrases, generator)
+
+
+@lru_cache(maxsize=100_000)
+def named_sounds(caption: str) -> frozenset[frozenset[str]]:
+    """The sounds that a caption names, each as the words that say what it is.
+
+    Args:
+        caption: a natural caption.
+
+    Raises:
+        ValueError: when it names none.
+
+    Examples:
+        >>> named_sounds("A dog barks") == named_sounds("Several dogs are barking loudly")
+        True
+    """
+    return frozenset(_sound(phrase) for phrase in parse_caption(caption))
+
+
+def _sound(phrase: str) -> frozenset[str]:
+    described = lexicon.FUNCTION_WORDS | lexicon.PLACES
+    words = [w for w in phrase.split() if w not in described and not lexicon.is_modifier(w)]
+    bases = [lexicon.base_of(word) for word in words or phrase.split()]
+    return frozenset(base if base.endswith("ss") else base.rstrip("s") for base in bases)

@@ -1,0 +1,131 @@
+"""Looking at audio files: headers, or everything, several at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import soundfile
+from tqdm import tqdm
+
+from ..audio import UnreadableAudioError, audio_seconds
+from ..pinned import QUIET
+
+TOLERANCE = 0.1  # seconds by which a length may be off
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a file is like.
+
+    Attributes:
+        size: in bytes; 0 for a file that is not there.
+        seconds: its length; 0 when it cannot be read.
+        problem: a kind of finding, "" for a sound file.
+        detail: what is wrong.
+        digest: of the samples, "" unless they were decoded.
+    """
+
+    size: int = 0
+    seconds: float = 0.0
+    problem: str = ""
+    detail: str = ""
+    digest: str = ""
+
+
+def probe_files(root: Path, paths: Sequence[str], *, decode: bool, jobs: int) -> dict[str, Probe]:
+    """Looks at files.
+
+    Args:
+        root: folder that the paths are relative to.
+        paths: of the files.
+        decode: read all samples rather than the headers.
+        jobs: files looked at at a time.
+    """
+    return _each(lambda path: _probe(root / path, decode), paths, "reading files", jobs)
+
+
+def digest_files(root: Path, probes: dict[str, Probe], jobs: int) -> dict[str, str]:
+    """Gives files with the same content the same digest.
+
+    Files that were not decoded are compared byte by byte, and only if their sizes are the same.
+
+    Args:
+        root: folder that the paths are relative to.
+        probes: of `probe_files`.
+        jobs: files read at a time.
+
+    Returns:
+        The digest of each file that may have a double.
+    """
+    sizes = Counter(probe.size for probe in probes.values() if not probe.digest)
+    doubtful = [
+        path
+        for path, probe in probes.items()
+        if probe.problem not in ("missing file", "unreadable")
+        and not probe.digest
+        and sizes[probe.size] > 1
+    ]
+    read = _each(lambda path: _file_digest(root / path), doubtful, "comparing", jobs)
+    return {path: probe.digest for path, probe in probes.items() if probe.digest} | read
+
+
+def _each(work: Callable[[str], T], paths: Sequence[str], name: str, jobs: int) -> dict[str, T]:
+    with ThreadPoolExecutor(jobs) as pool:
+        results = tqdm(pool.map(work, paths), total=len(paths), desc=name, disable=not paths)
+        return dict(zip(paths, results, strict=True))
+
+
+def _probe(path: Path, decode: bool) -> Probe:
+    if not path.is_file():
+        return Probe(problem="missing file", detail="there is no such file")
+    size = path.stat().st_size
+    if not size:
+        return Probe(problem="unreadable", detail="the file is empty")
+    try:
+        seconds = audio_seconds(path)
+        if not seconds:
+            return Probe(size, problem="unreadable", detail="the file has no samples")
+        return _decode(path, size, seconds) if decode else Probe(size, seconds)
+    except UnreadableAudioError as error:
+        return Probe(
+            size, problem="unreadable", detail=str(error).removeprefix(f"Cannot read {path}: ")
+        )
+    except (soundfile.LibsndfileError, OSError) as error:
+        return Probe(size, problem="unreadable", detail=f"cannot be decoded: {error}")
+
+
+def _decode(path: Path, size: int, seconds: float) -> Probe:
+    """Reads a file second by second."""
+    digest, loudest, frames = hashlib.sha256(), 0.0, 0
+    with soundfile.SoundFile(str(path)) as file:
+        rate = file.samplerate
+        digest.update(f"{rate} {file.channels} ".encode())
+        for block in file.blocks(rate, dtype="float32", always_2d=True):
+            if not np.isfinite(block).all():
+                detail = f"NaN or infinite samples in second {frames // rate}"
+                return Probe(size, seconds, "not finite", detail)
+            digest.update(block.tobytes())
+            loudest = max(loudest, float(np.sqrt(np.square(block.mean(1)).mean())))
+            frames += len(block)
+    if abs(frames / rate - seconds) > TOLERANCE:
+        detail = f"breaks off after {frames / rate:.2f} of {seconds:.2f} s"
+        return Probe(size, seconds, "unreadable", detail)
+    quiet = loudest <= QUIET
+    detail = f"the loudest second has an RMS of {20 * np.log10(max(loudest, 1e-9)):.0f} dB"
+    return Probe(size, seconds, *(("silent", detail) if quiet else ("", "")), digest.hexdigest())
+
+
+def _file_digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,154 @@
+"""What a check finds, counted, as a table and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+ERROR, WARNING = "error", "warning"
+
+# Every kind of finding: how bad it is. Errors make figures wrong or files useless; warnings may be
+# as they should.
+SEVERITY = {
+    "broken manifest": ERROR,
+    "bad path": ERROR,
+    "bad split": ERROR,
+    "no words": ERROR,
+    "duplicate row": ERROR,
+    "missing file": ERROR,
+    "unreadable": ERROR,
+    "not finite": ERROR,
+    "wrong seconds": ERROR,
+    "video in two splits": ERROR,
+    "content in two splits": ERROR,
+    "broken list": ERROR,
+    "training clip in list": ERROR,
+    "no manifest": WARNING,
+    "short": WARNING,
+    "silent": WARNING,
+    "duplicate content": WARNING,
+    "similar labels": WARNING,
+    "label not in train": WARNING,
+    "clip of list is gone": WARNING,
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as it should be.
+
+    Attributes:
+        kind: one of `SEVERITY`.
+        where: manifest or list, and the clip or label.
+        detail: what is wrong there.
+    """
+
+    kind: str
+    where: str
+    detail: str
+
+
+@dataclass
+class CheckReport:
+    """What was looked at and what was found.
+
+    Attributes:
+        root: folder of the data set.
+        clips: rows of each manifest.
+        labels: how many there are.
+        lists: names of the pinned lists.
+        decoded: whether files were decoded, which silence and NaN take.
+        findings: all of them.
+
+    Examples:
+        >>> report = CheckReport("data", {"train": 2}, 1, [], False)
+        >>> report.findings.append(Finding("missing file", "train.csv, a.wav", "not there"))
+        >>> report.num_errors, report.num_warnings
+        (1, 0)
+    """
+
+    root: str
+    clips: dict[str, int] = field(default_factory=dict)
+    labels: int = 0
+    lists: list[str] = field(default_factory=list)
+    decoded: bool = False
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def num_errors(self) -> int:
+        """How many findings are errors."""
+        return sum(SEVERITY[finding.kind] == ERROR for finding in self.findings)
+
+    @property
+    def num_warnings(self) -> int:
+        """How many are warnings."""
+        return len(self.findings) - self.num_errors
+
+    def by_kind(self) -> dict[str, list[Finding]]:
+        """Groups the findings, errors first."""
+        groups = {kind: [f for f in self.findings if f.kind == kind] for kind in SEVERITY}
+        return {kind: findings for kind, findings in groups.items() if findings}
+
+    def table(self, examples: int = 3) -> str:
+        """Writes the findings as text.
+
+        Args:
+            examples: how many of each kind to show.
+        """
+        clips = ", ".join(f"{count} {split}" for split, count in self.clips.items())
+        lines = [f"{self.root}: clips: {clips}; labels: {self.labels}; lists: {len(self.lists)}"]
+        for kind, findings in self.by_kind().items():
+            shown = [f"{finding.where}: {finding.detail}" for finding in findings[:examples]]
+            more = len(findings) - len(shown)
+            shown += [f"… and {more} more"] if more else []
+            heads = [f"{SEVERITY[kind]:8} {kind:22} {len(findings):6}  "]
+            heads += [" " * len(heads[0])] * (len(shown) - 1)
+            lines += ["", *map("".join, zip(heads, shown, strict=True))]
+        lines += ["", f"{_count(self.num_errors, ERROR)}, {_count(self.num_warnings, WARNING)}."]
+        if not self.decoded:
+            lines.append(
+                "Only headers were read: --decode also finds silence, NaN and files that break off."
+            )
+        return "\n".join(lines)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns everything as plain values."""
+        return {
+            "root": self.root,
+            "clips": self.clips,
+            "labels": self.labels,
+            "lists": self.lists,
+            "decoded": self.decoded,
+            "errors": self.num_errors,
+            "warnings": self.num_warnings,
+            "findings": [
+                {"kind": kind, "severity": SEVERITY[kind], "count": len(found)}
+                | {"items": [_without_kind(finding) for finding in found]}
+                for kind, found in self.by_kind().items()
+            ],
+        }
+
+
+def _without_kind(finding: Finding) -> dict[str, str]:
+    return {name: value for name, value in asdict(finding).items() if name != "kind"}
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}" + ("" if number == 1 else "s")
+
+
+def shorten(names: Iterable[object], most: int = 3) -> str:
+    """Lists the first few.
+
+    Args:
+        names: any.
+        most: how many to show.
+
+    Examples:
+        >>> shorten(range(5))
+        '0, 1, 2 and 2 more'
+    """
+    names = [str(name) for name in names]
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest

@@ -1,0 +1,102 @@
+"""What keeps a clip from being fetched, told apart by what can be done about it."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+_LONGEST = 240  # characters of a reason in the ledger
+
+# Looked for in this order: what YouTube says to a client that asks too often begins like what it
+# says of a removed video.
+_FULL = r"no space left on device|disk quota exceeded"
+_REFUSED = (
+    r"http error 429|too many requests|429 too many|not a bot|try again later|rate-limited|captcha"
+)
+_GONE = (
+    r"http error (404|410)|server returned 404|(404|410) (not found|gone)|private video"
+    r"|video is private|video unavailable|no longer available|has been (removed|terminated)"
+    r"|(video|content|recording) (is not|isn't) available|made this video available"
+    r"|blocked it|members.only|channel's members|removed by the uploader|does not exist"
+)
+_UNREACHABLE = (
+    r"timed? ?out|connection (refused|reset|aborted)|unreachable|failed to resolve|getaddrinfo"
+    r"|name or service not known|name resolution|no route to host|nodename nor servname"
+    r"|remote end closed|http error 5\d\d|server returned 5\w\w|unable to connect"
+)
+
+
+class FetchError(Exception):
+    """A clip that could not be fetched; trying again later may help."""
+
+
+class GoneError(FetchError):
+    """A clip that is private, removed or blocked: trying again is of no use."""
+
+
+class UnreachableError(FetchError):
+    """A server that gives no answer: perhaps there is no network."""
+
+
+class RefusedError(FetchError):
+    """A server that asks for patience, or takes us for a robot."""
+
+
+class DownloadStoppedError(OSError):
+    """A run that cannot go on; the message says why and how to go on."""
+
+
+class DiskFullError(DownloadStoppedError):
+    """No space left."""
+
+
+def problem(text: str, hints: Iterable[str] = ()) -> FetchError | DiskFullError:
+    """Tells from a message what kind of problem it is about.
+
+    Args:
+        text: what yt-dlp or ffmpeg says.
+        hints: warnings that came before it, which only add to the reason.
+
+    Examples:
+        >>> problem("ERROR: [youtube] abc: Private video. Sign in if you've been granted access")
+        GoneError("abc: Private video. Sign in if you've been granted access")
+        >>> problem("Video unavailable. This content isn't available, try again later")
+        RefusedError("Video unavailable. This content isn't available, try again later")
+        >>> problem("[tcp] Connection to tcp://127.0.0.1:9 failed: Connection refused")
+        UnreachableError('[tcp] Connection to tcp://127.0.0.1:9 failed: Connection refused')
+    """
+    kinds = {_FULL: DiskFullError, _REFUSED: RefusedError, _GONE: GoneError}
+    kinds[_UNREACHABLE] = UnreachableError
+    kind = next(
+        (kind for words, kind in kinds.items() if re.search(words, text.lower())), FetchError
+    )
+    return kind(one_line(" — ".join([one_line(text), *hints])))
+
+
+def one_line(text: str) -> str:
+    """Puts a message into a short line, without colours and advice to report it.
+
+    Args:
+        text: any message.
+
+    Examples:
+        >>> one_line("ERROR: [generic] Unable to open; please report this issue on a page")
+        'Unable to open'
+    """
+    text = re.sub(r"\x1b\[[\d;]*m", "", text)
+    text = re.sub(r"^\s*ERROR:\s*(\[[\w:]+\]\s*)?", "", text)
+    text = " ".join(re.split("; please report| \\(caused by", text)[0].split())
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+@contextmanager
+def disk_watch() -> Iterator[None]:
+    """Turns the system's word for a full disk into a `DiskFullError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError(one_line(str(error))) from error
+        raise

@@ -1,0 +1,283 @@
+"""Downloading a set: several clips at a time, every end noted, and nothing done twice."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ...utils.ffmpeg import find_ffmpeg
+from ..frames import frames_folder
+from .annotations import list_clips
+from .clips import Entry, Listing, write_clips
+from .fetch import PARTIAL, Fetcher, Result
+from .ledger import Ledger, Row
+from .problems import DiskFullError, DownloadStoppedError, FetchError, RefusedError, disk_watch
+from .published import read_annotations
+from .video import FetchOptions, import_yt_dlp
+
+_MOST_TROUBLES = 5  # clips without an answer, one after the other, that end a run
+_WORST_FIRST = ("failed", "gone", "ok")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How the fetching of clips ended so far.
+
+    Attributes:
+        ok: clips of which everything is there.
+        gone: clips that are private, removed or blocked.
+        failed: clips that the next run tries again.
+        reasons: why clips are not there, most frequent first.
+    """
+
+    ok: int
+    gone: int
+    failed: int
+    reasons: list[tuple[str, int]]
+
+    def __str__(self) -> str:
+        total = self.ok + self.gone + self.failed
+        share = 100 * (self.gone + self.failed) / total if total else 0.0
+        text = f"{self.ok} of {total} clips are there; {self.gone} gone, {self.failed} failed: "
+        text += f"{share:.1f} % missing."
+        lines = [f"  {count} × {reason}" for reason, count in self.reasons[:5]]
+        return "\n".join([text, *lines])
+
+
+def read_set(
+    name: str,
+    root: str | Path,
+    annotations: Sequence[str | Path] = (),
+    *,
+    seed: int = 0,
+    timeout: float = 30.0,
+) -> Listing:
+    """Reads the annotations of a set and notes its clips in `<root>/clips.csv`.
+
+    Args:
+        name: music, vggsound or audiocaps.
+        root: folder of the set.
+        annotations: files; published ones, which are fetched, if there are none.
+        seed: of MUSIC's split.
+        timeout: how long to wait for a published file, in seconds.
+
+    Raises:
+        FileNotFoundError: for a file that is neither there nor published.
+        ValueError: for a file that is not what the set publishes.
+        DownloadStoppedError: when a published file cannot be fetched, or the disk is full.
+    """
+    listing = list_clips(
+        name, read_annotations(name, annotations, root, timeout=timeout), seed=seed
+    )
+    with disk_watch():
+        write_clips(root, listing.entries)
+    return listing
+
+
+def download(
+    entries: Sequence[Entry],
+    root: str | Path,
+    *,
+    options: FetchOptions | None = None,
+    frames: bool = False,
+    jobs: int = 4,
+    sleep: float = 1.0,
+    retry_gone: bool = False,
+) -> Summary:
+    """Fetches clips; run again, it fetches those that are missing.
+
+    Args:
+        entries: the clips.
+        root: folder of the set; `<root>/download.csv` is the ledger.
+        options: how to fetch.
+        frames: whether to fetch a picture of each second, too.
+        jobs: how many clips at a time.
+        sleep: seconds that each job waits before a clip, see `Patience`.
+        retry_gone: whether clips that were gone are tried again.
+
+    Returns:
+        How many of these clips are there.
+
+    Raises:
+        DownloadStoppedError: when the run cannot go on: no network, no space, no yt-dlp.
+        FileNotFoundError: when there is no ffmpeg.
+        ValueError: for options that make no sense, and a ledger that is none.
+    """
+    if jobs < 1:
+        raise ValueError(f"Expected 1 job or more, received {jobs}.")
+    root, stop = Path(root), threading.Event()
+    fetcher = Fetcher(root, options or FetchOptions(), sleep, stop)
+    with Ledger(root) as ledger:
+        missing = [
+            (entry, products)
+            for entry in entries
+            if (products := _missing(entry, root, ledger.rows, frames, retry_gone))
+        ]
+        if missing:
+            import_yt_dlp()
+            find_ffmpeg()
+            try:
+                _fetch_all(fetcher, missing, ledger, jobs, stop)
+            except DownloadStoppedError as error:
+                raise _goodbye(error, root, _count(entries, ledger.rows, frames)) from error
+            _tidy(root / PARTIAL)
+        return _count(entries, ledger.rows, frames)
+
+
+def _products(entry: Entry, frames: bool) -> dict[str, str]:
+    products = {"audio": entry.path}
+    if frames:
+        products["frames"] = frames_folder(entry.path).as_posix()
+    return products
+
+
+def _missing(
+    entry: Entry, root: Path, rows: Mapping[str, Row], frames: bool, retry_gone: bool
+) -> dict[str, str]:
+    """What of a clip has to be tried."""
+
+    def settled(path: str) -> bool:
+        status = rows[path].status if path in rows else ""
+        return (status == "gone" and not retry_gone) or (status == "ok" and (root / path).exists())
+
+    return {kind: path for kind, path in _products(entry, frames).items() if not settled(path)}
+
+
+def _fetch_all(
+    fetcher: Fetcher,
+    missing: Sequence[tuple[Entry, dict[str, str]]],
+    ledger: Ledger,
+    jobs: int,
+    stop: threading.Event,
+) -> None:
+    book = _Book(ledger, max(_MOST_TROUBLES, 2 * jobs))
+    with (
+        ThreadPoolExecutor(jobs) as pool,
+        tqdm(total=len(missing), desc="downloading", unit="clip") as bar,
+    ):
+        try:
+            for results in _in_any_order(pool, fetcher, missing, jobs):
+                book.add(results)
+                bar.set_postfix(book.counts, refresh=False)
+                bar.update()
+            book.close()
+        except BaseException:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _in_any_order(
+    pool: ThreadPoolExecutor,
+    fetcher: Fetcher,
+    missing: Sequence[tuple[Entry, dict[str, str]]],
+    jobs: int,
+) -> Iterator[list[Result]]:
+    rest, running = iter(missing), set()
+    while True:
+        more = islice(rest, 2 * jobs - len(running))
+        running |= {pool.submit(fetcher.fetch, *clip) for clip in more}
+        if not running:
+            return
+        done, running = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            yield future.result()
+
+
+class _Book:
+    """Notes results; those without an answer only when another clip gets one.
+
+    Without a network nothing can be said about a clip. When too many in a row get no answer, or
+    none gets one at all, the run ends and they stay as untried as they were.
+    """
+
+    def __init__(self, ledger: Ledger, most_troubles: int) -> None:
+        self.counts: Counter[str] = Counter(ok=0, gone=0, failed=0)
+        self._ledger = ledger
+        self._most_troubles = most_troubles
+        self._unanswered: list[list[Result]] = []
+        self._trouble: FetchError | None = None
+        self._answered = False
+
+    def add(self, results: list[Result]) -> None:
+        """Takes the results of one clip."""
+        trouble = next((result.trouble for result in results if result.trouble), None)
+        if trouble:
+            self._trouble = trouble
+            self._unanswered.append(results)
+            if len(self._unanswered) >= self._most_troubles:
+                self._give_up()
+            return
+        if any(result.answered for result in results):
+            self._answered = True
+            self._settle()
+        self._note(results)
+
+    def close(self) -> None:
+        """Notes what is left, unless no clip of the run got an answer."""
+        if self._unanswered and not self._answered:
+            self._give_up()
+        self._settle()
+
+    def _settle(self) -> None:
+        for results in self._unanswered:
+            self._note(results)
+        self._unanswered.clear()
+
+    def _note(self, results: list[Result]) -> None:
+        for result in results:
+            self._ledger.append(result.row)
+        ends = {result.row.status for result in results}
+        self.counts[next(status for status in _WORST_FIRST if status in ends)] += 1
+
+    def _give_up(self) -> None:
+        count, trouble = len(self._unanswered), self._trouble
+        if isinstance(trouble, RefusedError):
+            raise DownloadStoppedError(
+                f"The server refused {count} clips in a row ({trouble}). Wait some hours, then go "
+                "on with fewer --jobs, a longer --sleep, or --cookies of a browser that is let in."
+            )
+        raise DownloadStoppedError(
+            f"No answer for {count} clips in a row ({trouble}). Check the network."
+        )
+
+
+def _goodbye(error: DownloadStoppedError, root: Path, summary: Summary) -> DownloadStoppedError:
+    text = str(error)
+    if isinstance(error, DiskFullError):
+        text = f"No space left for {root} ({text}). Make room, or move the folder to a larger disk."
+    return type(error)(
+        f"{text} {summary.ok} clips are there, whole; the same command goes on from here."
+    )
+
+
+def _count(entries: Sequence[Entry], rows: Mapping[str, Row], frames: bool) -> Summary:
+    counts: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    for entry in entries:
+        ends = {
+            rows[path].status: rows[path]
+            for path in _products(entry, frames).values()
+            if path in rows
+        }
+        worst = next((ends[status] for status in _WORST_FIRST if status in ends), None)
+        if worst:
+            counts[worst.status] += 1
+            if worst.status != "ok":
+                reasons[worst.reason.replace(worst.id, "…")] += 1
+    return Summary(counts["ok"], counts["gone"], counts["failed"], reasons.most_common())
+
+
+def _tidy(partial: Path) -> None:
+    """Removes the folder of unfinished files when there are none."""
+    for folder in (*partial.glob("*"), partial):
+        with suppress(OSError):  # not empty: it holds a part of a video
+            folder.rmdir()

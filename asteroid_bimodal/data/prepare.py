@@ -1,0 +1,156 @@
+"""Preparing audio once: mono FLAC of the training rate, so that no crop is ever resampled."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from tqdm import tqdm
+
+from ..dsp.resample import resample
+from ..utils.files import atomic_write
+from .audio import SUFFIXES, UnreadableAudioError, audio_seconds
+from .batches import Skipped
+
+# What libsndfile cannot read is tried all the same, so that it is reported.
+TRIED = (*SUFFIXES, ".opus", ".m4a", ".aac", ".wma", ".webm", ".mp4", ".mkv")
+BLOCK = 1 << 20  # frames read at a time: only one channel of a file is ever whole in memory
+
+
+@dataclass
+class PreparedAudio:
+    """What became of a folder.
+
+    Attributes:
+        written: files made by this run.
+        kept: files that were there.
+        failed: what cannot be read, and why.
+    """
+
+    written: list[Path] = field(default_factory=list)
+    kept: list[Path] = field(default_factory=list)
+    failed: list[Skipped] = field(default_factory=list)
+
+
+def resample_clip(source: str | Path, target: str | Path, sample_rate: int) -> None:
+    """Writes a file as mono FLAC of 16 bits, whole or not at all.
+
+    Args:
+        source: wav, flac, ogg or mp3.
+        target: the file to write.
+        sample_rate: of the new file, in hertz.
+
+    Raises:
+        UnreadableAudioError: when the file is missing, is not audio, is empty or holds NaN.
+
+    Examples:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> soundfile.write(folder / "a.wav", np.zeros((44_100, 2)), 44_100)
+        >>> resample_clip(folder / "a.wav", folder / "a.flac", 16_000)
+        >>> soundfile.info(folder / "a.flac").frames
+        16000
+    """
+    audio_seconds(source)  # says what is wrong with a file that is not audio
+    try:
+        with soundfile.SoundFile(str(source)) as file:
+            rate = file.samplerate
+            blocks = list(_mono_blocks(file))
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise UnreadableAudioError(f"Cannot decode {source}: {error}") from error
+    if not blocks:
+        raise UnreadableAudioError(f"{source} has no audio.")
+    wav = torch.from_numpy(np.concatenate(blocks))
+    if not torch.isfinite(wav).all():
+        raise UnreadableAudioError(f"{source} holds NaN or infinite samples.")
+    wav = resample(wav, rate, sample_rate).clamp(-1, 1)
+    with atomic_write(target) as temporary:
+        soundfile.write(temporary, wav.numpy(), sample_rate, format="FLAC", subtype="PCM_16")
+
+
+def prepare_audio(
+    source: str | Path, out: str | Path, *, sample_rate: int, jobs: int = 4
+) -> PreparedAudio:
+    """Writes every audio file of a folder as mono FLAC of one rate.
+
+    A run that was interrupted goes on: what is there with the right rate is kept.
+
+    Args:
+        source: a folder with audio in it and in its subfolders.
+        out: the folder for the results, which keep their place: `a/b.mp3` becomes `a/b.flac`.
+        sample_rate: in hertz.
+        jobs: files worked on at a time.
+
+    Raises:
+        FileNotFoundError: when there is no audio.
+        ValueError: when two files would become the same one.
+    """
+    plan = _plan(Path(source), Path(out))
+    done = PreparedAudio()
+    todo = []
+    for path, target in plan.items():
+        if target.is_file() and _has_rate(target, sample_rate):
+            done.kept.append(target)
+        else:
+            todo.append(path)
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting = {pool.submit(resample_clip, path, plan[path], sample_rate): path for path in todo}
+        try:
+            for future in tqdm(as_completed(waiting), total=len(todo), desc="preparing"):
+                path = waiting[future]
+                try:
+                    future.result()
+                    done.written.append(plan[path])
+                except UnreadableAudioError as error:
+                    done.failed.append(Skipped(str(path), str(error)))
+        except BaseException:  # a full disk, or the user: the files not begun are left
+            pool.shutdown(cancel_futures=True)
+            raise
+    return done
+
+
+def find_audio(folder: str | Path) -> list[Path]:
+    """Lists the audio files of a folder and its subfolders; hidden ones are not looked at.
+
+    Args:
+        folder: where to look.
+    """
+    return sorted(
+        path
+        for path in Path(folder).rglob("*")
+        if path.suffix.lower() in TRIED and not path.name.startswith(".")
+    )
+
+
+def _plan(source: Path, out: Path) -> dict[Path, Path]:
+    """Of each file, what it becomes."""
+    found = find_audio(source)
+    if not found:
+        raise FileNotFoundError(f"Expected audio in {source}, found none. Run stage 0.")
+    plan = {path: (out / path.relative_to(source)).with_suffix(".flac") for path in found}
+    origin: dict[Path, Path] = {}
+    for path, target in plan.items():
+        if target in origin:
+            raise ValueError(
+                f"{origin[target]} and {path} would both become {target}. Rename one of them."
+            )
+        if target in plan:
+            raise ValueError(f"{target} would be replaced. Prepare into another folder.")
+        origin[target] = path
+    return plan
+
+
+def _has_rate(path: Path, sample_rate: int) -> bool:
+    try:
+        return soundfile.info(str(path)).samplerate == sample_rate
+    except soundfile.LibsndfileError:
+        return False
+
+
+def _mono_blocks(file: soundfile.SoundFile):
+    for block in file.blocks(BLOCK, dtype="float32", always_2d=True):
+        yield block.mean(axis=1)

@@ -1,0 +1,215 @@
+"""Shards: the clips of a data set as tar files, for sets that no single disk holds.
+
+    train-1a2b3c4d-000000.tar, train-1a2b3c4d-000001.tar, …
+        000000000.json          the clip's row of the manifest
+        000000000.flac          its audio file as it is
+
+The clips are in random order. The digits in the names are a digest of the rows and their order:
+shards that share them belong together. Reading and writing is `webdataset`'s.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import ModuleType
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from ..utils.files import atomic_write
+from .audio import SUFFIXES, UnreadableAudioError, audio_seconds, read_crop
+from .batches import Skipped
+from .manifest import Clip, read_manifest
+
+
+@dataclass(frozen=True, eq=False)
+class ShardClip:
+    """A clip as it comes out of a shard.
+
+    Attributes:
+        clip: its row of the manifest.
+        audio: content of its audio file.
+        where: shard and member, for messages.
+    """
+
+    clip: Clip
+    audio: bytes
+    where: str
+
+    def read_crop(self, start: float, num_samples: int, sample_rate: int) -> Tensor:
+        """Reads an excerpt, as `audio.read_crop`."""
+        return read_crop(io.BytesIO(self.audio), start, num_samples, sample_rate, self.where)
+
+
+@dataclass(frozen=True)
+class WrittenShards:
+    """What `write_shards` made.
+
+    Attributes:
+        paths: the shards, those that were there already included.
+        num_clips: clips in them.
+        skipped: clips of the manifest that cannot be read; they are in no shard.
+    """
+
+    paths: list[Path]
+    num_clips: int
+    skipped: list[Skipped]
+
+
+def write_shards(
+    root: str | Path,
+    out: str | Path,
+    split: str = "train",
+    clips_per_shard: int = 1000,
+    seed: int = 0,
+) -> WrittenShards:
+    """Writes the clips of a split as tar files, each whole or not at all.
+
+    A run that was interrupted goes on with the shards that are missing.
+
+    Args:
+        root: folder of the data set, with `<split>.csv`.
+        out: folder of the shards.
+        split: train, valid or test.
+        clips_per_shard: a few hundred MB in each shard are a good size.
+        seed: of the order of the clips.
+
+    Raises:
+        ValueError: when no clip can be read, and when the folder holds other shards of the split.
+    """
+    if clips_per_shard < 1:
+        raise ValueError(f"Expected one clip per shard or more, received {clips_per_shard}.")
+    tar_writer = import_webdataset().TarWriter
+    root, out = Path(root), Path(out)
+    clips, skipped = _usable(read_manifest(root / f"{split}.csv"), root)
+    if not clips:
+        raise ValueError(f"No clip of {split} in {root} can be read: {skipped[0].reason}")
+    order = torch.randperm(len(clips), generator=torch.Generator().manual_seed(seed)).tolist()
+    clips = [clips[index] for index in order]
+    rows = [json.dumps(asdict(clip), ensure_ascii=False) for clip in clips]
+    digest = hashlib.sha256("\n".join([str(clips_per_shard), *rows]).encode()).hexdigest()[:8]
+    starts = range(0, len(clips), clips_per_shard)
+    paths = [out / f"{split}-{digest}-{number:06d}.tar" for number in range(len(starts))]
+    others = sorted(set(out.glob(f"{split}-*.tar")) - set(paths))
+    if others:
+        raise ValueError(
+            f"{out} holds shards of other clips or another order, such as {others[0].name}. "
+            "Delete them or choose another folder."
+        )
+    for path, start in zip(tqdm(paths, desc="writing shards"), starts, strict=True):
+        if not path.exists():
+            with atomic_write(path) as temporary, tar_writer(str(temporary), mtime=0) as tar:
+                for number in range(start, min(start + clips_per_shard, len(clips))):
+                    audio = (root / clips[number].path).read_bytes()
+                    suffix = Path(clips[number].path).suffix.lower().lstrip(".")
+                    row = rows[number].encode()
+                    tar.write({"__key__": f"{number:09d}", "json": row, suffix: audio})
+    return WrittenShards(paths, len(clips), skipped)
+
+
+def _usable(clips: Sequence[Clip], root: Path) -> tuple[list[Clip], list[Skipped]]:
+    """Tells clips with a readable header from others."""
+    usable, skipped = [], []
+    for clip in tqdm(clips, desc="looking at clips"):
+        try:
+            audio_seconds(root / clip.path)
+            usable.append(clip)
+        except UnreadableAudioError as error:
+            skipped.append(Skipped(clip.path, str(error)))
+    return usable, skipped
+
+
+def find_shards(pattern: str) -> list[str]:
+    """Lists shards.
+
+    Args:
+        pattern: a path with `*` or with braces, `train-1a2b3c4d-{000000..000119}.tar`, or addresses
+            that webdataset opens, with braces.
+
+    Raises:
+        FileNotFoundError: when there are none, or one of them is not there.
+
+    Examples:
+        >>> find_shards("https://example.org/train-{0..2}.tar")[-1]
+        'https://example.org/train-2.tar'
+    """
+    expanded = import_webdataset().shardlists.expand_urls(pattern)
+    if is_address(pattern):
+        return expanded
+    found = []
+    for name in expanded:
+        matches = sorted(glob.glob(name))
+        if not matches:
+            raise FileNotFoundError(f"Expected shards at {name}, found none. Run write_shards.")
+        found += matches
+    return found
+
+
+def is_address(pattern: str) -> bool:
+    """Tells an address such as `https://…` or `pipe:…` from a path."""
+    return "://" in pattern or pattern.startswith("pipe:")
+
+
+def read_shards(shards: Iterable[str], skipped: list[Skipped]) -> Iterator[ShardClip]:
+    """Gives the clips of shards in their order.
+
+    Args:
+        shards: as listed by `find_shards`.
+        skipped: gets a row for everything that cannot be used: shards that do not open or break
+            off, members without a row or without audio.
+    """
+    samples_of = import_webdataset().tariterators.tarfile_samples
+    for shard in shards:
+        name = shard.rsplit("/", 1)[-1]
+
+        def note(error: Exception, name: str = name) -> bool:
+            skipped.append(Skipped(name, f"Cannot read on in the shard: {_reason(error)}"))
+            return True  # go on
+
+        for sample in samples_of([{"url": shard}], handler=note):
+            try:
+                yield _parse(sample, name)
+            except ValueError as error:
+                skipped.append(Skipped(f"{name}/{sample['__key__']}", str(error)))
+
+
+def _parse(sample: dict, shard: str) -> ShardClip:
+    suffix = next((kind for kind in SUFFIXES if kind[1:] in sample), None)
+    if suffix is None or "json" not in sample:
+        found = ", ".join(sorted(key for key in sample if not key.startswith("__")))
+        raise ValueError(f"Expected a json and an audio file, received {found}.")
+    try:
+        row = json.loads(sample["json"])
+        clip = Clip(**{**row, "seconds": float(row["seconds"])})
+    except (TypeError, KeyError, ValueError) as error:
+        raise ValueError(f"Expected the row of a manifest as JSON: {error}") from error
+    return ShardClip(clip, sample[suffix[1:]], f"{shard}/{sample['__key__']}{suffix}")
+
+
+def _reason(error: Exception) -> str:
+    """Without the addresses of streams that webdataset adds."""
+    text = getattr(error, "strerror", None) or str(error.args[0] if error.args else error)
+    return text.split(" @ ")[0]
+
+
+def import_webdataset() -> ModuleType:
+    """Returns the module.
+
+    Raises:
+        ValueError: when it is not installed.
+    """
+    try:
+        import webdataset
+    except ImportError as error:
+        raise ValueError(
+            "Shards need webdataset, which is not installed: "
+            "`pip install 'asteroid-bimodal[shards]'`."
+        ) from error
+    return webdataset

@@ -1,0 +1,193 @@
+"""Stages 0 to 2 of the recipes: getting the data, pinned lists, and frozen embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain, combinations, islice, permutations
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from ..data.captioned import named_sounds
+from ..data.manifest import Clip, read_manifest
+from ..data.pinned import PinnedMixture, draw_test_list, write_test_list
+from ..queries import mixture_caption, parse_caption, phrase_prompt
+from .build import TIMBRE, build_query_encoder, classifier_path, embeddings_path
+from .loaders import is_captioned, labels_of
+from .recipe import recipe_conf
+from .timbre import train_classifier
+
+MOST_TEXTS = 20_000  # captions embedded in stage 2; others are when training asks for them
+_SPARE = 2  # items drawn for each that is kept, where some name the same sound twice
+
+
+def get_data_main(
+    recipe: Path, options: list[str], *, name: str, render: Callable[..., object]
+) -> None:
+    """Stage 0, `local/get_data.py`: renders a miniature, or downloads the full set.
+
+    Args:
+        recipe: folder of the recipe.
+        options: the command line.
+        name: of the full set, as `asteroid-bimodal download` has it.
+        render: of the miniature's module.
+    """
+    conf = recipe_conf(recipe, options)
+    data = conf.data
+    if data.rendered:
+        render(
+            data.root,
+            takes=dict(data.takes),
+            seconds=tuple(data.take_seconds),
+            sample_rate=data.sample_rate,
+        )
+        return
+    download_set(conf, name)
+
+
+def download_set(conf: DictConfig, name: str) -> None:
+    """Fetches what is missing of a full set, and writes the manifests of what is there.
+
+    Both may change from run to run: what failed is tried again.
+
+    Args:
+        conf: the whole configuration.
+        name: music, vggsound or audiocaps.
+
+    Raises:
+        FileNotFoundError: when nothing could be fetched.
+    """
+    from ..data.download import FetchOptions, download, read_set, write_manifests
+
+    data, root = conf.data, Path(conf.data.root)
+    listing = read_set(name, root, seed=conf.seed)
+    print(listing)
+    options = FetchOptions(sample_rate=data.sample_rate)
+    summary = download(listing.entries, root, options=options, frames=data.frames)
+    write_manifests(root)
+    print(summary)
+    if not summary.ok:
+        raise FileNotFoundError(
+            f"None of the clips of {data.name} could be fetched; {root}/download.csv says why. The "
+            "miniature (--data mini) needs no download."
+        )
+    if summary.failed:
+        print("This stage, run again, tries the failed ones once more.")
+
+
+def prepare_main(recipe: Path, options: list[str]) -> None:
+    """Stage 1, `local/prepare_data.py`: draws the pinned lists that are missing, `<root>/lists/`.
+
+    The manifests are there already: they come with the data.
+
+    Args:
+        recipe: folder of the recipe.
+        options: the command line.
+    """
+    draw_lists(recipe_conf(recipe, options))
+
+
+def draw_lists(conf: DictConfig) -> None:
+    """Draws the lists of validation and test mixtures that are missing.
+
+    Args:
+        conf: the whole configuration.
+    """
+    lists = Path(conf.data.root) / "lists"
+    for split, counts in (("valid", [2]), ("test", conf.data.test_n_src)):
+        for n_src in counts:
+            if not list(lists.glob(f"{split}_{n_src}src_*.csv")):
+                mixtures = _draw(conf, split, n_src)
+                print(write_test_list(lists, f"{split}_{n_src}src_seed0", mixtures))
+
+
+def _draw(conf: DictConfig, split: str, n_src: int) -> list[PinnedMixture]:
+    data, root = conf.data, Path(conf.data.root)
+    clips = read_manifest(root / f"{split}.csv")
+    wanted = data.valid_items if split == "valid" else data.test_items
+    captioned = is_captioned(conf)
+    drawn = draw_test_list(
+        _by_caption(clips) if captioned else clips,
+        root,
+        num_items=_SPARE * wanted if captioned else wanted,
+        num_sources=n_src,
+        sample_rate=data.sample_rate,
+        num_samples=data.eval_samples,
+        seed=0,
+        centred=data.centred,
+    )
+    distinct = [mixture for mixture in drawn if _are_distinct(mixture)] if captioned else drawn
+    if len(distinct) < wanted:
+        raise ValueError(
+            f"Expected {wanted} {split} mixtures of clips that name different sounds, found "
+            f"{len(distinct)}. Lower --data.{split}_items or add clips."
+        )
+    return [replace(mixture, item=item) for item, mixture in enumerate(distinct[:wanted])]
+
+
+def _by_caption(clips: Sequence[Clip]) -> list[Clip]:
+    """Clips whose caption stands for their label: a test asks for each by its caption."""
+    return [replace(clip, label=clip.caption) for clip in clips]
+
+
+def _are_distinct(mixture: PinnedMixture) -> bool:
+    """Whether no sound is named by two captions of a mixture."""
+    sounds = [named_sounds(source.label) for source in mixture.sources]
+    return not any(first & second for first, second in combinations(sounds, 2))
+
+
+def embed_main(recipe: Path, options: list[str]) -> None:
+    """Stage 2, `local/embed_texts.py`: embeds the texts that training can ask for.
+
+    Systems that listen with a frozen classifier of timbres get it here, too.
+
+    Args:
+        recipe: folder of the recipe.
+        options: the command line.
+    """
+    conf = recipe_conf(recipe, options)
+    # What the others' queries embed to is nothing to keep; frames are embedded when they are seen.
+    if not conf.data.frames and conf.query.encoder not in ("label", "outputs"):
+        _embed(conf)
+    path = classifier_path(conf)
+    if TIMBRE in conf.loss.terms and not path.exists():
+        train_classifier(conf).save(path)
+        print(f"timbre classifier trained: {path}")
+
+
+def _embed(conf: DictConfig) -> None:
+    """Writes `<root>/embeddings/<fingerprint>.safetensors`, which training reads."""
+    texts = list(dict.fromkeys(_natural_texts(conf) if is_captioned(conf) else _made_texts(conf)))
+    encoder = build_query_encoder(conf)
+    path = embeddings_path(conf, encoder)
+    missing = [text for text in texts if encoder.cache.get(text) is None]
+    if missing:
+        encoder([missing])
+        encoder.cache.save(path, encoder.fingerprint)
+    print(f"{len(missing)} texts embedded, {len(texts) - len(missing)} known: {path}")
+
+
+def _made_texts(conf: DictConfig) -> Iterator[str]:
+    """Prompts of all labels, and captions of mixtures of them."""
+    data, labels = conf.data, labels_of(conf)
+    for label in labels:
+        yield from (phrase_prompt(label, prompt) for prompt in [data.prompt, *data.more_prompts])
+    if data.n_src > 1:
+        groups = islice(permutations(labels, data.n_src), MOST_TEXTS)
+        yield from (mixture_caption(list(group), data.caption) for group in groups)
+
+
+def _natural_texts(conf: DictConfig) -> Iterator[str]:
+    """Captions of the training clips, and their phrases."""
+    clips = read_manifest(Path(conf.data.root) / "train.csv")
+    captions = dict.fromkeys(clip.caption for clip in clips if clip.caption)
+    texts = chain.from_iterable((caption, *_phrases(caption)) for caption in captions)
+    return islice(dict.fromkeys(texts), MOST_TEXTS)
+
+
+def _phrases(caption: str) -> list[str]:
+    try:
+        return parse_caption(caption)
+    except ValueError:  # training skips the clip, and lists it
+        return []

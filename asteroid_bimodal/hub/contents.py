@@ -1,0 +1,167 @@
+"""What an experiment has to show beside its weights: curves of training, and an example."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.signal import stft
+
+from ..engine.examples import load_examples
+from ..report import Example
+from ..report.training import Panel, find_logs, read_panels
+from ..utils.checkpoints import first_line
+
+CURVES, SPECTROGRAMS = "plots/training.png", "example/spectrograms.png"
+_COLUMNS, _MAX_PANELS, _FLOOR_DB, _SECONDS = 3, 12, -70, 12
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An example in a published folder.
+
+    Attributes:
+        mixture: path of its audio in the folder.
+        estimates: phrase and path of each.
+        seconds: how long they are.
+    """
+
+    mixture: str
+    estimates: list[tuple[str, str]]
+    seconds: float
+
+
+def write_curves(exp_dir: Path, folder: Path) -> bool:
+    """Draws what was logged in training to `plots/training.png`.
+
+    Args:
+        exp_dir: of the experiment.
+        folder: what is published.
+
+    Returns:
+        Whether anything was logged.
+
+    Raises:
+        ValueError: when a log cannot be read.
+    """
+    try:
+        panels = read_panels(find_logs(exp_dir))[:_MAX_PANELS]
+    except (ValueError, OSError) as error:
+        raise ValueError(
+            f"Expected logs of training in {exp_dir}, got: {first_line(error)}. Delete the broken "
+            "one."
+        ) from error
+    if not panels:
+        return False
+    columns = min(_COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(4 * columns, 2.6 * rows), layout="constrained")
+    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes, panel in zip(grid, panels, strict=False):
+        _draw_panel(axes, panel)
+    for axes in grid[len(panels) :]:
+        axes.set_axis_off()
+    _save(figure, folder / CURVES)
+    return True
+
+
+def _draw_panel(axes: Axes, panel: Panel) -> None:
+    for series in panel.series:
+        axes.plot(series.x, series.y, linewidth=1.2, label=series.name)
+    axes.set_title(panel.title, fontsize=9)
+    axes.set(xlabel="training step", ylabel=panel.unit)
+    axes.grid(alpha=0.3)
+    if len(panel.series) > 1:
+        axes.legend(fontsize=7, frameon=False)
+
+
+def write_example(exp_dir: Path, folder: Path) -> Shown | None:
+    """Writes the experiment's first example, at most 12 seconds of it: spectrograms and sounds.
+
+    All sounds get the same gain, all pictures the same scale.
+
+    Args:
+        exp_dir: of the experiment.
+        folder: what is published.
+
+    Returns:
+        What was written; None when the experiment has no examples.
+
+    Raises:
+        ValueError: when they cannot be read.
+    """
+    try:
+        examples = load_examples(exp_dir / "examples")
+    except (ValueError, KeyError, OSError, RuntimeError) as error:
+        raise ValueError(
+            f"Expected examples of an evaluation in {exp_dir / 'examples'}, got: "
+            f"{first_line(error)}. Evaluate again, or delete the folder."
+        ) from error
+    if not examples:
+        return None
+    example = examples[0]
+    count = int(_SECONDS * example.sample_rate)
+    mixture, estimates = (
+        np.asarray(wav)[..., :count] for wav in (example.mixture, example.estimates)
+    )
+    peak = max(np.abs(mixture).max(), np.abs(estimates).max())
+    gain = 0.95 / peak if peak > 0 else 1.0
+    names = [f"estimate_{number}" for number in range(1, len(estimates) + 1)]
+    (folder / "example").mkdir()
+    for name, wav in zip(["mixture", *names], [mixture, *estimates], strict=True):
+        soundfile.write(folder / f"example/{name}.flac", gain * wav, example.sample_rate)
+    _draw_example(example, folder / SPECTROGRAMS, count)
+    paths = [f"example/{name}.flac" for name in names]
+    return Shown(
+        "example/mixture.flac",
+        list(zip(example.phrases, paths, strict=True)),
+        round(len(mixture) / example.sample_rate, 1),
+    )
+
+
+def _draw_example(example: Example, path: Path, count: int) -> None:
+    """Draws the mixture above the estimates, and those beside their references."""
+    references = [] if example.references is None else list(example.references)
+    rows = [("mixture", example.mixture, None)]
+    for index, phrase in enumerate(example.phrases):
+        reference = references[index] if references else None
+        rows.append((f"“{phrase}”", example.estimates[index], reference))
+    columns = 2 if references else 1
+    figure = Figure(figsize=(4.5 * columns, 2.2 * len(rows)), layout="constrained")
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    loudest = _magnitudes(np.asarray(example.mixture)[:count], example.sample_rate).max() or 1.0
+    for row, (title, wav, reference) in zip(grid, rows, strict=True):
+        for axes, signal, kind in zip(row, (wav, reference), ("", ", reference"), strict=False):
+            if signal is None:
+                axes.set_axis_off()
+                continue
+            signal = np.asarray(signal)[:count]
+            levels = 20 * np.log10(_magnitudes(signal, example.sample_rate) / loudest + 1e-9)
+            extent = (0, len(signal) / example.sample_rate, 0, example.sample_rate / 2000)
+            axes.imshow(
+                levels,
+                origin="lower",
+                aspect="auto",
+                cmap="magma",
+                vmin=_FLOOR_DB,
+                vmax=0,
+                extent=extent,
+            )
+            axes.set_title(title + kind, fontsize=9)
+            axes.set(xlabel="time (s)", ylabel="frequency (kHz)")
+    _save(figure, path)
+
+
+def _magnitudes(signal: np.ndarray, sample_rate: int) -> np.ndarray:
+    window = 2 ** round(np.log2(0.064 * sample_rate))
+    signal = np.pad(signal, (0, max(0, window - len(signal))))
+    return np.abs(stft(signal, nperseg=window, noverlap=window - window // 4)[2])
+
+
+def _save(figure: Figure, path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    figure.savefig(path, dpi=80, metadata={"Software": None})

@@ -1,0 +1,75 @@
+"""Uploading a folder to the Hugging Face hub, safely repeated."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+WAITS = (1.0, 4.0, 15.0)  # seconds before it is tried again
+_PASSING = (408, 429, 500, 502, 503, 504)  # answers that another time may be others
+
+
+def upload(folder: Path, repo_id: str, *, private: bool = False) -> str:
+    """Uploads a folder as one commit, which holds what is not there yet.
+
+    Args:
+        folder: what to upload.
+        repo_id: `"user/name"`; made when it does not exist.
+        private: make it private when it is made; one that exists has to be private already.
+
+    Returns:
+        The address of the repository.
+
+    Raises:
+        ValueError: for a repository that is public and should be private.
+        ConnectionError: when the hub cannot be reached, refuses, or fails again and again.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HTTPError
+
+    api = HfApi()
+    try:
+        url = _patiently(lambda: api.create_repo(repo_id, private=private, exist_ok=True))
+        # The hub makes nothing private that exists.
+        if private and not _patiently(lambda: api.model_info(repo_id)).private:
+            raise ValueError(
+                f"Expected {repo_id} to be private, found it public; nothing was uploaded. Make it "
+                "private in its settings, or choose another name."
+            )
+        _patiently(
+            lambda: api.upload_folder(
+                repo_id=repo_id, folder_path=folder, commit_message="Upload the model"
+            )
+        )
+    except (OSError, HTTPError, RuntimeError, json.JSONDecodeError) as error:
+        raise ConnectionError(
+            f"Could not upload {folder} to {repo_id}: {_reason(error)}. Log in with "
+            "`hf auth login` or set HF_TOKEN, and publish again: nothing is lost."
+        ) from error
+    return str(url)
+
+
+def _patiently(action: Callable[[], T]) -> T:
+    """Does something again while the hub has passing troubles."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    for wait in WAITS:
+        try:
+            return action()
+        except HfHubHTTPError as error:
+            if error.response.status_code not in _PASSING:
+                raise
+            time.sleep(wait)
+    return action()
+
+
+def _reason(error: BaseException) -> str:
+    """Says what was wrong in the first place, on one line."""
+    while isinstance(error, RuntimeError) and error.__cause__ is not None:
+        error = error.__cause__
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

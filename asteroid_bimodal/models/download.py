@@ -1,0 +1,118 @@
+"""Saved models of the Hugging Face hub: looked at before anything large is fetched, and cached.
+
+Without a network, or with `HF_HUB_OFFLINE=1`, what was fetched before is found in the hub's cache.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..utils.checkpoints import first_line
+from .bundle import PATTERNS
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+PICKLED = ("best_model.pth", "pytorch_model.bin")  # Asteroid's names
+
+
+def download(repo_id: str, revision: str | None = None) -> Path:
+    """Fetches a model.
+
+    Args:
+        repo_id: `"user/name"`.
+        revision: a branch, a tag or a commit; by default the newest.
+
+    Returns:
+        The folder with its files, in the hub's cache.
+
+    Raises:
+        ValueError: when it can neither be fetched nor is in the cache, and when the repository
+            holds no model of ours or of Asteroid's.
+    """
+    source = f"{repo_id}@{revision}" if revision else repo_id
+    with _explained(source):
+        folder = _fetch(repo_id, revision, [CONFIG])
+    ours = (folder / CONFIG).is_file()
+    if ours:
+        _check_config(folder / CONFIG, source)
+    with _explained(source):
+        # The name of the folder is that of the commit: all files are of the same one.
+        patterns = [CONFIG, WEIGHTS, *PATTERNS] if ours else list(PICKLED)
+        _fetch(repo_id, folder.name, patterns)
+    if not any((folder / name).is_file() for name in ([WEIGHTS] if ours else PICKLED)):
+        raise ValueError(
+            f"Expected {CONFIG} with {WEIGHTS}, or {' or '.join(PICKLED)}, in {source} on the hub, "
+            "found none: it is no model of this package or of Asteroid."
+        )
+    return folder
+
+
+def _fetch(repo_id: str, revision: str | None, patterns: list[str]) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HTTPError
+
+    try:
+        return Path(snapshot_download(repo_id, revision=revision, allow_patterns=patterns))
+    except HTTPError as error:
+        if isinstance(error, HfHubHTTPError):
+            raise
+        # The client looks into its cache after some troubles of the network, and not after others.
+        return Path(
+            snapshot_download(
+                repo_id, revision=revision, allow_patterns=patterns, local_files_only=True
+            )
+        )
+
+
+def _check_config(path: Path, source: str) -> None:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"Expected JSON in {CONFIG} of {source}, got: {first_line(error)}. Delete {path} to "
+            "have it downloaded again."
+        ) from error
+    if not isinstance(config, dict) or "model_args" not in config:
+        raise ValueError(
+            f"Expected a model of this package or of Asteroid in {source}, found a {CONFIG} of "
+            "something else. Look for a repository with the tag 'asteroid'."
+        )
+
+
+@contextmanager
+def _explained(source: str) -> Iterator[None]:
+    from huggingface_hub.errors import HTTPError
+
+    try:
+        yield
+    except (HTTPError, OSError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"Expected a file or folder {source!r} here, or a model of that name on the Hugging "
+            f"Face hub or in its local cache, got: {_reason(error)}."
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    if isinstance(error, RevisionNotFoundError):
+        return "the repository has no such revision"
+    if isinstance(error, RepositoryNotFoundError):
+        return (
+            "there is no such repository, or it is private; for a private one, log in with "
+            "`hf auth login` or set HF_TOKEN"
+        )
+    status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
+    if status in (401, 403):
+        return f"the hub refuses access ({status}); check HF_TOKEN or `hf auth login`"
+    if isinstance(error, LocalEntryNotFoundError):
+        cause = f" ({first_line(error.__cause__)})" if error.__cause__ else ""
+        return f"it is not in the cache and the hub cannot be reached{cause}"
+    return first_line(error)

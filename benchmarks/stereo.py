@@ -1,0 +1,120 @@
+"""Masks of stereo mixtures: one from the mean of the channels, or one for each channel.
+
+Every pair of recordings with different labels is mixed at equal loudness, panned apart, and
+separated by the two labels. An estimate is compared with its recording as it was panned: SDR over
+both channels, and how far the level difference between its channels is off.
+
+    python benchmarks/stereo.py recordings/manifest.csv [--model mini] [--seconds 4]
+
+The manifest is a CSV with the columns `path` (relative to it) and `label`; recordings whose label
+the model does not know are left out with `--labels violin flute ...`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from itertools import combinations
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from asteroid_bimodal.data.audio import read_crop
+from asteroid_bimodal.hub import load_model
+from asteroid_bimodal.models import QueriedSeparator
+
+LOUDNESS = 0.05  # RMS of each recording in a mixture
+ROOT = math.sqrt(0.5)
+# Gains of left and right, of constant power, for the first recording; the second one's are swapped.
+PANNING = {
+    "6 dB apart": (2 / math.sqrt(5), 1 / math.sqrt(5)),
+    "12 dB apart": (4 / math.sqrt(17), 1 / math.sqrt(17)),
+    "left and right alone": (1.0, 0.0),
+    "one out of phase": (ROOT, -ROOT),
+}
+
+
+def read(path: Path, seconds: float, sample_rate: int) -> Tensor:
+    """Reads the beginning of a recording at the common loudness."""
+    wav = read_crop(path, 0.0, round(seconds * sample_rate), sample_rate)
+    return LOUDNESS * wav / wav.square().mean().sqrt().clamp(min=1e-6)
+
+
+def pan(one: Tensor, other: Tensor, name: str) -> Tensor:
+    """Puts two recordings at their places: (2 recordings, 2 channels, T)."""
+    left, right = PANNING[name]
+    swapped = (abs(right), abs(left))
+    return torch.stack(
+        [
+            torch.tensor(gains).unsqueeze(1) * wav
+            for gains, wav in [((left, right), one), (swapped, other)]
+        ]
+    )
+
+
+def separate(model: QueriedSeparator, mixture: Tensor, queries: list[str], how: str) -> Tensor:
+    """Separates (2 channels, T) into (2 queries, 2 channels, T)."""
+    if how == "mean":
+        return model.separate(mixture.unsqueeze(0), queries)[0]
+    return model.separate(mixture, queries).transpose(0, 1)
+
+
+def sdr(estimate: Tensor, reference: Tensor) -> float:
+    """Decibels of the reference over the error, both channels together."""
+    error = (estimate - reference).square().sum().clamp_min(1e-12)
+    return 10 * float(torch.log10(reference.square().sum() / error))
+
+
+def level_error(estimate: Tensor, reference: Tensor) -> float:
+    """How many decibels the level of left over right is off, nothing below -60 dB of the louder."""
+
+    def difference(wav: Tensor) -> float:
+        energy = wav.square().sum(-1)
+        left, right = energy.clamp_min(1e-6 * float(energy.max())).tolist()
+        return 10 * math.log10(left / right)
+
+    return abs(difference(estimate) - difference(reference))
+
+
+def main() -> None:
+    """Prints SDR improvement and level error for each panning."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("--model", default="mini")
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--labels", nargs="+", help="use recordings of these labels alone")
+    parser.add_argument("--pairs", type=int, default=1000, help="take no more, evenly spread")
+    parser.add_argument("--prompt", default="The sound of {}")
+    args = parser.parse_args()
+    model = load_model(args.model)
+    table = pd.read_csv(args.manifest)
+    if args.labels:
+        table = table[table.label.isin(args.labels)]
+    clips = [
+        (row.label, read(args.manifest.parent / row.path, args.seconds, model.sample_rate))
+        for row in table.itertuples()
+    ]
+    pairs = [pair for pair in combinations(clips, 2) if pair[0][0] != pair[1][0]]
+    pairs = pairs[:: -(-len(pairs) // args.pairs)]
+    rows = []
+    for (first, one), (second, other) in tqdm(pairs):
+        queries = [args.prompt.format(first), args.prompt.format(second)]
+        for panning in PANNING:
+            references = pan(one, other, panning)
+            mixture = references.sum(0)
+            for how in ("mean", "each"):
+                estimates = separate(model, mixture, queries, how)
+                for estimate, reference in zip(estimates, references, strict=True):
+                    gain = sdr(estimate, reference) - sdr(mixture, reference)
+                    off = level_error(estimate, reference)
+                    rows.append({"panning": panning, "masks": how, "sdr_imp": gain, "level": off})
+    means = pd.DataFrame(rows).groupby(["panning", "masks"], sort=False).mean()
+    print(means.unstack().round(2).to_string())
+    print(f"{len(pairs)} pairs of {len(clips)} recordings")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,13 @@
+"""Stage 0: renders the miniature, or downloads the full set."""
+
+from functools import partial
+from pathlib import Path
+
+from asteroid_bimodal.data.mini.audiocaps import render
+from asteroid_bimodal.engine.prepare import get_data_main
+from asteroid_bimodal.engine.recipe import run_script
+
+main = partial(get_data_main, Path(__file__).parent.parent, name="audiocaps", render=render)
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,9 @@
+"""Stage 3: trains a system; ../music/local/conf.yml lists the options."""
+
+from functools import partial
+from pathlib import Path
+
+from asteroid_bimodal.engine.recipe import run_script, train_main
+
+if __name__ == "__main__":
+    run_script(partial(train_main, Path(__file__).parent))

@@ -1,0 +1,153 @@
+"""A server of real media on this machine, whose every second can be told from the others."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import threading
+import time
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+import soundfile
+
+from asteroid_bimodal.utils.ffmpeg import find_ffmpeg
+
+RATE = 22_050
+SECONDS = 14
+
+
+@pytest.fixture(scope="session")
+def media(tmp_path_factory) -> dict[str, bytes]:
+    """Fourteen seconds, a tone of its own in each, brighter and brighter: mp4, wav, mp3."""
+    pytest.importorskip("yt_dlp", reason="downloads need yt-dlp")
+    try:
+        ffmpeg = find_ffmpeg()
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+    folder = tmp_path_factory.mktemp("media")
+    time_ = np.arange(SECONDS * RATE) / RATE
+    tone = 0.5 * np.sin(2 * np.pi * (300.0 + 100.0 * np.floor(time_)) * (time_ % 1))
+    # Only on the left: an average of the channels has half of its loudness.
+    soundfile.write(folder / "a.wav", np.stack([tone, 0 * tone], axis=1), RATE)
+    picture = f"nullsrc=s=32x24:r=5:d={SECONDS},geq=lum='16+T*15':cb=128:cr=128"
+    command = [ffmpeg, "-loglevel", "error", "-f", "lavfi", "-i", picture, "-i", folder / "a.wav"]
+    command += ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "40", "-c:a", "aac"]
+    subprocess.run([*command, "-movflags", "+faststart", folder / "a.mp4"], check=True)
+    subprocess.run(
+        [ffmpeg, "-loglevel", "error", "-i", folder / "a.wav", folder / "a.mp3"], check=True
+    )
+    return {path.suffix[1:]: path.read_bytes() for path in folder.iterdir()}
+
+
+class Web:
+    """The server: `/<kind>…`, where the kind says what happens to those who ask."""
+
+    TYPES = {"mp4": "video/mp4", "wav": "audio/wav", "mp3": "audio/mpeg"}
+
+    def __init__(self, media: dict[str, bytes]) -> None:
+        self.media = media
+        self.asked: Counter[str] = Counter()
+        self.headers: list[dict[str, str]] = []
+        self.busy = 0  # answers "429" as often as this
+        web = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                web.answer(self)
+
+            do_HEAD = do_GET
+
+            def log_message(self, *_) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.closing = threading.Event()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    @property
+    def template(self) -> str:
+        return f"{self.url}/{{id}}"
+
+    def close(self) -> None:
+        self.closing.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        name = request.path.strip("/")
+        self.asked[name] += 1
+        self.headers.append(dict(request.headers))
+        kind = re.match(r"[a-z0-9]*", name)[0]
+        if self.busy:
+            self.busy -= 1
+            request.send_error(429)
+        elif kind == "missing":
+            request.send_error(404)
+        elif kind == "broken":
+            request.send_error(503)
+        elif kind == "moved":
+            request.send_response(302)
+            request.send_header("Location", f"/{name.replace('moved', 'mp4')}")
+            request.end_headers()
+        elif kind == "page":
+            self.send(request, b"<html><body>Nothing to hear</body></html>" * 50, "text/html")
+        elif kind == "html":
+            self.send(request, b"<html><body>Nothing to hear</body></html>" * 50, "video/mp4")
+        elif kind == "stalled":
+            self.send(request, self.media["mp4"], "video/mp4", stall=True)
+        elif kind == "truncated":
+            self.send(request, self.media["mp4"], "video/mp4", share=0.5)
+        elif kind == "short":
+            self.send(request, self.media["wav"][: 4 * 4 * RATE], "audio/wav")
+        elif kind == "slow":
+            self.send(request, self.media["mp4"], "video/mp4", pause=0.02)
+        else:
+            self.send(request, self.media[kind], self.TYPES[kind])
+
+    def send(
+        self,
+        request: BaseHTTPRequestHandler,
+        content: bytes,
+        kind: str,
+        share: float = 1.0,
+        pause: float = 0.0,
+        stall: bool = False,
+    ) -> None:
+        """Sends what was asked for, with ranges; `share` of it before the connection breaks."""
+        wanted = re.match(r"bytes=(\d+)-(\d*)", request.headers.get("Range", ""))
+        first = int(wanted[1]) if wanted else 0
+        last = int(wanted[2]) if wanted and wanted[2] else len(content) - 1
+        request.send_response(206 if wanted else 200)
+        request.send_header("Content-Type", kind)
+        request.send_header("Accept-Ranges", "bytes")
+        request.send_header("Content-Length", str(last + 1 - first))
+        if wanted:
+            request.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
+        request.end_headers()
+        if request.command == "HEAD":
+            return
+        body = content[first : min(last + 1, int(share * len(content)))]
+        try:
+            if stall:
+                request.wfile.write(body[:1000])
+                self.closing.wait(20)
+                return
+            for place in range(0, len(body), 4096 if pause else len(body) or 1):
+                request.wfile.write(body[place : place + 4096] if pause else body)
+                time.sleep(pause)
+        except OSError:
+            pass  # the client has heard enough
+
+
+@pytest.fixture
+def web(media, monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    web = Web(media)
+    yield web
+    web.close()

@@ -1,0 +1,43 @@
+import pytest
+import torch
+
+from asteroid_bimodal.data.shards import write_shards
+from asteroid_bimodal.engine.loaders import build_train_loader
+from asteroid_bimodal.engine.train import train
+
+pytest.importorskip("webdataset")
+
+
+@pytest.fixture(scope="module")
+def shards(tone_set, tmp_path_factory):
+    out = tmp_path_factory.mktemp("shards")
+    write_shards(tone_set.root, out, clips_per_shard=4)
+    return f"{out}/train-*.tar"
+
+
+def test_batches_from_shards_are_like_those_from_files(tone_set, shards, tiny_conf):
+    loader = build_train_loader(tiny_conf(tone_set, **{"data.shards": shards}))
+    ours, theirs = list(loader), list(build_train_loader(tiny_conf(tone_set)))
+    assert [batch.mixtures.shape for batch in ours] == [batch.mixtures.shape for batch in theirs]
+    again = next(iter(loader))
+    assert torch.equal(again.mixtures, ours[0].mixtures) and again.phrases == ours[0].phrases
+
+
+def test_patterns_are_relative_to_the_data_set(own_tone_set, tiny_conf):
+    write_shards(own_tone_set.root, own_tone_set.root / "shards")
+    conf = tiny_conf(own_tone_set, **{"data.shards": "shards/train-*.tar"})
+    assert len(list(build_train_loader(conf))) == 2
+
+
+@pytest.mark.parametrize(("key", "value"), [("share", 0.5), ("clean.share", 0.5), ("frames", True)])
+def test_parts_of_a_set_need_files(tone_set, shards, tiny_conf, key, value):
+    conf = tiny_conf(tone_set, **{"data.shards": shards, f"data.{key}": value})
+    with pytest.raises(ValueError, match="Expected data.share 1.*write shards of the part"):
+        build_train_loader(conf)
+
+
+def test_training_from_shards(tone_set, shards, tiny_conf, tmp_path):
+    changes = {"data.shards": shards, "data.num_workers": 1, "training.epochs": 2}
+    conf = tiny_conf(tone_set, "clapsep", **changes)
+    assert train(conf, tmp_path / "exp").is_file()
+    assert (tmp_path / "exp/skipped.csv").read_text() == "path,reason,times\n"

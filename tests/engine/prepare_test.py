@@ -1,0 +1,104 @@
+"""Stages 0 to 2 on a set that "was downloaded"."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from asteroid_bimodal.data import download
+from asteroid_bimodal.data.datasets import LabelledMixtures
+from asteroid_bimodal.data.download import Entry, Listing, Summary
+from asteroid_bimodal.data.manifest import read_manifest
+from asteroid_bimodal.data.pinned import read_test_list
+from asteroid_bimodal.engine.loaders import build_train_loader, labels_of
+from asteroid_bimodal.engine.prepare import get_data_main, prepare_main
+from asteroid_bimodal.engine.recipe import recipe_conf
+
+RECIPE = Path(__file__).parents[2] / "egs" / "vggsound"
+LABELS = ("raining", "bird chirping, tweeting", "dog barking", "thunder")
+SMALL = ["--data", "full", "--sample_rate", "8000", "--num_samples", "4000", "--eval_samples"]
+SMALL += ["4000", "--valid_items", "2", "--test_items", "2", "--data.test_n_src", "[2]"]
+SMALL += ["--data.num_workers", "0", "--batch_size", "1", "--epoch_size", "2"]
+
+
+def get_data(root, *extra) -> None:
+    main = partial(get_data_main, RECIPE, name="vggsound", render=pytest.fail)
+    main([*SMALL, "--data.root", str(root), *extra])
+
+
+@pytest.fixture
+def server(monkeypatch, tmp_path):
+    """Stands for the downloader: notes its clips and writes those that it is told to."""
+    entries = [
+        Entry(f"audio/{split}{n}.flac", f"{split}{n}", 0.0, 10.0, label, (), split)
+        for split in ("train", "valid", "test")
+        for n, label in enumerate(LABELS)
+    ]
+    asked = {}
+
+    def read_set(name, root, annotations=(), *, seed=0):
+        asked["name"] = name
+        download.clips.write_clips(root, entries)
+        return Listing(entries, len(entries), [])
+
+    def fetch(entries, root, *, options, frames):
+        asked["rate"], asked["frames"] = options.sample_rate, frames
+        wanted = entries[: asked.get("reachable", len(entries))]
+        for entry in wanted:
+            path = Path(root) / entry.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, np.linspace(-0.9, 0.9, 16_000), 8000)  # its level says when
+        return Summary(len(wanted), 0, len(entries) - len(wanted), [])
+
+    monkeypatch.setattr(download, "read_set", read_set)
+    monkeypatch.setattr(download, "download", fetch)
+    return asked
+
+
+def test_a_full_set_is_fetched_and_listed(server, tmp_path, capsys):
+    get_data(tmp_path)
+    assert server == {"name": "vggsound", "rate": 8000, "frames": False}
+    assert [clip.label for clip in read_manifest(tmp_path / "train.csv")] == list(LABELS)
+    assert "12 clips listed" in capsys.readouterr().out
+    conf = recipe_conf(RECIPE, [*SMALL, "--data.root", str(tmp_path)])
+    assert labels_of(conf) == sorted(LABELS)
+
+
+def test_what_failed_is_tried_again(server, tmp_path, capsys):
+    server["reachable"] = 6
+    get_data(tmp_path)
+    assert "tries the failed ones once more" in capsys.readouterr().out
+    server["reachable"] = 12
+    get_data(tmp_path)
+    assert len(read_manifest(tmp_path / "test.csv")) == 4
+
+
+def test_nothing_fetched(server, tmp_path):
+    server["reachable"] = 0
+    with pytest.raises(FileNotFoundError, match="None of the clips of VGGSound .*--data mini"):
+        get_data(tmp_path)
+
+
+def test_crops_of_the_full_set_come_from_the_middle(server, tmp_path):
+    get_data(tmp_path)
+    options = [*SMALL, "--data.root", str(tmp_path)]
+    prepare_main(RECIPE, options)
+    for path in (tmp_path / "lists").iterdir():
+        starts = {source.start for item in read_test_list(path) for source in item.sources}
+        assert starts == {0.75}
+    chosen = [*options, "--n_src", "1"]
+    dataset = build_train_loader(recipe_conf(RECIPE, chosen)).dataset
+    for example in dataset:
+        assert abs(float(example.mixtures.mean())) < 1e-3  # the ramp is zero in the middle
+    settings = {"sample_rate": 8000, "num_samples": 4000, "num_sources": 1, "epoch_size": 4}
+    anywhere = LabelledMixtures(tmp_path / "train.csv", **settings)
+    assert max(abs(float(example.mixtures.mean())) for example in anywhere) > 0.02
+
+
+def test_lists_need_manifests(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        prepare_main(RECIPE, [*SMALL, "--data.root", str(tmp_path)])

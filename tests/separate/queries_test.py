@@ -1,0 +1,189 @@
+"""Queries of all kinds: what they are called, and what a model hears."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from asteroid_bimodal.models import BiModalUNet, CLIPSep
+from asteroid_bimodal.queries import (
+    AudioExample,
+    ClapAudioEncoder,
+    ClapTextEncoder,
+    ClipImageEncoder,
+    ClipTextEncoder,
+    LabelEncoder,
+    mean_query,
+)
+from asteroid_bimodal.separate import Query, encode_queries, output_names, separate_files
+from asteroid_bimodal.utils.ffmpeg import find_ffmpeg
+
+
+@pytest.mark.parametrize(
+    ("queries", "residual"),
+    [
+        (["violin", "violin"], False),
+        (["a flute", "a/flute"], False),
+        (["Violin", "violin"], False),
+        (["residual"], True),
+    ],
+)
+def test_queries_with_the_same_file_name_are_refused(queries, residual):
+    with pytest.raises(ValueError, match="different file names"):
+        output_names(queries, residual)
+
+
+@pytest.mark.parametrize("queries", [[], [""], ["violin", "  \n"], [3], [None], "violin"])
+def test_queries_that_are_empty_or_not_text_are_refused_before_any_work(tmp_path, queries):
+    with pytest.raises(ValueError, match="Expected .*quer"):
+        separate_files(None, [tmp_path / "duet.wav"], queries)
+
+
+def test_text_that_is_not_unicode_is_refused():
+    with pytest.raises(ValueError, match="Expected queries of text"):
+        output_names([os.fsdecode(b"fl\xfcte")])
+
+
+def test_outputs_are_named_by_files_blends_and_what_is_left_out():
+    queries = ["violin", Query.like("a/my flute.wav"), Query.picture("b.png", name="tuba")]
+    queries += [Query.blend("low", [("tuba", 1.0), ("cello", 2.0)])]
+    assert output_names(queries) == ["violin", "my_flute", "tuba", "low"]
+    assert output_names(["violin"], without=["a/drum", "bass"]) == ["violin_without_a_drum_bass"]
+    assert output_names([], True, without=["drums"]) == ["without_drums", "residual"]
+
+
+@pytest.mark.parametrize("without", [[""], [3], "drums"])
+def test_what_is_left_out_has_to_be_text(without):
+    with pytest.raises(ValueError, match="Expected .*quer"):
+        output_names(["violin"], without=without)
+
+
+def test_names_of_queries_that_are_left_out_fit_a_file_system():
+    (name,) = output_names(["q" * 300], without=["w" * 300])
+    assert len(name) < 80
+
+
+@pytest.fixture(scope="module")
+def clap_model():
+    encoder = ClapTextEncoder("mini")
+    sizes = {"cond_dim": encoder.token_dim, "pooled_dim": encoder.pooled_dim, "num_heads": 2}
+    return BiModalUNet(8000, 126, 32, "mini", num_downs=5, ngf=2, out_dim=4, **sizes).eval()
+
+
+def clip_model(encoder):
+    sizes = {"pooled_dim": encoder.pooled_dim, "num_downs": 5, "ngf": 2}
+    return CLIPSep(8000, 126, 32, encoder, **sizes).eval()
+
+
+def assert_equal(one, other):
+    for part in ("tokens", "mask", "pooled"):
+        torch.testing.assert_close(getattr(one, part), getattr(other, part))
+
+
+def test_texts_are_what_the_model_makes_of_them(clap_model):
+    texts = ["violin", "the sound of an acoustic guitar"]
+    assert_equal(encode_queries(clap_model, texts), clap_model.encode_queries(texts, 1))
+
+
+def test_what_is_left_out_comes_last(clap_model):
+    query = encode_queries(clap_model, ["violin"], ["tuba", "flute"])
+    assert_equal(query, clap_model.encode_queries(["violin", "tuba", "flute"], 1))
+
+
+@pytest.mark.parametrize("rate, channels", [(8000, 1), (44100, 2), (192000, 1)])
+def test_sounds_are_what_clap_hears(clap_model, tmp_path, write, noise, rate, channels):
+    path = write(tmp_path / "violin.wav", noise(rate // 2, channels), rate)
+    expected = ClapAudioEncoder("mini")([[path]])
+    assert_equal(encode_queries(clap_model, [Query.like(path)]), expected)
+    wav = AudioExample(torch.from_numpy(noise(rate // 2, channels).T), rate)
+    assert_equal(encode_queries(clap_model, [Query.like(wav)]), expected)
+
+
+def test_sounds_of_other_formats_are_read_by_ffmpeg(clap_model, tmp_path, write):
+    time = np.arange(90 * 8000) / 8000
+    path = write(tmp_path / "long.wav", 0.3 * np.sin(2 * np.pi * 700 * time))
+    other = tmp_path / "long.m4a"
+    command = [find_ffmpeg(), "-v", "error", "-i", str(path), str(other)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=60)
+    heard, expected = (
+        encode_queries(clap_model, [Query.like(file)]).pooled for file in (other, path)
+    )
+    assert torch.cosine_similarity(heard, expected, dim=-1).item() > 0.95
+
+
+def test_blend_is_a_weighted_mean(clap_model, tmp_path, write, noise):
+    path = write(tmp_path / "violin.wav", noise())
+    blend = Query.blend("bowed", [("cello", 0.7), (Query.like(path), 0.3)])
+    parts = [encode_queries(clap_model, [query]) for query in ("cello", Query.like(path))]
+    query = encode_queries(clap_model, ["flute", blend])
+    assert query.num_queries == 2
+    torch.testing.assert_close(query.pooled[:, 1:], mean_query(parts, [0.7, 0.3]).pooled)
+
+
+def test_blends_of_blends_multiply_weights():
+    inner = Query.blend("inner", [("a", 0.5), ("b", 2.0)])
+    outer = Query.blend("outer", [(inner, 0.5), ("c", 1.0)])
+    assert [part.weight for part in outer.parts] == [0.25, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("weights", [[0.0], [-1.0, 2.0], [float("nan"), 1.0], [float("inf"), 1.0]])
+def test_weights_that_mean_nothing_are_refused(clap_model, weights):
+    blend = Query.blend("odd", [(f"sound {i}", weight) for i, weight in enumerate(weights)])
+    with pytest.raises(ValueError, match="weights, none negative and not all 0"):
+        encode_queries(clap_model, [blend])
+
+
+def test_blend_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="Expected parts of 'bowed'"):
+        Query.blend("bowed", [])
+
+
+@pytest.mark.parametrize("own", [ClipImageEncoder, ClipTextEncoder])
+def test_clip_models_take_pictures_and_texts_together(own):
+    model = clip_model(own("mini"))
+    picture = Image.new("RGB", (40, 30), (200, 30, 0))
+    query = encode_queries(model, ["violin", Query.picture(picture, "red")])
+    assert model(torch.randn(2000), query).shape == (2, 2000)
+    torch.testing.assert_close(query.pooled[:, :1], ClipTextEncoder("mini")([["violin"]]).pooled)
+    torch.testing.assert_close(query.pooled[:, 1:], ClipImageEncoder("mini")([[picture]]).pooled)
+
+
+def test_picture_file_names_the_output(tmp_path, write, noise):
+    Image.new("RGB", (40, 30), (200, 30, 0)).save(tmp_path / "my photo.png")
+    path = write(tmp_path / "duet.wav", noise())
+    model = clip_model(ClipImageEncoder("mini"))
+    results = separate_files(model, [path], [Query.picture(tmp_path / "my photo.png")])
+    assert [path.name for path in results.written] == ["duet_my_photo.wav"]
+
+
+def test_kinds_that_a_model_was_not_trained_for_are_refused(clap_model, tmp_path, write, noise):
+    path = write(tmp_path / "violin.wav", noise())
+    labels = clip_model(LabelEncoder(["violin", "flute"]))
+    official = BiModalUNet(
+        8000, 126, 32, "mini", mask_padding=False, num_downs=5, ngf=2, out_dim=4, num_heads=2,
+        **{key: clap_model.masker.get_config()[key] for key in ("cond_dim", "pooled_dim")},
+    )  # fmt: skip
+    for model, query, message in [
+        (clap_model, Query.picture("photo.png"), "Expected texts .* one of pictures, 'photo.png'"),
+        (labels, Query.like(path), "Expected texts .* audio examples.* whose queries CLAP reads"),
+        (clip_model(ClipImageEncoder("mini")), Query.like(path), "Expected pictures for this"),
+        (official, Query.like(path), "Expected texts for this model"),
+        (labels, "tuba", "Expected a class that the model was trained for"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            encode_queries(model, [query])
+
+
+def test_sounds_and_pictures_that_are_not_there_are_refused(clap_model, tmp_path):
+    with pytest.raises(ValueError, match="Expected the path of an audio file"):
+        encode_queries(clap_model, [Query.like(tmp_path / "none.wav")])
+    with pytest.raises(ValueError, match="Expected the path of an image"):
+        encode_queries(clip_model(ClipImageEncoder("mini")), [Query.picture(tmp_path / "none.png")])
+    (tmp_path / "text.wav").write_text("no audio")
+    with pytest.raises(ValueError, match="Expected an audio file at"):
+        encode_queries(clap_model, [Query.like(tmp_path / "text.wav")])

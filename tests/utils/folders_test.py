@@ -1,0 +1,18 @@
+import pytest
+
+from asteroid_bimodal.utils.folders import atomic_folder
+
+
+def test_folder_appears_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "sub/saved"
+    with atomic_folder(target) as folder:
+        (folder / "a").write_text("first")
+        assert not target.exists()
+    with pytest.raises(KeyError), atomic_folder(target) as folder:
+        (folder / "a").write_text("second")
+        raise KeyError
+    assert (target / "a").read_text() == "first"
+    with atomic_folder(target) as folder:
+        (folder / "b").write_text("third")
+    assert [path.name for path in target.iterdir()] == ["b"]
+    assert list(target.parent.iterdir()) == [target]
