@@ -120,7 +120,7 @@ def load_network(architecture: str, source: str, model_types: tuple[str, ...] = 
     """
     import transformers
 
-    config = transformers.AutoConfig.from_pretrained(source)
+    config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
     if model_types and config.model_type not in model_types:
         raise ValueError(f"it is a model of type {config.model_type!r}, not {model_types[0]!r}")
     model, report = getattr(transformers, architecture).from_pretrained(
