@@ -32,12 +32,9 @@ from .labels import join_list
 from .text import ClapTextEncoder
 
 _BATCH = 32  # examples at a time
-MINI_LABELS = (  # what the mini CLAP knows
+COMMON_LABELS = (
     *("accordion", "acoustic guitar", "cello", "clarinet", "erhu", "flute", "saxophone"),
     *("trumpet", "tuba", "violin", "xylophone"),
-)
-COMMON_LABELS = (
-    *MINI_LABELS,
     *("bagpipe", "banjo", "bassoon", "bells", "congas", "double bass", "drums", "electric bass"),
     *("electric guitar", "guzheng", "harmonica", "harp", "marimba", "oboe", "organ", "piano"),
     *("pipa", "singing", "synthesizer", "trombone", "ukulele", "applause", "baby crying"),
@@ -101,9 +98,9 @@ class ClapAudioEncoder(FrozenModule, QueryEncoder):
 
     Args:
         name: a CLAP, as for `ClapTextEncoder`.
-        labels: what an example can be, in words; by default the instruments that `"mini"` knows, or
-            common instruments and sounds for any other CLAP. Those that a model was trained with
-            serve it best.
+        labels: what an example can be, in words; by default those that the CLAP's configuration
+            names as `known_labels`, as `"mini"` does, or else common instruments and sounds. Those
+            that a model was trained with serve it best.
 
     Shape:
         - queries: B lists of Q paths of audio files or `AudioExample`s
@@ -129,7 +126,7 @@ class ClapAudioEncoder(FrozenModule, QueryEncoder):
     def __init__(self, name: str | Path = "mini", labels: Sequence[str] | None = None) -> None:
         self._clap = load_clap(name)
         super().__init__(self._clap.model)
-        default = MINI_LABELS if name == "mini" else COMMON_LABELS
+        default = tuple(getattr(self._clap.model.config, "known_labels", COMMON_LABELS))
         self.labels = default if labels is None else tuple(labels)
         if isinstance(labels, str) or not self.labels:
             raise ValueError(f"Expected a list of labels, received {labels!r}.")

@@ -60,9 +60,9 @@ def load_clap(name: str | Path = "mini") -> PretrainedClap:
     Args:
         name: `"mini"` (shipped with the package, knows the instruments of the miniature MUSIC),
             `"mini-events"` (knows the sounds of the miniature VGGSound), a folder, a model of the
-            Hugging Face hub such as `"laion/clap-htsat-unfused"`, or `"laion:"` and the path of a checkpoint of
-            `laion_clap`. The tokenizer of the latter is that of `roberta-base`: a folder of this
-            name beside the checkpoint, or else the hub's.
+            Hugging Face hub such as `"laion/clap-htsat-unfused"`, or `"laion:"` and the path of a
+            checkpoint of `laion_clap`. The tokenizer of the latter is that of `roberta-base`: a
+            folder of this name beside the checkpoint, or else the hub's.
 
     Raises:
         ValueError: when there is no such folder or file, the hub cannot be reached, or what is

@@ -125,6 +125,7 @@ def begin(
         return model, tokenizer, ClapFeatureExtractor.from_pretrained(folder)
     tokenizer = build_tokenizer(corpus(labels), conf.model.vocab_size, conf.model.context_length)
     model = build_model(conf, len(tokenizer)).train()
+    model.config.known_labels = list(labels)  # what audio examples are likened to
     warm_up_text(model, tokenizer, labels, conf)
     return model, tokenizer, build_feature_extractor(conf)
 
