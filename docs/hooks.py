@@ -24,7 +24,8 @@ REPO = Path(__file__).parents[1]
 OUTSIDE = (  # pages and pictures that the site has beside those of docs/, in their own places
     "CHANGELOG.md",
     "asteroid_bimodal/pretrained/*/README.md",
-    "egs/**/README.md",
+    "egs/*/README.md",
+    "egs/*/asteroid_models/README.md",
     "egs/*/results/*.md",
     "egs/*/results/*.svg",
 )
@@ -37,7 +38,7 @@ FORMULA = re.compile(
     re.DOTALL,
 )
 ROLE = re.compile(r":math:`([^`]+)`")
-DIRECTIVE = re.compile(r"^\.\. math::(.*(?:\n\s*|\n +.*)*)", re.MULTILINE)
+DIRECTIVE = re.compile(r"^\.\. math::(.*(?:\n(?: +\S.*| *$))*)", re.MULTILINE)
 
 
 def on_config(config: MkDocsConfig) -> None:
@@ -62,13 +63,12 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
     A link to what is not there stays as it is, for mkdocs to complain about.
     """
-    inside = (REPO / "docs" / page.file.src_uri).exists() or page.file.src_uri == "tutorial.md"
-    folder = posixpath.dirname(f"docs/{page.file.src_uri}" if inside else page.file.src_uri)
     here = posixpath.dirname(page.file.src_uri)
+    folder = here if (REPO / page.file.src_uri).exists() else f"docs/{here}"
 
     def resolve(link: re.Match[str]) -> str:
         text, target, anchor = link.groups(default="")
-        place = posixpath.normpath(posixpath.join(folder, target))
+        place = posixpath.normpath(posixpath.join(folder, target)).replace(".ipynb", ".md")
         for found in (place, f"{place}/README.md"):
             found = found.removeprefix("docs/")
             if files.get_file_from_path(found):
@@ -95,14 +95,14 @@ def outside_of_code(replace, markdown: str) -> str:
 def _to_mathml(formula: re.Match[str]) -> str:
     tex = html.unescape(formula["inline"] or formula["block"]).strip()
     if r"\\" in tex and r"\begin" not in tex:
-        tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
+        tex = rf"\begin{{align*}}{tex}\end{{align*}}"
     return convert(tex, display="inline" if formula["inline"] else "block")
 
 
 class DocstringMath(Extension):
     r"""Reads Sphinx' `:math:` and `.. math::`, which docstrings have, as `$…$` and `$$…$$`."""
 
-    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
+    def extendMarkdown(self, md: Markdown) -> None:
         """Registers the reader before any other."""
         md.preprocessors.register(_DollarMath(md), "docstring_math", 200)
 

@@ -18,7 +18,7 @@ FLOORS = [
     {"data", "queries", "scorers", "masknn"},
     {"models", "losses", "metrics"},
     {"engine", "hub", "report", "separate"},
-    {"cli"},
+    {"cli", "demo"},
 ]
 FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}
 # Losses never see models, maskers never see where queries come from.

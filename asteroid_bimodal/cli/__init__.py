@@ -1,4 +1,4 @@
-"""The command line: separate, evaluate, report, check, download, publish, import-official."""
+"""The command line: separate, evaluate, report, check, demo, download, publish, import-official."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from .check import add_check
+from .demo import add_demo
 from .download import add_download
 from .evaluate import add_evaluate
 from .import_official import add_import_official
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_check(commands)
+    add_demo(commands)
     add_separate(commands)
     add_evaluate(commands)
     add_report(commands)

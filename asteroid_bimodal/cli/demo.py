@@ -1,0 +1,57 @@
+"""`asteroid-bimodal demo`: a page on this machine to try a model on."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from threading import Event
+
+from .options import add_device
+
+
+def add_demo(commands) -> None:
+    """Adds the command to the parser's."""
+    parser = commands.add_parser(
+        "demo",
+        help="try a model on a page in the browser",
+        description="Serves a page to this machine alone: upload or record, ask, hear and see.",
+    )
+    parser.add_argument(
+        "--model",
+        default="mini",
+        help="mini (the default), an experiment or other folder, a file, or user/repo on the hub",
+    )
+    parser.add_argument("--port", type=int, help="default: the first free one from 7860")
+    parser.add_argument("--no-browser", action="store_true", help="do not open the browser")
+    parser.add_argument(
+        "--share",
+        action="store_true",
+        help="also make a public address, through gradio's servers: anyone who has it can use it",
+    )
+    add_device(parser)
+    parser.set_defaults(run=_demo)
+
+
+def _demo(args: argparse.Namespace) -> None:
+    from ..demo import load_gradio, serve
+    from ..hub import load_model
+
+    load_gradio()  # first: a model may have to be downloaded
+    model = load_model(args.model, args.device)
+    if args.share:
+        print(
+            "asteroid-bimodal: --share makes the page public: recordings and results go through "
+            "gradio's servers, and anyone who has the address can use this machine's model.",
+            file=sys.stderr,
+        )
+    options = {"port": args.port, "browser": not args.no_browser, "share": args.share}
+    with serve(model, title=args.model, **options) as address:
+        print(f"The page is at {address.public or address.url} – stop it with Ctrl-C.", flush=True)
+        _wait()
+
+
+def _wait() -> None:
+    try:
+        Event().wait()
+    except KeyboardInterrupt:
+        pass

@@ -1,0 +1,172 @@
+"""What the page does with a question, without the page: audio and queries in, tracks out."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import soundfile
+
+from ..models import QueriedSeparator
+from ..queries import parse_caption
+from ..separate import Query, separate_files
+from ..utils.audio_file import open_audio
+from ..utils.files import safe_name
+from .figures import Picture, draw_together
+
+MAX_SECONDS, MAX_QUERIES = 600, 8
+ANSWER_PREFIX = "answer_"  # of folders
+
+
+@dataclass(frozen=True)
+class Track:
+    """Something to hear and to see.
+
+    Attributes:
+        name: "mixture", the query's or "residual".
+        path: a float WAV file with the rate, the channels and the length of the input.
+        picture: its spectrogram; all of an answer share one scale.
+        presence: how surely the sound is there, from 0 to 1; of estimates alone.
+    """
+
+    name: str
+    path: Path
+    picture: Picture
+    presence: float | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found.
+
+    Attributes:
+        title: the input's name.
+        sample_rate: of all tracks, in hertz.
+        channels: of each track.
+        seconds: that each track lasts.
+        mixture: the input.
+        estimates: one for each query, in their order.
+        residual: what no query took.
+    """
+
+    title: str
+    sample_rate: int
+    channels: int
+    seconds: float
+    mixture: Track
+    estimates: list[Track]
+    residual: Track
+
+    @property
+    def tracks(self) -> list[Track]:
+        """All of them, as the page shows them."""
+        return [self.mixture, *self.estimates, self.residual]
+
+
+def read_queries(
+    words: str = "", caption: str = "", like: str | PathLike | None = None
+) -> list[str | Query]:
+    """Reads what was asked; repetitions count once.
+
+    Args:
+        words: queries, one a line or between commas.
+        caption: a sentence; each phrase of it is a query.
+        like: an audio file with what to look for.
+
+    Raises:
+        ValueError: when nothing was asked, or more than `MAX_QUERIES`.
+
+    Examples:
+        >>> read_queries("violin, flute", "a man talks while a dog barks")
+        ['violin', 'flute', 'a man talks', 'a dog barks']
+    """
+    texts = [" ".join(text.split()) for text in re.split(r"[\n,;]", words or "")]
+    phrases = parse_caption(caption) if (caption or "").strip() else []
+    queries: list[str | Query] = list(dict.fromkeys(filter(None, [*texts, *phrases])))
+    if like:
+        queries.append(Query.like(like, f"like {Path(like).stem}"))
+    if not queries:
+        raise ValueError(
+            "Expected something to look for, received none. Write a query such as 'violin', a "
+            "caption, or give an example of the sound."
+        )
+    if len(queries) > MAX_QUERIES:
+        raise ValueError(
+            f"Expected at most {MAX_QUERIES} queries on this page, received {len(queries)}. Ask "
+            "for some of them at a time, or use `asteroid-bimodal separate`."
+        )
+    return queries
+
+
+def find_sounds(
+    model: QueriedSeparator,
+    audio: str | PathLike | None,
+    queries: Sequence[str | Query],
+    folder: str | PathLike,
+    *,
+    max_seconds: float = MAX_SECONDS,
+) -> Answer:
+    """Separates a file and draws all of its tracks.
+
+    Rate, channels, length and level are the input's; estimates and residual add up to it. Memory
+    does not grow with the length.
+
+    Args:
+        model: a separator.
+        audio: a file of any format that `open_audio` reads.
+        queries: what to look for.
+        folder: where a new folder for the tracks is made; itself made when missing.
+        max_seconds: longer files are refused.
+
+    Raises:
+        ValueError: when there is no file, when it is unreadable, too long or too short, and for
+            queries that the model refuses.
+    """
+    if not audio:
+        raise ValueError("Expected audio to separate, received none. Upload a file or record one.")
+    audio = Path(audio)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    # Outputs are this name with an ending: none of them can replace it.
+    out = tempfile.mkdtemp(prefix=ANSWER_PREFIX, dir=folder)
+    source = Path(out) / f"{safe_name(audio.stem)}.wav"
+    try:
+        _copy(audio, source, max_seconds)
+        found = separate_files(model, [source], queries, residual=True)
+    except ValueError as error:
+        raise ValueError(str(error).replace(str(audio), audio.name)) from error
+    if found.failed:
+        raise ValueError(found.failed[source])
+    info = soundfile.info(source)
+    paths = [source, *found.written]
+    names = ["mixture", *(Query.of(query).name for query in queries), "residual"]
+    scores = [found.presence.get(path) for path in paths]
+    mixture, *estimates, residual = map(Track, names, paths, draw_together(paths), scores)
+    return Answer(
+        audio.name, info.samplerate, info.channels, info.duration, mixture, estimates, residual
+    )
+
+
+def _copy(audio: Path, target: Path, max_seconds: float) -> None:
+    """Writes what was uploaded as a WAV file that every browser plays."""
+    with open_audio(audio) as stream:
+        style = {"samplerate": stream.sample_rate, "channels": stream.channels, "subtype": "FLOAT"}
+        blocks = _at_most(stream.blocks, round(max_seconds * stream.sample_rate), max_seconds)
+        with soundfile.SoundFile(target, "w", **style) as file:
+            for block in blocks:
+                file.write(block.T.numpy())
+
+
+def _at_most(blocks: Iterator, length: int, max_seconds: float) -> Iterator:
+    done = 0
+    for block in blocks:
+        done += block.shape[-1]
+        if done > length:
+            raise ValueError(
+                f"Expected at most {max_seconds / 60:g} minutes of audio on this page, received "
+                "more. `asteroid-bimodal separate FILE QUERY` has no limit."
+            )
+        yield block

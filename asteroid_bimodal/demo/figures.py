@@ -1,0 +1,128 @@
+"""Spectrograms of files, all on one scale, as small pictures.
+
+Rows are spaced as the ear hears (mel), so that instruments fill the picture at any sample rate.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import soundfile
+from numpy.lib.stride_tricks import sliding_window_view
+from PIL import Image
+
+FLOOR_DB = -70.0
+_WIDTH, _HEIGHT = 800, 160
+_WINDOW_SECONDS = 0.064
+_FRAMES = 2048  # at a time
+_STEPS = 48  # colours: few make small pictures
+_KILOHERTZ = (0.25, 0.5, 1, 2, 4, 8, 16, 32, 64)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A spectrogram.
+
+    Attributes:
+        uri: the picture, as a data URI.
+        ticks: where frequencies are, from 0 at the bottom to 1 at the top, by their labels.
+    """
+
+    uri: str
+    ticks: dict[str, float]
+
+
+def draw_together(paths: Sequence[str | Path]) -> list[Picture]:
+    """Draws files; 0 dB is the loudest place of the first.
+
+    Args:
+        paths: WAV files of one rate, the mixture first.
+    """
+    rate = soundfile.info(paths[0]).samplerate
+    pictures = [magnitudes(path) for path in paths]
+    loudest = pictures[0].max() or 1.0
+    return [Picture(_encode(levels / loudest), find_ticks(rate)) for levels in pictures]
+
+
+def magnitudes(path: str | Path) -> np.ndarray:
+    """Measures the magnitudes of a file, in pieces; the loudest channel and place count.
+
+    Args:
+        path: a WAV file.
+
+    Returns:
+        (rows, columns), the lowest frequencies first.
+    """
+    with soundfile.SoundFile(path) as file:
+        window = 2 ** round(np.log2(_WINDOW_SECONDS * file.samplerate))
+        hop = window // 4
+        total = -(-file.frames // hop)
+        columns = np.arange(total) * min(_WIDTH, total) // total
+        picture = np.zeros((_HEIGHT, min(_WIDTH, total)), np.float32)
+        for first in range(0, total, _FRAMES):
+            samples = _read(file, first * hop - window // 2, _FRAMES * hop + window - hop)
+            frames = _transform(samples, window, hop, file.samplerate)[:, : total - first]
+            np.maximum.at(picture, (slice(None), columns[first : first + _FRAMES]), frames)
+    return picture
+
+
+def find_ticks(sample_rate: float) -> dict[str, float]:
+    """Places the labels of the frequency axis.
+
+    Args:
+        sample_rate: in hertz.
+
+    Examples:
+        >>> {label: round(place, 2) for label, place in find_ticks(8000).items()}
+        {'0.25': 0.16, '0.5': 0.28, '1': 0.47, '2': 0.71}
+    """
+    top = sample_rate / 2000
+    return {f"{tick:g}": _mel(tick) / _mel(top) for tick in _KILOHERTZ if tick < 0.9 * top}
+
+
+def _mel(kilohertz: float) -> float:
+    return math.log1p(kilohertz / 0.7)
+
+
+def _hertz(mel: np.ndarray) -> np.ndarray:
+    return 700 * np.expm1(mel)
+
+
+def _read(file: soundfile.SoundFile, start: int, length: int) -> np.ndarray:
+    """Reads (length, C) samples from anywhere; there is silence outside of the file."""
+    before = max(0, -start)
+    file.seek(start + before)
+    samples = file.read(length - before, dtype="float32", always_2d=True)
+    after = length - before - len(samples)
+    return np.pad(samples, ((before, after), (0, 0)))
+
+
+def _transform(samples: np.ndarray, window: int, hop: int, rate: int) -> np.ndarray:
+    """Transforms (T, C) samples to (rows, frames)."""
+    shape = np.hanning(window + 1)[:-1].astype(np.float32)
+    loudest = 0.0
+    for channel in samples.T:
+        frames = sliding_window_view(channel, window)[::hop] * shape
+        loudest = np.maximum(loudest, np.abs(np.fft.rfft(frames)))  # (frames, bins)
+    # Where rows are finer than bins, several rows show the same bin.
+    places = np.linspace(0, _mel(rate / 2000), _HEIGHT, endpoint=False)
+    first_bins = np.round(_hertz(places) * window / rate).astype(int)
+    return np.maximum.reduceat(loudest, first_bins, axis=1).T
+
+
+def _encode(levels: np.ndarray) -> str:
+    decibels = 20 * np.log10(np.maximum(levels, 1e-9))
+    steps = np.round((1 - decibels / FLOOR_DB).clip(0, 1) * (_STEPS - 1))
+    image = Image.fromarray(steps[::-1].astype(np.uint8), "P")
+    colors = matplotlib.colormaps["magma"](np.linspace(0, 1, _STEPS))[:, :3]
+    image.putpalette((255 * colors).round().astype(np.uint8).tobytes())
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,0 +1,80 @@
+"""An answer as HTML: for each track its presence, its picture and its player."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from ..report.figures import color_bar
+from .answer import Answer, Track
+from .figures import FLOOR_DB
+
+EMPTY = Markup(
+    '<p class="abm-empty">Mixture, estimates and residual will be here, to hear and to see.</p>'
+)
+_MOST_TICKS = 5
+
+
+def show(answer: Answer) -> str:
+    """Shows an answer.
+
+    Args:
+        answer: what `find_sounds` gave.
+    """
+    facts = f"{_clock(answer.seconds)} · {_channels(answer.channels)} · {answer.sample_rate} Hz"
+    scale = Markup(
+        '<span class="abm-scale">{:.0f} dB<i style="background: {}"></i>0 dB</span>'
+    ).format(FLOOR_DB, color_bar())
+    head = Markup("<header><b>{}</b><span>{}</span>{}</header>").format(answer.title, facts, scale)
+    tracks = Markup("").join(_track(track, answer.seconds) for track in answer.tracks)
+    return Markup('<div class="abm-tracks">{}{}</div>').format(head, tracks)
+
+
+def _track(track: Track, seconds: float) -> Markup:
+    url = f"gradio_api/file={quote(str(track.path))}"
+    return Markup(
+        '<section><h3>{name}</h3>{presence}<a href="{url}" download="{file}">WAV</a>'
+        '<div class="abm-axis">{ticks}</div>'
+        '<div class="abm-picture"><img src="{uri}" alt="Spectrogram of {name}"><i></i></div>'
+        '<div class="abm-time">{times}</div>'
+        '<audio controls preload="metadata" src="{url}" aria-label="{name}"></audio></section>'
+    ).format(
+        name=track.name,
+        presence="" if track.presence is None else _presence(track.presence),
+        url=url,
+        file=track.path.name,
+        ticks=_ticks(track),
+        uri=track.picture.uri,
+        times=_times(seconds),
+    )
+
+
+def _presence(score: float) -> Markup:
+    return Markup(
+        '<span class="abm-presence">presence<i><i style="width: {:.0f}%"></i></i>{:.2f}</span>'
+    ).format(100 * score, score)
+
+
+def _ticks(track: Track) -> Markup:
+    places = list(track.picture.ticks.items())[-_MOST_TICKS:]
+    tick = Markup('<span style="bottom: {:.1f}%">{}{}</span>')
+    return Markup("").join(
+        tick.format(100 * place, label, " kHz" if number == len(places) else "")
+        for number, (label, place) in enumerate(places, 1)
+    )
+
+
+def _times(seconds: float) -> Markup:
+    span = Markup("<span>{}</span>")
+    return Markup("").join(span.format(_clock(part * seconds / 4)) for part in range(5))
+
+
+def _clock(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d} min"
+
+
+def _channels(count: int) -> str:
+    return {1: "mono", 2: "stereo"}.get(count, f"{count} channels")

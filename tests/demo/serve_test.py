@@ -1,0 +1,239 @@
+"""The page over HTTP and in Chromium: it answers, explains, and asks nobody else."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+import requests
+import soundfile
+
+from asteroid_bimodal import cli
+from asteroid_bimodal.cli import demo as command
+from asteroid_bimodal.demo import EXAMPLE_QUERIES, serve
+
+pytest.importorskip("gradio")
+from gradio_client import Client, handle_file  # noqa: E402
+from gradio_client.exceptions import AppError  # noqa: E402
+
+# Of the way gradio uses pandas.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio")
+
+
+def listens(host, port):
+    with socket.socket() as client:
+        client.settimeout(2)
+        return client.connect_ex((host, port)) == 0
+
+
+@pytest.fixture(scope="module")
+def address(model):
+    with serve(model, title="tiny") as address:
+        yield address
+    assert not listens("127.0.0.1", urlsplit(address.url).port)
+
+
+@pytest.fixture(scope="module")
+def client(address, tmp_path_factory):
+    client = Client(address.url, verbose=False, download_files=tmp_path_factory.mktemp("client"))
+    yield client
+    client.close()
+
+
+def ask(client, audio, words="violin, flute", caption="", like=None):
+    audio, like = (path and handle_file(path) for path in (audio, like))
+    return client.predict(audio, words, caption, like, api_name="/separate")
+
+
+def fetch(address, html, folder):
+    """The tracks of an answer, as the browser gets them."""
+    tracks = []
+    for number, source in enumerate(re.findall(r'<audio [^>]*src="(.*?)"', html)):
+        response = requests.get(address.url + source, timeout=10)
+        response.raise_for_status()
+        path = folder / f"{number}.wav"
+        path.write_bytes(response.content)
+        tracks.append(soundfile.read(path, dtype="float32"))
+    return tracks
+
+
+def test_a_question_over_http(address, client, noise, tmp_path):
+    path = noise()
+    html = ask(client, path)
+    assert re.findall("<h3>(.*?)</h3>", html) == ["mixture", "violin", "flute", "residual"]
+    tracks = fetch(address, html, tmp_path)
+    assert {rate for _, rate in tracks} == {11025}
+    mixture, *parts = (samples for samples, _ in tracks)
+    np.testing.assert_array_equal(mixture, soundfile.read(path, dtype="float32")[0])
+    np.testing.assert_allclose(sum(parts), mixture, atol=1e-6)
+
+
+def test_a_caption_over_http(client, noise):
+    html = ask(client, noise(), words="", caption="A man talks while a dog barks")
+    assert re.findall("<h3>(.*?)</h3>", html)[1:3] == ["a man talks", "a dog barks"]
+
+
+def test_only_the_last_answers_are_kept(address, client, noise, tmp_path):
+    htmls = [ask(client, noise(length=4000 + k), words="violin") for k in range(5)]
+    assert len(fetch(address, htmls[-1], tmp_path)) == 3
+    with pytest.raises(requests.HTTPError):
+        fetch(address, htmls[0], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"words": " "}, "Write a query such as"),
+        ({"audio": None}, "Upload a file or record one"),
+        ({"length": 20}, "one frame of the model"),
+    ],
+)
+def test_what_is_wrong_is_said(client, noise, options, words):
+    options = dict(options)
+    audio = options.pop("audio", noise(length=options.pop("length", 4000)))
+    with pytest.raises(AppError, match=words):
+        ask(client, audio, **options)
+
+
+def test_nobody_else_can_connect(address):
+    parts = urlsplit(address.url)
+    assert parts.hostname == "127.0.0.1" and address.public is None
+    assert listens("127.0.0.1", parts.port)
+    # Another address of this machine: who listens to all of them has it, too.
+    assert not listens("127.0.0.2", parts.port)
+
+
+def test_files_outside_of_the_page_are_not_served(address):
+    url = f"{address.url}gradio_api/file={Path(__file__).resolve()}"
+    assert requests.get(url, timeout=10).status_code == 403
+
+
+def test_the_page_refers_to_nothing_elsewhere(address):
+    page = requests.get(address.url, timeout=10).text
+    assert not re.findall(r"(?:src|href)=[\"'](?:https?:)?//(?!127\.0\.0\.1)[^\"']*", page)
+    style = requests.get(f"{address.url}theme.css", timeout=10).text
+    assert "@import" not in style and not re.findall(r"url\(['\"]?(?:https?:)?//", style)
+    config = requests.get(f"{address.url}config", timeout=10).json()
+    assert config["analytics_enabled"] is False
+    assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
+
+
+CLICK = "[...document.querySelectorAll('button')].find(b => b.innerText.includes('{}')).click()"
+TITLES = "[...document.querySelectorAll('#found h3')].map(e => e.innerText)"
+TYPE = """(() => {
+  const box = document.querySelector('#queries textarea');
+  box.value = %s;
+  box.dispatchEvent(new Event('input'));
+})()"""
+
+
+def test_a_question_in_the_browser(address, browser):
+    browser.call("Page.navigate", url=address.url)
+    browser.wait_for("document.querySelector('#separate')")
+    assert browser.evaluate("document.title") == "tiny"
+    browser.wait_for("document.querySelector('#found').innerText.includes('will be here')")
+
+    browser.evaluate(CLICK.format("Separate"))  # with nothing in it
+    browser.wait_for("document.body.innerText.includes('Write a query such as')")
+
+    browser.evaluate(CLICK.format("a flute and a cello"))
+    browser.wait_for("document.querySelector('#queries textarea').value.includes('cello')")
+    browser.wait_for("document.querySelector('#mixture').innerText.includes('0:08')")
+    browser.evaluate(CLICK.format("Separate"))
+    browser.wait_for("document.querySelectorAll('#found audio').length")
+    assert browser.evaluate(TITLES) == ["mixture", *EXAMPLE_QUERIES, "residual"]
+    players = "[...document.querySelectorAll('#found audio')]"
+    browser.wait_for(f"{players}.every(a => Math.abs(a.duration - 8) < 0.01)")
+    pictures = "[...document.querySelectorAll('#found img')]"
+    assert browser.evaluate(f"{pictures}.every(i => i.complete && i.naturalWidth > 100)")
+
+    box = browser.evaluate(
+        f"(() => {{ const b = {pictures}[1].getBoundingClientRect();"
+        "return [b.x + b.width / 4, b.y + b.height / 2] })()"
+    )
+    for kind in ("mousePressed", "mouseReleased"):
+        options = {"type": kind, "button": "left", "clickCount": 1}
+        browser.call("Input.dispatchMouseEvent", x=box[0], y=box[1], **options)
+    browser.wait_for(f"Math.abs({players}[1].currentTime - 2) < 0.1")
+    browser.wait_for(f"{pictures}[1].nextElementSibling.classList.contains('on')")
+
+    hostile = "<b>${7 * 7}</b> {{value}}"
+    browser.evaluate(TYPE % repr(hostile))
+    browser.evaluate(CLICK.format("Separate"))
+    browser.wait_for(f"{TITLES}.length == 3")
+    assert browser.evaluate(TITLES)[1] == hostile
+
+    assert browser.hosts == {"127.0.0.1"}
+    assert not browser.messages
+
+
+@pytest.fixture
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_the_command_serves_until_it_is_stopped(model, monkeypatch, capsys, free_port):
+    opened, answers = [], []
+
+    def visit():
+        answers.append(requests.get(f"http://127.0.0.1:{free_port}", timeout=10))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("asteroid_bimodal.hub.load_model", lambda *args: model)
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr(command, "Event", lambda: SimpleNamespace(wait=visit))
+    cli.main(["demo", "--port", str(free_port), "--no-browser"])
+    assert answers[0].ok and not opened
+    assert f"http://127.0.0.1:{free_port}" in capsys.readouterr().out
+    assert not listens("127.0.0.1", free_port)
+
+
+@pytest.fixture
+def launched(model, monkeypatch):
+    """What the page is launched with, instead of launching it."""
+    options = {}
+
+    def launch(self, **given):
+        options.update(given)
+        return None, "http://127.0.0.1:7860/", "https://public" if given["share"] else None
+
+    monkeypatch.setattr("asteroid_bimodal.hub.load_model", lambda *args: model)
+    monkeypatch.setattr("gradio.Blocks.launch", launch)
+    monkeypatch.setattr(command, "_wait", lambda: None)
+    return options
+
+
+def test_a_public_address_only_when_asked_and_with_a_warning(launched, capsys):
+    cli.main(["demo"])
+    assert launched["share"] is False and launched["inbrowser"] is True
+    assert capsys.readouterr().err == ""
+    cli.main(["demo", "--share", "--no-browser"])
+    assert launched["share"] is True and launched["inbrowser"] is False
+    printed = capsys.readouterr()
+    assert "makes the page public" in printed.err and "https://public" in printed.out
+
+
+@pytest.mark.parametrize("port", ["0", "70000"])
+def test_a_port_that_is_none(launched, port):
+    with pytest.raises(SystemExit, match="port from 1 to 65535"):
+        cli.main(["demo", "--port", port])
+
+
+def test_a_port_that_is_taken(launched, address):
+    with pytest.raises(SystemExit, match="Expected a port that is free"):
+        cli.main(["demo", "--port", str(urlsplit(address.url).port)])
+
+
+def test_without_gradio(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    with pytest.raises(SystemExit, match=r'pip install "asteroid-bimodal\[demo\]"'):
+        cli.main(["demo"])
