@@ -18,7 +18,8 @@ from ..utils.audio_file import open_audio
 from ..utils.files import safe_name
 from .figures import Picture, draw_together
 
-MAX_SECONDS, MAX_QUERIES = 600, 8
+MAX_SECONDS = 600  # of a recording
+MAX_QUERIES = 8
 ANSWER_PREFIX = "answer_"  # of folders
 
 

@@ -8,41 +8,20 @@ import select
 import shutil
 import subprocess
 import time
-import zlib
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 import soundfile
-import torch
-
-from asteroid_bimodal.models import BiModalUNet
-from asteroid_bimodal.queries.base import EncodedQuery, QueryEncoder
+from tiny_model import HashedTexts, build_tiny
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 CHROMIUM = CHROMIUM or shutil.which("google-chrome")
 
 
-class Hashed(QueryEncoder):
-    """Another random embedding for each text."""
-
-    token_dim, pooled_dim = 6, 4
-
-    def encode(self, queries):
-        encoded = []
-        for text in queries:
-            generator = torch.Generator().manual_seed(zlib.crc32(text.encode()))
-            tokens = torch.randn(3, 6, generator=generator)
-            pooled = 9 * torch.randn(4, generator=generator)
-            encoded.append(EncodedQuery(tokens, torch.ones(3, dtype=torch.bool), pooled))
-        return encoded
-
-
 @pytest.fixture(scope="session")
 def model():
-    torch.manual_seed(0)
-    sizes = {"num_downs": 5, "ngf": 2, "out_dim": 4, "num_heads": 2}
-    return BiModalUNet(8000, 126, 32, Hashed(), cond_dim=6, pooled_dim=4, **sizes).eval()
+    return build_tiny(n_fft=126, hop_length=32, pooled_dim=4, query_encoder=HashedTexts())
 
 
 @pytest.fixture

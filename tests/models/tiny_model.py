@@ -31,6 +31,21 @@ class HashedWords(QueryEncoder):
         )
 
 
+class HashedTexts(QueryEncoder):
+    """The same, of three tokens each, and loud enough for masks that differ."""
+
+    token_dim, pooled_dim = 6, 4
+
+    def encode(self, queries):
+        encoded = []
+        for text in queries:
+            generator = torch.Generator().manual_seed(zlib.crc32(text.encode()))
+            tokens = torch.randn(3, 6, generator=generator)
+            pooled = 9 * torch.randn(4, generator=generator)
+            encoded.append(EncodedQuery(tokens, torch.ones(3, dtype=torch.bool), pooled))
+        return encoded
+
+
 def build_tiny(**changes):
     torch.manual_seed(0)
     args = dict(sample_rate=8000, n_fft=128, hop_length=32, query_encoder=HashedWords(), **MASKER)

@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-import zlib
-
 import numpy as np
 import pytest
 import soundfile
-import torch
+from tiny_model import HashedTexts, build_tiny
 
-from asteroid_bimodal.models import BiModalUNet, streaming
-from asteroid_bimodal.queries.base import EncodedQuery, QueryEncoder
-
-
-class Hashed(QueryEncoder):
-    """Another random embedding for each text."""
-
-    token_dim, pooled_dim = 6, 4
-
-    def encode(self, queries):
-        encoded = []
-        for text in queries:
-            generator = torch.Generator().manual_seed(zlib.crc32(text.encode()))
-            tokens = torch.randn(3, 6, generator=generator)
-            pooled = 9 * torch.randn(4, generator=generator)
-            encoded.append(EncodedQuery(tokens, torch.ones(3, dtype=torch.bool), pooled))
-        return encoded
+from asteroid_bimodal.models import streaming
 
 
 @pytest.fixture(scope="module")
 def model():
-    torch.manual_seed(0)
-    sizes = {"num_downs": 5, "ngf": 2, "out_dim": 4, "num_heads": 2}
-    return BiModalUNet(8000, 126, 32, Hashed(), cond_dim=6, pooled_dim=4, **sizes).eval()
+    return build_tiny(n_fft=126, hop_length=32, pooled_dim=4, query_encoder=HashedTexts())
 
 
 def make_noise(length=4000, channels=1):
