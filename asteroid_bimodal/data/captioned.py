@@ -155,7 +155,7 @@ class CaptionedMixtures(Dataset):
         for choice in torch.randperm(len(self.clips), generator=generator).tolist():
             if len(absent) >= self.num_absent:
                 break
-            for phrase in parse_caption(self.clips[choice].caption):
+            for phrase in phrases_of(self.clips[choice].caption):
                 if _sound(phrase) not in present:
                     absent.setdefault(_sound(phrase), phrase)
         if len(absent) < self.num_absent:
@@ -190,6 +190,18 @@ def share_out(
         rest = [phrase for place, phrase in enumerate(phrases) if place not in alone]
         phrases = [*(phrases[place] for place in alone), " and ".join(rest)]
     return allocate_phrases(phrases, num_phrases, generator)
+
+
+def phrases_of(caption: str) -> list[str]:
+    """The phrases of a caption; none of one that names no sound, whose clip training skips.
+
+    Args:
+        caption: a natural caption.
+    """
+    try:
+        return parse_caption(caption)
+    except ValueError:
+        return []
 
 
 @lru_cache(maxsize=100_000)

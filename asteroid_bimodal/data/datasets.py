@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 from ..queries.captions import phrase_prompt
 from .audio import UnreadableAudioError, audio_seconds, read_crop
 from .batches import Example, Skipped
+from .check import video_id
 from .frames import frame_at, frames_of
 from .making import Draw, ExampleMaker, mix_seed
 from .manifest import Clip, by_label, read_manifest, take_share
@@ -42,6 +43,7 @@ class LabelledMixtures(Dataset):
         num_absent: phrases of labels that an example does not hold, drawn beside it.
         centred: whether crops come from the middle of their clips instead of anywhere.
         frames: whether each clip comes with a frame of its video, from within its crop.
+        without: videos, see `check.video_id`, whose clips are not used.
         seed: of the draws.
 
     Raises:
@@ -65,6 +67,7 @@ class LabelledMixtures(Dataset):
         num_absent: int = 0,
         centred: bool = False,
         frames: bool = False,
+        without: Collection[str] = (),
         seed: int = 0,
     ):
         prompts = (prompt,) if isinstance(prompt, str) else tuple(prompt)
@@ -76,7 +79,8 @@ class LabelledMixtures(Dataset):
         self.epoch_size, self.seed = epoch_size, seed
         self.centred, self.frames = centred, frames
         self.epoch = 0
-        self.clips = by_label(take_share(read_manifest(manifest), share))
+        clips = [c for c in read_manifest(manifest) if video_id(c.path) not in without]
+        self.clips = by_label(take_share(clips, share))
         self.make.check_labels(self.clips, manifest)
         if frames:  # at the beginning, not in the middle of an epoch
             frames_of(self.root / next(iter(self.clips.values()))[0].path)

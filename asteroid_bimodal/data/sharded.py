@@ -149,7 +149,8 @@ class ShardedMixtures(IterableDataset):
                 f"Expected clips in {self.pattern}, found none." + _last(window.skipped)
             )
         self.make.check_labels(window.by_label, f"what a worker holds of {self.pattern}")
-        for _ in range(place, self.epoch_size, places):
+        # As many for each: processes that train together wait for each other's batches.
+        for _ in range(self.epoch_size // places):
             yield self._example(window, generator)
             window.renew(self._seconds * self.make.num_crops, self._seconds)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -9,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from ..data.batches import collate, collate_pairs
 from ..data.captioned import CaptionedMixtures
+from ..data.check import video_id
 from ..data.datasets import LabelledMixtures, PinnedMixtures, SemiSupervised
 from ..data.manifest import by_label, read_manifest
 from ..data.sharded import ShardedMixtures
@@ -47,11 +49,14 @@ def build_train_loader(conf: DictConfig) -> DataLoader:
             "the audio of whole splits: write shards of the part to be used, or train from files."
         )
     if clean.share:
+        other = clean.root and Path(clean.root).resolve() != Path(data.root).resolve()
         # Of the same recordings, what serves as single sources is in no mixture.
-        begin = 0.0 if clean.root else clean.share
+        begin = 0.0 if other else clean.share
         mixed = _build_mixed(conf, (begin, data.share))
+        # Of another data set, what this one validates and tests with is not learned from.
+        held_out = _held_out(Path(data.root)) if other else ()
         singles = build_mixtures(
-            conf, clean.root or data.root, 1, (0.0, clean.share), conf.seed + 1
+            conf, clean.root or data.root, 1, (0.0, clean.share), conf.seed + 1, held_out
         )
         dataset, stack = SemiSupervised(mixed, singles), collate_pairs
     else:
@@ -63,6 +68,13 @@ def build_train_loader(conf: DictConfig) -> DataLoader:
         num_workers=data.num_workers,
         drop_last=True,
     )
+
+
+def _held_out(root: Path) -> set[str]:
+    """The videos of a data set that are not for training."""
+    manifests = [root / f"{split}.csv" for split in ("valid", "test")]
+    clips = [clip for path in manifests if path.is_file() for clip in read_manifest(path)]
+    return {video_id(clip.path) for clip in clips}
 
 
 def _build_mixed(
@@ -92,7 +104,12 @@ def _build_mixed(
 
 
 def build_mixtures(
-    conf: DictConfig, root: str, n_src: int, share: tuple[float, float], seed: int
+    conf: DictConfig,
+    root: str,
+    n_src: int,
+    share: tuple[float, float],
+    seed: int,
+    without: Collection[str] = (),
 ) -> LabelledMixtures | ShardedMixtures:
     """Builds the training mixtures of a data set, from its files or from shards.
 
@@ -102,6 +119,7 @@ def build_mixtures(
         n_src: sources per mixture.
         share: part of each label's clips to use.
         seed: of the draws.
+        without: videos whose files are not used.
     """
     data = conf.data
     common = {
@@ -124,6 +142,7 @@ def build_mixtures(
         Path(root) / "train.csv",
         share=share,
         frames=data.frames,
+        without=without,
         **common,
     )
 

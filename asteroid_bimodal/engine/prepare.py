@@ -9,10 +9,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from ..data.captioned import named_sounds
+from ..data.batches import Skipped
+from ..data.captioned import named_sounds, phrases_of
 from ..data.manifest import Clip, read_manifest
 from ..data.pinned import PinnedMixture, draw_test_list, write_test_list
-from ..queries import mixture_caption, parse_caption, phrase_prompt
+from ..queries import mixture_caption, phrase_prompt
 from .build import TIMBRE, build_query_encoder, classifier_path, embeddings_path
 from .loaders import is_captioned, labels_of
 from .recipe import recipe_conf
@@ -61,7 +62,8 @@ def download_set(conf: DictConfig, name: str) -> None:
     from ..data.download import FetchOptions, download, read_set, write_manifests
 
     data, root = conf.data, Path(conf.data.root)
-    listing = read_set(name, root, seed=conf.seed)
+    # The seed of a training run must not move clips between splits: all runs share the test list.
+    listing = read_set(name, root)
     print(listing)
     options = FetchOptions(sample_rate=data.sample_rate)
     summary = download(listing.entries, root, options=options, frames=data.frames)
@@ -107,6 +109,7 @@ def _draw(conf: DictConfig, split: str, n_src: int) -> list[PinnedMixture]:
     clips = read_manifest(root / f"{split}.csv")
     wanted = data.valid_items if split == "valid" else data.test_items
     captioned = is_captioned(conf)
+    skipped: list[Skipped] = []
     drawn = draw_test_list(
         _by_caption(clips) if captioned else clips,
         root,
@@ -116,7 +119,10 @@ def _draw(conf: DictConfig, split: str, n_src: int) -> list[PinnedMixture]:
         num_samples=data.eval_samples,
         seed=0,
         centred=data.centred,
+        skipped=skipped,
     )
+    for clip in skipped:
+        print(f"Passed over: {clip.reason}")
     distinct = [mixture for mixture in drawn if _are_distinct(mixture)] if captioned else drawn
     if len(distinct) < wanted:
         raise ValueError(
@@ -182,12 +188,5 @@ def _natural_texts(conf: DictConfig) -> Iterator[str]:
     """Captions of the training clips, and their phrases."""
     clips = read_manifest(Path(conf.data.root) / "train.csv")
     captions = dict.fromkeys(clip.caption for clip in clips if clip.caption)
-    texts = chain.from_iterable((caption, *_phrases(caption)) for caption in captions)
+    texts = chain.from_iterable((caption, *phrases_of(caption)) for caption in captions)
     return islice(dict.fromkeys(texts), MOST_TEXTS)
-
-
-def _phrases(caption: str) -> list[str]:
-    try:
-        return parse_caption(caption)
-    except ValueError:  # training skips the clip, and lists it
-        return []

@@ -66,11 +66,17 @@ def _batches(conf: DictConfig, steps: int) -> Iterator[Batch]:
     )
     done = 0
     while done < steps:
+        before = done
         for batch in loader:
             yield batch
             done += 1
             if done == steps:
                 return
+        if done == before:
+            raise ValueError(
+                f"Expected data.epoch_size to fill a batch of {conf.training.batch_size} in each "
+                f"worker, received {data.epoch_size}. Raise it, or lower data.num_workers."
+            )
         mixtures.epoch += 1
 
 

@@ -224,6 +224,11 @@ def _callbacks(conf: DictConfig, exp_dir: Path) -> list[Callback]:
 def _export_best(trainer: pl.Trainer, system: BiModalSystem, path: Path) -> None:
     """Saves the best epoch's model in Asteroid's format."""
     best = trainer.checkpoint_callback.best_model_path
+    if not best:
+        raise ValueError(
+            "Expected an epoch that was trained and validated, found none. Raise data.epoch_size, "
+            "which has to fill a batch in each worker, or training.max_minutes."
+        )
     state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
     system.load_state_dict(state)
     with atomic_write(path) as temporary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from os import PathLike
@@ -13,7 +14,7 @@ import torch
 import yaml
 
 from ..models import QueriedSeparator, load_separator
-from ..models.bundle import is_portable
+from ..models.bundle import FOLDER, is_portable
 from ..models.pretrained import CONFIG, WEIGHTS
 from ..utils.files import safe_name
 from ..utils.folders import atomic_folder
@@ -23,6 +24,8 @@ from .upload import upload
 BEST, CARD, ASTEROID_FILE = "best_model.pth", "README.md", "pytorch_model.bin"
 _TEXTS = ("conf.yml", "run.json", "final_metrics*.json", "metrics*.csv")
 _REPORT = "report.html"  # has the examples inside
+# Of an earlier version, these must not stay: least of all recordings that were left out since.
+_OPTIONAL = [*_TEXTS, _REPORT, "example/*", "plots/*", f"{FOLDER}/*"]
 
 
 def write_publish_dir(
@@ -92,7 +95,9 @@ def publish(
 ) -> str:
     """Uploads a model to the Hugging Face hub.
 
-    Done again, after an interruption for example, it uploads what is not there yet.
+    Done again, after an interruption for example, it uploads what is not there yet. What an earlier
+    version had and this one has not, such as an example, is removed, but stays in the history of
+    the repository; files of other names are left alone.
 
     Args:
         exp_or_publish_dir: an experiment folder; or its publish_dir, which goes up as it is, with
@@ -125,7 +130,7 @@ def publish(
             f"Expected an experiment folder, received {folder}, which is written already and goes "
             "up as it is. Publish the experiment again."
         )
-    return upload(folder, repo_id, private=private)
+    return upload(folder, repo_id, private=private, owned=_OPTIONAL)
 
 
 def _check_encoder(model: QueriedSeparator, bundle_encoder: bool) -> None:
@@ -165,7 +170,9 @@ def _copy_texts(
                 continue
             text = path.read_text(encoding="utf-8")
             for root in private:
-                text = text.replace(root, Path(root).name)
+                # A whole path only: by chance, a short one is inside of base64, too.
+                whole = rf"(?<![\w+/.-]){re.escape(root)}(?![\w.-])"
+                text = re.sub(whole, lambda _, name=Path(root).name: name, text)
             (folder / path.name).write_text(text, encoding="utf-8")
 
 

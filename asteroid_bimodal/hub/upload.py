@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,13 +14,14 @@ WAITS = (1.0, 4.0, 15.0)  # seconds before it is tried again
 _PASSING = (408, 429, 500, 502, 503, 504)  # answers that another time may be others
 
 
-def upload(folder: Path, repo_id: str, *, private: bool = False) -> str:
-    """Uploads a folder as one commit, which holds what is not there yet.
+def upload(folder: Path, repo_id: str, *, private: bool = False, owned: Sequence[str] = ()) -> str:
+    """Uploads what is not there yet of a folder.
 
     Args:
         folder: what to upload.
         repo_id: `"user/name"`; made when it does not exist.
         private: make it private when it is made; one that exists has to be private already.
+        owned: patterns of files that leave the repository when they are not in the folder.
 
     Returns:
         The address of the repository.
@@ -43,7 +44,10 @@ def upload(folder: Path, repo_id: str, *, private: bool = False) -> str:
             )
         _patiently(
             lambda: api.upload_folder(
-                repo_id=repo_id, folder_path=folder, commit_message="Upload the model"
+                repo_id=repo_id,
+                folder_path=folder,
+                commit_message="Upload the model",
+                delete_patterns=list(owned),
             )
         )
     except (OSError, HTTPError, RuntimeError, json.JSONDecodeError) as error:

@@ -156,7 +156,8 @@ class ClapSimilarityLoss(nn.Module):
         if hasattr(phrases, "pooled"):
             check_shape("phrases", phrases.pooled[..., 0], (batch, n_est), "(batch, n_queries)")
             text = phrases.pooled.flatten(0, 1).detach()
-            return text, _unit(text) @ _unit(text).T > 1 - 1e-5
+            rows = _unit(text).double()  # which neither autocast nor TensorFloat-32 rounds
+            return text, rows @ rows.T > 1 - 1e-5
         texts = check_phrases(phrases, batch, n_est)
         ids = torch.tensor([texts.index(text) for text in texts])
         return self.scorer.embed_text(texts).detach(), ids[:, None] == ids

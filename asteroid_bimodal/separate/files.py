@@ -20,7 +20,8 @@ from .log import BatchLog, LogRow
 from .queries import Query, encode_queries, output_names
 from .targets import missing_targets, plan_targets, write_targets
 
-_FAILURES = (ValueError, OSError, MemoryError, torch.OutOfMemoryError)
+# Where memory does not suffice, PyTorch and what is below it raise RuntimeErrors of many kinds.
+_FAILURES = (ValueError, OSError, MemoryError, RuntimeError)
 
 
 @dataclass

@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 
 from ..utils.ffmpeg import find_ffmpeg
-from .log import LOG_NAME
+from .log import LOG_NAME, read_log
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".opus", ".aif", ".aiff")
 FFMPEG_SUFFIXES = (".m4a", ".mp4", ".aac", ".wma", ".webm", ".mkv", ".mov")
@@ -17,7 +17,7 @@ def find_inputs(source: str | Path) -> list[Path]:
     """Finds the audio files that a file name, a folder or a glob pattern means.
 
     Of a folder, files that need ffmpeg are taken where there is one, and left out with a warning
-    where there is none.
+    where there is none. What `separate_files` wrote to it by its log is left out.
 
     Args:
         source: "duet.wav", "recordings/" or "recordings/*.flac".
@@ -46,7 +46,8 @@ def find_inputs(source: str | Path) -> list[Path]:
 
 
 def _audio_of(folder: Path) -> list[Path]:
-    files = [file for file in folder.iterdir() if not file.name.startswith(".")]
+    ours = _written_to(folder)
+    files = [path for path in folder.iterdir() if path.name[0] != "." and path.name not in ours]
     found = [file for file in files if file.suffix.lower() in AUDIO_SUFFIXES]
     more = [file for file in files if file.suffix.lower() in FFMPEG_SUFFIXES]
     if not more:
@@ -60,3 +61,11 @@ def _audio_of(folder: Path) -> list[Path]:
         warnings.warn(f"{left_out} and are left out. {error}", stacklevel=3)
         return found
     return found + more
+
+
+def _written_to(folder: Path) -> set[str]:
+    try:
+        rows = read_log(folder / LOG_NAME).values()
+    except ValueError:  # another file of that name, which matters only to who writes here
+        return set()
+    return {name for row in rows for name in row.outputs}

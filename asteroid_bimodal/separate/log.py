@@ -89,7 +89,6 @@ class BatchLog:
 
     def __init__(self, folder: str | Path) -> None:
         self.path = Path(folder) / LOG_NAME
-        self.rows = read_log(self.path)
         self.compact()
 
     def add(self, path: Path, row: LogRow) -> None:
@@ -122,6 +121,7 @@ class BatchLog:
 
     def compact(self) -> None:
         """Writes the last row of each input, and nothing else."""
+        self.rows = read_log(self.path)  # another process may have added to it
         with atomic_write(self.path) as temporary:
             temporary.write_bytes(_format(self.rows, header=True))
 

@@ -22,6 +22,13 @@ from .ffmpeg import find_ffmpeg
 
 _BLOCK = 2**16  # samples read at a time
 _AU_HEADER = struct.Struct(">4s5I")  # magic, offset of the data, its size, encoding, rate, channels
+# Formats that hold their sound themselves. Playlists name other files of this machine, which are
+# not for whoever sends one to the demo.
+_FORMATS = (
+    *("aac", "ac3", "aiff", "amr", "ape", "asf", "au", "avi", "caf", "dsf", "dts", "eac3", "flac"),
+    *("flv", "matroska", "mov", "mp3", "mpc", "mpc8", "mpeg", "mpegts", "ogg", "oma", "tak", "tta"),
+    *("w64", "wav", "wv"),
+)
 _DURATION = re.compile(rb"Duration: (\d+):(\d+):(\d+(?:\.\d+)?)")
 
 
@@ -114,7 +121,8 @@ def _open_by_ffmpeg(path: Path, reason: str) -> Iterator[AudioStream]:
         raise _unreadable(
             path, f"{reason} Formats beyond wav, flac, ogg and mp3 need ffmpeg. {missing}"
         ) from missing
-    source = ["-protocol_whitelist", "file", "-i", f"file:{path}", "-map", "0:a:0"]
+    only = ["-protocol_whitelist", "file", "-format_whitelist", ",".join(_FORMATS)]
+    source = [*only, "-i", f"file:{path}", "-map", "0:a:0"]
     target = ["-f", "au", "-c:a", "pcm_f32be", "pipe:1"]
     command = [program, "-nostdin", "-hide_banner", "-nostats", "-v", "info", *source, *target]
     with (

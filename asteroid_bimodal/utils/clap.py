@@ -88,7 +88,8 @@ def _check_shipped(folder: Path) -> Path:
     if not folder.is_dir():
         raise ValueError(
             f"Expected the CLAP of the sound events in {folder}, found none. Train it with "
-            "egs/mini_clap/run.sh --sounds events --stop_stage 3, or take 'mini'."
+            "egs/mini_clap/run.sh --sounds events --tag mini_clap_events --stop_stage 3, or take "
+            "'mini'."
         )
     return folder
 

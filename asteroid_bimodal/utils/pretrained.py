@@ -139,12 +139,13 @@ def load_tokenizer(source: str) -> Any:
         source: of `find_model`.
 
     Raises:
-        ValueError: when the files hold none.
+        ValueError: when the files hold none, or one of code of their own.
         OSError: when there are no such files.
     """
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(source)
+    # Left to itself, transformers asks at the terminal whether to run such code.
+    return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
 
 
 def check_tokenizer(source: str, tokenizer: Any, vocab_size: int) -> Any:

@@ -10,7 +10,7 @@ import torch
 from asteroid_bimodal.data.audio import UnreadableAudioError
 from asteroid_bimodal.data.batches import collate
 from asteroid_bimodal.data.captioned import CaptionedMixtures, named_sounds, share_out
-from asteroid_bimodal.data.manifest import Clip, write_manifest
+from asteroid_bimodal.data.manifest import Clip, read_manifest, write_manifest
 
 SOUNDS = {"a dog barks": 300, "rain falls": 700, "a bell rings": 1100, "wind blows": 1900}
 SOUNDS |= {"a cat meows": 2300, "a phone rings": 2900}
@@ -144,6 +144,13 @@ def test_captions_are_needed(manifest):
 def test_more_absent_sounds_than_there_are(manifest):
     with pytest.raises(ValueError, match="Expected captions with 9 sounds that are in no mixture"):
         mixtures(manifest, num_absent=9)[0]
+
+
+def test_a_caption_that_names_no_sound(manifest):
+    clips = read_manifest(manifest)
+    write_manifest(manifest, [*clips, Clip("x.wav", "", "1234", 2.0, "train")])
+    examples = list(mixtures(manifest, num_absent=1))
+    assert {skip.path for example in examples for skip in example.skipped} == {"x.wav"}
 
 
 def test_indices_end(manifest):

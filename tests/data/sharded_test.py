@@ -143,6 +143,15 @@ def test_processes_share_an_epoch(shards, monkeypatch):
     assert not any(same(one, other) for one, other in zip(*examples, strict=True))
 
 
+def test_processes_make_as_many_examples(shards, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    counts = []
+    for rank in range(2):
+        monkeypatch.setenv("RANK", str(rank))
+        counts.append(len(list(mixtures(shards, num_sources=1, epoch_size=13))))
+    assert counts == [6, 6]
+
+
 def test_memory_is_bounded_and_renewed(shards):
     generator = torch.Generator().manual_seed(0)
     window = Window(find_shards(shards), 200_000, generator)

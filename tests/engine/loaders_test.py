@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
+from asteroid_bimodal.data.manifest import read_manifest, write_manifest
 from asteroid_bimodal.data.shards import write_shards
 from asteroid_bimodal.engine.loaders import build_train_loader
 from asteroid_bimodal.engine.train import train
@@ -34,6 +37,30 @@ def test_parts_of_a_set_need_files(tone_set, shards, tiny_conf, key, value):
     conf = tiny_conf(tone_set, **{"data.shards": shards, f"data.{key}": value})
     with pytest.raises(ValueError, match="Expected data.share 1.*write shards of the part"):
         build_train_loader(conf)
+
+
+def test_single_sources_of_another_set_are_none_that_this_one_is_tested_with(
+    tone_set, own_tone_set, tiny_conf
+):
+    train, test = (own_tone_set.root / f"{split}.csv" for split in ("train", "test"))
+    ours = read_manifest(train)
+    write_manifest(train, [*ours, *(replace(c, split="train") for c in read_manifest(test))])
+    conf = tiny_conf(tone_set, **{"data.clean.share": 1, "data.clean.root": own_tone_set.root})
+    singles = build_train_loader(conf).dataset.clean
+    assert sorted(c.path for group in singles.clips.values() for c in group) == sorted(
+        clip.path for clip in ours
+    )
+
+
+def test_a_set_that_is_named_as_its_own_clean_set_is_still_shared_out(own_tone_set, tiny_conf):
+    same = f"{own_tone_set.root}/../{own_tone_set.root.name}"
+    conf = tiny_conf(own_tone_set, **{"data.clean.share": 0.5, "data.clean.root": same})
+    dataset = build_train_loader(conf).dataset
+    mixed, clean = (
+        {clip.path for group in part.clips.values() for clip in group}
+        for part in (dataset.mixed, dataset.clean)
+    )
+    assert mixed and clean and not mixed & clean
 
 
 def test_training_from_shards(tone_set, shards, tiny_conf, tmp_path):

@@ -41,7 +41,7 @@ def server(monkeypatch, tmp_path):
     asked = {}
 
     def read_set(name, root, annotations=(), *, seed=0):
-        asked["name"] = name
+        asked["name"], asked["seed"] = name, seed
         download.clips.write_clips(root, entries)
         return Listing(entries, len(entries), [])
 
@@ -61,11 +61,16 @@ def server(monkeypatch, tmp_path):
 
 def test_a_full_set_is_fetched_and_listed(server, tmp_path, capsys):
     get_data(tmp_path)
-    assert server == {"name": "vggsound", "rate": 8000, "frames": False}
+    assert server == {"name": "vggsound", "seed": 0, "rate": 8000, "frames": False}
     assert [clip.label for clip in read_manifest(tmp_path / "train.csv")] == list(LABELS)
     assert "12 clips listed" in capsys.readouterr().out
     conf = recipe_conf(RECIPE, [*SMALL, "--data.root", str(tmp_path)])
     assert labels_of(conf) == sorted(LABELS)
+
+
+def test_the_seed_of_a_run_moves_no_clip_to_another_split(server, tmp_path):
+    get_data(tmp_path, "--seed", "3")
+    assert server["seed"] == 0
 
 
 def test_what_failed_is_tried_again(server, tmp_path, capsys):
@@ -97,6 +102,14 @@ def test_crops_of_the_full_set_come_from_the_middle(server, tmp_path):
     settings = {"sample_rate": 8000, "num_samples": 4000, "num_sources": 1, "epoch_size": 4}
     anywhere = LabelledMixtures(tmp_path / "train.csv", **settings)
     assert max(abs(float(example.mixtures.mean())) for example in anywhere) > 0.02
+
+
+def test_clips_that_lists_pass_over_are_named(server, tmp_path, capsys):
+    get_data(tmp_path)
+    broken = read_manifest(tmp_path / "test.csv")[0]
+    (tmp_path / broken.path).write_bytes(b"no audio")
+    prepare_main(RECIPE, [*SMALL, "--data.root", str(tmp_path)])
+    assert f"Passed over: Cannot read {tmp_path / broken.path}" in capsys.readouterr().out
 
 
 def test_lists_need_manifests(tmp_path):

@@ -227,3 +227,9 @@ def test_patience_and_loggers(tiny_conf, tone_set, tmp_path):
     assert "EarlyStopping" in stopping
     with pytest.raises(ValueError, match="Expected a logger of csv, tensorboard; received 'wandb'"):
         build_trainer(tiny_conf(tone_set, **{"training.logger": "wandb"}), tmp_path)
+
+
+def test_a_run_without_a_whole_epoch(tone_set, tiny_conf, tmp_path):
+    conf = tiny_conf(tone_set, **{"data.epoch_size": 1, "training.batch_size": 2})
+    with pytest.raises(ValueError, match=r"Expected an epoch that .* Raise data.epoch_size"):
+        train(conf, tmp_path)

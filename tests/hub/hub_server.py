@@ -217,6 +217,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.reply({**about, "sha": found[0], "siblings": names})
 
     def tree(self, body, repo_id, revision):
+        if not self.server.repos[repo_id].commits:
+            return self.reply([])
         if found := self.found(repo_id, revision):
             self.reply([self.entry(path, *file) for path, file in found[1].items()])
 
@@ -277,6 +279,8 @@ class _Handler(BaseHTTPRequestHandler):
                 files[value["path"]] = ("regular", base64.b64decode(value["content"]))
             if line["key"] == "lfsFile":
                 files[value["path"]] = ("lfs", self.server.stored[value["oid"]])
+            if line["key"] == "deletedFile":
+                del files[value["path"]]
         sha = repo.commit(files)
         self.reply({"commitUrl": f"{self.server.address}/{repo_id}/commit/{sha}", "commitOid": sha})
 

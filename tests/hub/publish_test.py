@@ -89,6 +89,18 @@ def test_folders_of_this_machine_are_not_told(experiment):
             assert not re.search(rb"/home/somebody|" + str(experiment).encode(), path.read_bytes())
 
 
+def test_short_folder_of_the_data_is_not_cut_out_of_other_texts(experiment):
+    """Sounds in the report are base64, where "/mnt" comes up by chance."""
+    conf = (experiment / "conf.yml").read_text().replace("data/mini", "/mnt")
+    (experiment / "conf.yml").write_text(conf + "list: /mnt/train.csv\nother: /mnt2\n")
+    report = '<audio src="data:audio/flac;base64,AAAA/mnt/BBB+/mnt=="> in /mnt'
+    (experiment / "report.html").write_text(report)
+    folder = write_publish_dir(experiment)
+    assert (folder / "report.html").read_text() == report[: -len("/mnt")] + "mnt"
+    conf = (folder / "conf.yml").read_text()
+    assert "root: mnt," in conf and "list: mnt/train.csv\nother: /mnt2" in conf
+
+
 BROKEN = ["best_model.pth", "conf.yml", "final_metrics.json", "examples/item_000/example.json"]
 
 

@@ -46,6 +46,17 @@ def test_folder_changed_by_hand_goes_up_as_it_is(folder, hub):
         publish(folder, "me/tiny", bundle_encoder=True)
 
 
+def test_what_is_left_out_since_does_not_stay_public(experiment, hub):
+    hub.add("me/tiny", {".gitattributes": b"", "LICENSE": b"mine"})
+    publish(experiment, "me/tiny", bundle_encoder=True)
+    assert {"example/mixture.flac", "report.html"} <= set(hub.files("me/tiny"))
+    publish(experiment, "me/tiny", example=False)
+    kept = {".gitattributes": b"", "LICENSE": b"mine"}
+    assert hub.files("me/tiny") == {**contents(experiment / "publish_dir"), **kept}
+    assert not {"example/mixture.flac", "report.html"} & set(hub.files("me/tiny"))
+    assert not any(name.startswith("query_encoder/") for name in hub.files("me/tiny"))
+
+
 @pytest.mark.parametrize("token", ["hf_wrong", ""])
 def test_wrong_token_and_none_are_one_sentence(folder, hub, monkeypatch, token):
     monkeypatch.setenv("HF_TOKEN", token)

@@ -226,6 +226,16 @@ def test_autocast_does_not_round_the_contrast():
     assert torch.equal(inside, bimodal_contrastive(audio, text, 14.3))
 
 
+def test_autocast_does_not_make_embeddings_differ_from_themselves():
+    """A product in bfloat16 was less than 1 on the diagonal, and the loss an error."""
+    wavs, pooled = torch.randn(2, 2, 160), unit(4, 6, dtype=torch.float32)
+    pooled[2] = pooled[1]  # equal phrases stay equal, too
+    query, loss = SimpleNamespace(pooled=pooled.view(2, 2, -1)), ClapSimilarityLoss(TinyScorer())
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = loss(wavs, query)
+    assert inside.item() == pytest.approx(loss(wavs, query).item(), rel=0.05)
+
+
 def test_contrast_errors():
     emb = unit(3, 4)
     with pytest.raises(ValueError, match="text_emb: expected"):

@@ -105,6 +105,24 @@ def test_bad_files_are_reported_and_the_others_done(model, tmp_path, noise, writ
     )
 
 
+def test_file_for_which_memory_does_not_suffice_stops_no_others(
+    model, tmp_path, monkeypatch, noise, write
+):
+    """On a CPU, and in an FFT on a GPU, that is a plain RuntimeError."""
+    encode = model.forward_encoder
+
+    def forward_encoder(wav):
+        if wav.shape[1] > 2:
+            raise RuntimeError("cuFFT error: CUFFT_ALLOC_FAILED")
+        return encode(wav)
+
+    monkeypatch.setattr(model, "forward_encoder", forward_encoder)
+    paths = [write(tmp_path / f"{c}.wav", noise(4000, c)) for c in (1, 3, 2)]
+    results = separate_files(model, paths, ["violin"], out=tmp_path / "out")
+    assert results.failed == {paths[1]: "cuFFT error: CUFFT_ALLOC_FAILED"}
+    assert names(tmp_path / "out") == ["1_violin.wav", "2_violin.wav"]
+
+
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_long_files_are_written_window_by_window_and_add_up(
     model, tmp_path, short_windows, batch_size, noise, write

@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from asteroid_bimodal.separate import find_inputs, inputs
+from asteroid_bimodal.separate import find_inputs, inputs, separate_files
 
 
 def test_find_inputs_takes_files_folders_and_patterns(tmp_path):
@@ -27,6 +27,18 @@ def test_the_log_of_a_batch_is_no_input(tmp_path):
     for name in ("a.wav", "separated.csv"):
         (tmp_path / name).touch()
     assert [path.name for path in find_inputs(f"{tmp_path}/*")] == ["a.wav"]
+
+
+def test_what_a_batch_wrote_to_the_folder_is_no_input_of_the_next(model, tmp_path, write, noise):
+    """Asked for a violin and then for a flute, a folder got a flute of the violin, too."""
+    write(tmp_path / "a.wav", noise())
+    for query in ("violin", "flute"):
+        separate_files(model, find_inputs(tmp_path), [query], log=True)
+    written = sorted(path.name for path in tmp_path.glob("*.wav"))
+    assert written == ["a.wav", "a_flute.wav", "a_violin.wav"]
+    assert [path.name for path in find_inputs(f"{tmp_path}/*_flute.wav")] == ["a_flute.wav"]
+    (tmp_path / "separated.csv").write_text("my,table\n")
+    assert len(find_inputs(tmp_path)) == 3
 
 
 def test_missing_input_and_folder_without_audio_are_refused(tmp_path):

@@ -80,6 +80,16 @@ def test_a_row_that_was_cut_off_is_dropped(tmp_path, cut):
     assert log.path.stat().st_size == whole
 
 
+def test_rows_of_another_process_stay(tmp_path):
+    """Two batches that write to one folder, each with its own inputs."""
+    one, other = BatchLog(tmp_path), BatchLog(tmp_path)
+    one.add(tmp_path / "a.wav", LogRow("ok"))
+    other.add(tmp_path / "b.wav", LogRow("ok"))
+    one.compact()
+    other.compact()
+    assert list(read_log(one.path)) == ["a.wav", "b.wav"]
+
+
 def test_names_of_any_bytes_are_logged(tmp_path):
     log, path = BatchLog(tmp_path), tmp_path / os.fsdecode(b"fl\xfcte\n.wav")
     log.add(path, LogRow("failed", "why"))

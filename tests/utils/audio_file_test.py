@@ -82,6 +82,20 @@ def test_what_is_no_audio_is_refused(tmp_path, name, content, reason):
     assert "\n" not in str(info.value)
 
 
+@pytest.mark.parametrize("kind", ["hls", "concat"])
+def test_playlist_gives_no_sound_of_other_files(tmp_path, kind):
+    soundfile.write(tmp_path / "a.wav", tones(16000, 1, 1), 16000)
+    by_ffmpeg(tmp_path / "a.wav", tmp_path / "private.aac")
+    assert read_audio(tmp_path / "private.aac")[0].abs().max() > 0.1
+    playlist = {
+        "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:1.0,\nprivate.aac\n#EXT-X-ENDLIST\n",
+        "concat": "ffconcat version 1.0\nfile private.aac\n",
+    }
+    (tmp_path / "sent.m3u8").write_text(playlist[kind])
+    with pytest.raises(ValueError, match="Expected an audio file at .*sent.m3u8"):
+        read_audio(tmp_path / "sent.m3u8")
+
+
 def test_video_without_sound_is_refused(tmp_path):
     path = tmp_path / "silent.mp4"
     command = [find_ffmpeg(), "-v", "error", "-f", "lavfi", "-i", "testsrc=d=1:s=64x64", str(path)]

@@ -41,6 +41,16 @@ def test_permissions_are_those_of_any_new_file(tmp_path):
     assert len(modes) == 1
 
 
+def test_permissions_of_other_threads_files_are_left_alone(tmp_path, monkeypatch):
+    """Reading the umask sets it, and two threads that did could leave it at 0."""
+    monkeypatch.setattr(os, "umask", None)
+    with atomic_write(tmp_path / "a.txt") as temporary:
+        temporary.unlink()
+        temporary.touch(0o600)  # as writers do that make the file anew
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_a_folder_where_the_file_belongs(tmp_path):
     (tmp_path / "a.txt").mkdir()
     with pytest.raises(OSError), atomic_write(tmp_path / "a.txt") as temporary:

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import transformers
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
@@ -9,6 +11,7 @@ from asteroid_bimodal.utils.pretrained import (
     explained,
     find_model,
     load_network,
+    load_tokenizer,
 )
 
 TINY = {
@@ -134,3 +137,15 @@ def test_tokenizers_that_can_be_the_models(count, fits):
 def test_the_class_names_that_are_used_are_there():
     for name in ("AutoModel", "ClapModel", "CLIPModel", "ResNetModel"):
         assert hasattr(transformers, name)
+
+
+def test_code_that_comes_with_a_tokenizer_is_refused_and_nobody_is_asked(tmp_path, monkeypatch):
+    """Unless told, transformers asks at the terminal whether to run it."""
+    monkeypatch.setattr("builtins.input", lambda prompt: "y")
+    (tmp_path / "config.json").write_text('{"model_type": "unheard-of"}')
+    told = {"tokenizer_class": "Own", "auto_map": {"AutoTokenizer": ["own.Own", None]}}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(told))
+    (tmp_path / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Own: pass\n")
+    with pytest.raises(ValueError):
+        load_tokenizer(str(tmp_path))
+    assert not (tmp_path / "ran").exists()

@@ -46,7 +46,12 @@ def list_clips(name: str, texts: Mapping[str, str], *, seed: int = 0) -> Listing
         "vggsound": lambda: _read_vggsound(texts),
         "audiocaps": lambda: (row for item in texts.items() for row in _read_audiocaps(*item)),
     }
-    return merge(readers[name]())
+    try:
+        return merge(readers[name]())
+    except csv.Error as error:
+        raise ValueError(
+            f"{', '.join(texts)}: expected rows of CSV: {error}. A quote may not be closed."
+        ) from error
 
 
 def _read_music(texts: Mapping[str, str], seed: int) -> Iterator[Entry]:
@@ -108,7 +113,7 @@ def _read_vggsound(texts: Mapping[str, str]) -> Iterator[Entry]:
             f"{', '.join(classes)}: expected rows of {_VGGSOUND_COLUMNS}; found 3 columns: a list "
             "of classes, or of clips without their split. Give vggsound.csv or test.csv."
         )
-    for file in tables.keys() - classes.keys():
+    for file in (file for file in tables if file not in classes):
         for number, row in tables[file]:
             entry = _vggsound_row(row, f"{file}, line {number}")
             if known and entry.label not in known:

@@ -92,7 +92,7 @@ def merge(rows: Iterable[Entry]) -> Listing:
         entries[row.id, row.start] = replace(
             first,
             captions=tuple(dict.fromkeys([*first.captions, *row.captions])),
-            split="test" if "test" in (first.split, row.split) else first.split,
+            split=_joint_split(first, row),
         )
     return Listing(list(entries.values()), num_rows, list(conflicts))
 
@@ -100,12 +100,17 @@ def merge(rows: Iterable[Entry]) -> Listing:
 def write_clips(root: str | Path, entries: Iterable[Entry]) -> None:
     """Writes `<root>/clips.csv`, a row for each caption; clips that it already lists stay.
 
+    They keep their split, too, unless they now belong to the test: pinned lists are drawn from it,
+    and another seed or list of videos must not train on their clips.
+
     Args:
         root: folder of the set.
         entries: its clips.
     """
     known = {entry.path: entry for entry in read_clips(root)} if _file(root).is_file() else {}
-    known.update({entry.path: entry for entry in entries})
+    for entry in entries:
+        split = _joint_split(known.get(entry.path, entry), entry)
+        known[entry.path] = replace(entry, split=split)
     rows = [
         {
             "path": entry.path,
@@ -179,6 +184,10 @@ def read_id(text: str, place: str) -> str:
             f"{place}: expected the id of a video (letters, digits, - and _), received {text!r}."
         )
     return text
+
+
+def _joint_split(first: Entry, later: Entry) -> str:
+    return "test" if "test" in (first.split, later.split) else first.split
 
 
 def _file(root: str | Path) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...utils.ffmpeg import find_ffmpeg
 from .media import Media
-from .problems import DownloadStoppedError, FetchError, problem
+from .problems import DownloadStoppedError, FetchError, one_line, problem
 
 WATCH = "https://www.youtube.com/watch?v={id}"
 
@@ -106,6 +106,10 @@ class Video:
                 return info, client.cookiejar.get_cookie_header(info.get("url") or self.address)
         except yt_dlp.utils.YoutubeDLError as error:
             raise problem(str(error), log.warnings) from error
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            # A page that yt-dlp does not understand ends this clip, not the run.
+            reason = f"yt-dlp: {type(error).__name__}: {error}"
+            raise FetchError(one_line(" — ".join([reason, *log.warnings]))) from error
 
     def _params(self, kind: str, folder: Path | None, log: _Log) -> dict[str, Any]:
         options = self.options

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from functools import lru_cache
-from pathlib import Path
 
-import midirenderer
 import numpy as np
 import pretty_midi
-import soundfile
-from scipy.signal import resample_poly
 
 from .events_dsp import Audio, Synth
 from .events_nature import sea_waves as synthetic_waves
 from .events_things import helicopter as synthetic_helicopter
 from .events_things import telephone_bell as synthetic_telephone
+from .soundfont import play_midi
 
-RENDER_RATE = 48_000  # what midirenderer returns
 SEASHORE, TELEPHONE, HELICOPTER, APPLAUSE, GUNSHOT = 122, 124, 125, 126, 127
 KICKS, SNARES, TOMS, HATS, CYMBALS = (
     (35, 36),
@@ -29,11 +24,6 @@ KICKS, SNARES, TOMS, HATS, CYMBALS = (
 )
 
 Hit = tuple[float, float, int, int]  # start and length in seconds, MIDI pitch, velocity
-
-
-@lru_cache(maxsize=1)
-def _soundfont() -> bytes:
-    return (Path(pretty_midi.__file__).parent / "TimGM6mb.sf2").read_bytes()
 
 
 def play(s: Synth, program: int, hits: Sequence[Hit], *, drums: bool = False) -> Audio:
@@ -53,9 +43,7 @@ def play(s: Synth, program: int, hits: Sequence[Hit], *, drums: bool = False) ->
     score, buffer = pretty_midi.PrettyMIDI(), io.BytesIO()
     score.instruments.append(part)
     score.write(buffer)
-    rendered = midirenderer.render_wave_from(_soundfont(), buffer.getvalue())
-    stereo, _ = soundfile.read(io.BytesIO(rendered), dtype="float32", always_2d=True)
-    wav = resample_poly(stereo.mean(axis=1), s.rate, RENDER_RATE)[: s.size].astype(np.float64)
+    wav = play_midi(buffer.getvalue(), s.rate)[: s.size].astype(np.float64)
     return np.pad(wav, (0, s.size - len(wav))) / max(np.abs(wav).max(), 1e-6)
 
 

@@ -1,4 +1,4 @@
-"""What the miniatures of sound events share: numbered takes, and writing those that are missing."""
+"""What the miniatures share: numbered takes, and writing those that are missing."""
 
 from __future__ import annotations
 

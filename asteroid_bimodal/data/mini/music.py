@@ -12,40 +12,21 @@ seed: a take's melody, tempo, dynamics, room and equaliser come from a generator
 
 from __future__ import annotations
 
-import io
-import zlib
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from functools import lru_cache
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
-import midirenderer
 import numpy as np
-import pretty_midi
-import soundfile
-from scipy.signal import fftconvolve, resample_poly
-from tqdm import tqdm
+from scipy.signal import fftconvolve
 
-from ...utils.files import atomic_write, safe_name
-from ..manifest import Clip, write_manifest
+from ...utils.files import safe_name
+from ..manifest import Clip
+from .events_takes import Take, check_takes, take_numbers, take_seconds, write_takes
 from .performance import INSTRUMENTS, compose
+from .soundfont import play_midi
 
 LABELS = tuple(INSTRUMENTS)
 TAKES = {"train": 40, "valid": 3, "test": 4}
-RENDER_RATE = 48_000  # what midirenderer returns
-
-
-@dataclass(frozen=True)
-class Take:
-    """One solo to render: where it goes and the numbers that fix it."""
-
-    path: Path
-    label: str
-    split: str
-    seconds: float
-    seed: tuple[int, ...]
 
 
 def render(
@@ -74,61 +55,34 @@ def render(
         The manifest of each split.
 
     Raises:
-        ValueError: when the folder holds takes of another rate.
+        ValueError: when the folder holds takes of another rate or length.
     """
-    root = Path(root)
-    plan = _plan(root, takes or TAKES, seconds, seed, namespace)
-    missing = [take for take in plan if not take.path.exists()]
-    _check_rate([take.path for take in plan if take.path.exists()], sample_rate)
-    if missing:
-        # Forked workers share the soundfont and do not import everything again.
-        with ProcessPoolExecutor(num_workers, mp_context=get_context("fork")) as pool:
-            jobs = pool.map(_render_file, missing, [sample_rate] * len(missing), chunksize=4)
-            for _ in tqdm(jobs, total=len(missing), desc="rendering", unit="take"):
-                pass
-    return {split: _write_split(root, plan, split) for split in (takes or TAKES)}
+    takes = check_takes(takes or TAKES)
+    plan = _plan(takes, seconds, seed, namespace)
+    render_one = partial(_render, sample_rate=sample_rate)
+    return write_takes(
+        root, plan, list(takes), render_one, sample_rate=sample_rate, num_workers=num_workers
+    )
 
 
 def _plan(
-    root: Path, takes: Mapping[str, int], seconds: tuple[float, float], seed: int, namespace: str
+    takes: Mapping[str, int], seconds: tuple[float, float], seed: int, namespace: str
 ) -> list[Take]:
     plan = []
     for split, count in takes.items():
         for label in LABELS:
             for index in range(count):
-                name = f"{namespace}/{split}/{label}/{index}"
-                numbers = (seed, zlib.crc32(name.encode()))
-                length = np.random.default_rng(numbers).uniform(*seconds)
+                numbers = take_numbers(seed, f"{namespace}/{split}/{label}/{index}")
                 video_id = f"{split}{index:03d}_{numbers[1]:08x}"
-                path = root / "solo" / "audio" / safe_name(label) / f"{video_id}.wav"
-                plan.append(Take(path, label, split, round(float(length), 2), (*numbers, 1)))
+                path = f"solo/audio/{safe_name(label)}/{video_id}.wav"
+                clip = Clip(path, label, "", take_seconds(seconds, numbers), split)
+                plan.append(Take(clip, (*numbers, 1)))
     return plan
 
 
-def _check_rate(paths: list[Path], sample_rate: int) -> None:
-    found = soundfile.info(paths[0]).samplerate if paths else sample_rate
-    if found != sample_rate:
-        raise ValueError(
-            f"Expected takes of {sample_rate} Hz, found {paths[0]} with {found} Hz. Choose another "
-            "folder (--data.root) or delete this one."
-        )
-
-
-def _write_split(root: Path, plan: list[Take], split: str) -> Path:
-    manifest = root / f"{split}.csv"
-    clips = [
-        Clip(take.path.relative_to(root).as_posix(), take.label, "", take.seconds, split)
-        for take in plan
-        if take.split == split
-    ]
-    write_manifest(manifest, clips)
-    return manifest
-
-
-def _render_file(take: Take, sample_rate: int) -> None:
-    audio = render_take(take.label, take.seconds, sample_rate, np.random.default_rng(take.seed))
-    with atomic_write(take.path) as temporary:
-        soundfile.write(temporary, audio, sample_rate, subtype="PCM_16")
+def _render(take: Take, sample_rate: int) -> np.ndarray:
+    rng = np.random.default_rng(take.numbers)
+    return render_take(take.clip.label, take.clip.seconds, sample_rate, rng)
 
 
 def render_take(
@@ -155,9 +109,7 @@ def render_take(
     if label not in INSTRUMENTS:
         raise ValueError(f"Expected a label of {', '.join(LABELS)}, received {label!r}.")
     midi = compose(INSTRUMENTS[label], seconds, rng)
-    rendered = midirenderer.render_wave_from(_soundfont(), midi)
-    stereo, _ = soundfile.read(io.BytesIO(rendered), dtype="float32", always_2d=True)
-    audio = resample_poly(stereo.mean(axis=1), sample_rate, RENDER_RATE)
+    audio = play_midi(midi, sample_rate)
     length = round(seconds * sample_rate)
     audio = np.pad(audio[:length], (0, max(0, length - len(audio))))
     audio = _resonate(audio, sample_rate, INSTRUMENTS[label].resonances)
@@ -165,11 +117,6 @@ def render_take(
     audio = audio / max(np.abs(audio).max(), 1e-6) * rng.uniform(0.5, 0.95)
     floor = rng.normal(size=length) * 10 ** (rng.uniform(-75, -60) / 20)
     return np.clip(audio + floor, -1, 1).astype(np.float32)
-
-
-@lru_cache(maxsize=1)
-def _soundfont() -> bytes:
-    return (Path(pretty_midi.__file__).parent / "TimGM6mb.sf2").read_bytes()
 
 
 def _room(audio: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:

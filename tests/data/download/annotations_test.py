@@ -104,6 +104,29 @@ def test_a_clip_that_is_in_two_splits_belongs_to_the_test():
     assert "rows disagree about 2: abc: train and test, abc: rain and wind" in str(listing)
 
 
+def test_clips_keep_their_split(tmp_path):
+    def entry(video, split):
+        return Entry(f"audio/{video}.flac", video, 0.0, 10.0, "rain", (), split)
+
+    write_clips(tmp_path, [entry("a", "test"), entry("b", "valid"), entry("c", "train")])
+    write_clips(tmp_path, [entry("a", "train"), entry("b", "train"), entry("c", "test")])
+    assert [clip.split for clip in read_clips(tmp_path)] == ["test", "valid", "test"]
+
+
+def test_files_are_read_in_the_order_in_which_they_are_given():
+    names = [f"{number}.csv" for number in range(8)]
+    texts = {name: f"abc{name[0]},0,rain,train\n" for name in reversed(names)}
+    ids = [entry.id for entry in list_clips("vggsound", texts).entries]
+    assert ids == [f"abc{name[0]}" for name in reversed(names)]
+
+
+@pytest.mark.parametrize("name", ["vggsound", "audiocaps"])
+def test_a_quote_that_is_not_closed(name):
+    text = 'youtube_id,start_time,caption\nabc,0,"rain\n' + "abc,0,rain,train\n" * 9000
+    with pytest.raises(ValueError, match="train.csv: expected rows of CSV: .*quote"):
+        list_clips(name, {"train.csv": text})
+
+
 HEADER = "audiocap_id,youtube_id,start_time,caption\n"
 
 

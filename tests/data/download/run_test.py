@@ -144,6 +144,20 @@ def test_what_another_run_tries(web, tmp_path):
     assert summary.ok == 1 and (tmp_path / entries[0].path).is_file()
 
 
+def test_what_yt_dlp_does_not_understand_ends_one_clip(web, tmp_path, monkeypatch):
+    extract = video.import_yt_dlp().YoutubeDL.extract_info
+
+    def stumble(self, address, **options):
+        if "mp3" in address:
+            raise TypeError("'NoneType' object is not subscriptable")
+        return extract(self, address, **options)
+
+    monkeypatch.setattr(video.import_yt_dlp().YoutubeDL, "extract_info", stumble)
+    summary = get(web, tmp_path, [clip("mp3"), clip("mp4")])
+    assert (summary.ok, summary.failed) == (1, 1)
+    assert summary.reasons == [("yt-dlp: TypeError: 'NoneType' object is not subscriptable", 1)]
+
+
 def test_files_that_were_put_there_by_hand(web, tmp_path):
     (tmp_path / "solo/audio/tuba").mkdir(parents=True)
     soundfile.write(tmp_path / whole("mine").path, np.zeros(8000), 8000)

@@ -84,8 +84,13 @@ def test_renders_only_what_is_missing(tmp_path):
 
 
 def test_a_folder_of_another_rate(rendered):
-    with pytest.raises(ValueError, match="Expected takes of 16000 Hz.*with 8000 Hz"):
+    with pytest.raises(ValueError, match="Expected takes of .* at 16000 Hz, found .* at 8000 Hz"):
         render(rendered[0], **SMALL, sample_rate=16_000)
+
+
+def test_a_folder_of_other_lengths(rendered):
+    with pytest.raises(ValueError, match="Expected takes of 3.0 s at 8000 Hz, found"):
+        render(rendered[0], **{**SMALL, "seconds": (3.0, 3.0)})
 
 
 @pytest.mark.parametrize("rate", [8000, 16_000, 22_050])
