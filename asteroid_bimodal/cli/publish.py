@@ -24,6 +24,9 @@ def add_publish(commands) -> None:
         action="store_true",
         help="leave out recordings of the test set: the example and the report",
     )
+    parser.add_argument(
+        "--license", default="mit", help="of the model, as the hub names it (%(default)s)"
+    )
     parser.add_argument("--dry-run", action="store_true", help="write publish_dir/ only")
     parser.set_defaults(run=_publish)
 
@@ -33,7 +36,11 @@ def _publish(args: argparse.Namespace) -> None:
 
     if not args.repo and not args.dry_run:
         raise ValueError("Expected --repo user/name, received none. --dry-run needs none.")
-    options = {"bundle_encoder": args.bundle_encoder, "example": not args.no_example}
+    options = {
+        "bundle_encoder": args.bundle_encoder,
+        "example": not args.no_example,
+        "license_id": args.license,
+    }
     if args.dry_run:
         print(write_publish_dir(args.experiment, repo_id=args.repo, **options))
     else:

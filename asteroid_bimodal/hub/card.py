@@ -111,7 +111,7 @@ Every test item is in `metrics.csv`.
 
 ## Licence
 
-MIT, the weights included. {{ data_licence }}
+`{{ license_id }}`, the weights included. {{ data_licence }}
 """
 
 
@@ -125,6 +125,7 @@ def model_card(
     example: Shown | None = None,
     spectrograms: str = "",
     curves: str = "",
+    license_id: str = "mit",
 ) -> str:
     """Writes the card of a model: YAML header and Markdown.
 
@@ -137,12 +138,13 @@ def model_card(
         example: sounds that are published with it.
         spectrograms: path of their picture.
         curves: path of the picture of training; none if empty.
+        license_id: of the model, as the hub names licences.
     """
     args, kind = model.get_model_args(), type(model).__name__
     usage = usage_of(args["query_encoder"])
     name = repo_id.split("/")[-1]
     card = ModelCard.from_template(
-        _header(name, usage, conf, results),
+        _header(name, usage, conf, results, license_id),
         template_str=_TEXT,
         name=name,
         repo_id=repo_id,
@@ -159,18 +161,23 @@ def model_card(
         tables=[table for table in map(_table, results) if table["rows"]],
         sample_rate=f"{args['sample_rate']:.0f}",
         band=f"{args['sample_rate'] / 2:.0f}",
+        license_id=license_id,
         data_licence=_data_licence(conf),
     )
     return f"{str(card).strip()}\n"
 
 
 def _header(
-    name: str, usage: Usage, conf: Mapping[str, Any], results: Sequence[Mapping[str, Any]]
+    name: str,
+    usage: Usage,
+    conf: Mapping[str, Any],
+    results: Sequence[Mapping[str, Any]],
+    license_id: str,
 ) -> ModelCardData:
     data_name = _section(conf, "data").get("name")
     evaluated = [entry for metrics in results for entry in _eval_results(metrics, conf, usage)]
     return ModelCardData(
-        license="mit",
+        license=license_id,
         library_name="asteroid",
         pipeline_tag="audio-to-audio",
         tags=[*TAGS, usage.tag],

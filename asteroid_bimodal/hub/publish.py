@@ -34,6 +34,7 @@ def write_publish_dir(
     repo_id: str | None = None,
     bundle_encoder: bool = False,
     example: bool = True,
+    license_id: str = "mit",
 ) -> Path:
     """Writes `<exp_dir>/publish_dir`, whole or not at all, in place of an earlier one.
 
@@ -47,6 +48,7 @@ def write_publish_dir(
         bundle_encoder: add a copy of the query encoder, so that the model works with nothing else.
         example: add a test mixture with its estimates, and the report, which has such, too. Leave
             them out where the recordings may not be passed on.
+        license_id: of the model, as the hub names licences.
 
     Returns:
         The folder.
@@ -80,6 +82,7 @@ def write_publish_dir(
             example=write_example(exp_dir, folder) if example else None,
             spectrograms=SPECTROGRAMS,
             curves=CURVES if write_curves(exp_dir, folder) else "",
+            license_id=license_id,
         )
         (folder / CARD).write_text(card, encoding="utf-8")
     return exp_dir / "publish_dir"
@@ -92,6 +95,7 @@ def publish(
     private: bool = False,
     bundle_encoder: bool = False,
     example: bool = True,
+    license_id: str = "mit",
 ) -> str:
     """Uploads a model to the Hugging Face hub.
 
@@ -106,6 +110,7 @@ def publish(
         private: make it private when it is made; one that exists has to be private already.
         bundle_encoder: as for `write_publish_dir`.
         example: as for `write_publish_dir`.
+        license_id: as for `write_publish_dir`.
 
     Returns:
         The address of the repository.
@@ -123,9 +128,13 @@ def publish(
     folder = Path(exp_or_publish_dir)
     if not all((folder / name).is_file() for name in (WEIGHTS, CONFIG, CARD)):
         folder = write_publish_dir(
-            folder, repo_id=repo_id, bundle_encoder=bundle_encoder, example=example
+            folder,
+            repo_id=repo_id,
+            bundle_encoder=bundle_encoder,
+            example=example,
+            license_id=license_id,
         )
-    elif bundle_encoder or not example:
+    elif bundle_encoder or not example or license_id != "mit":
         raise ValueError(
             f"Expected an experiment folder, received {folder}, which is written already and goes "
             "up as it is. Publish the experiment again."

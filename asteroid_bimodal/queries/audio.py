@@ -126,7 +126,8 @@ class ClapAudioEncoder(FrozenModule, QueryEncoder):
     def __init__(self, name: str | Path = "mini", labels: Sequence[str] | None = None) -> None:
         self._clap = load_clap(name)
         super().__init__(self._clap.model)
-        default = tuple(getattr(self._clap.model.config, "known_labels", COMMON_LABELS))
+        known = getattr(self._clap.model.config, "known_labels", None)
+        default = tuple(known) if isinstance(known, list) and known else COMMON_LABELS
         self.labels = default if labels is None else tuple(labels)
         if isinstance(labels, str) or not self.labels:
             raise ValueError(f"Expected a list of labels, received {labels!r}.")

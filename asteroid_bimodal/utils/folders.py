@@ -29,6 +29,12 @@ def atomic_folder(target: str | Path) -> Iterator[Path]:
         folder = Path(scratch) / "new"
         folder.mkdir()
         yield folder
+        old = Path(scratch) / "old"
         if target.exists():
-            target.rename(Path(scratch) / "old")
-        folder.rename(target)
+            target.rename(old)
+        try:
+            folder.rename(target)
+        except OSError:
+            if old.exists():
+                old.rename(target)
+            raise

@@ -30,11 +30,12 @@ MORE = {"sdr": 2.0, "n_items": 50, "test_list": "test_3src_50.csv"}
 
 @pytest.fixture(scope="module")
 def make_card():
-    def make(encoder=None, conf=CONF, run=RUN, results=(METRICS, MORE)):
+    def make(encoder=None, conf=CONF, run=RUN, results=(METRICS, MORE), **more):
         model = BiModalUNet(
             8000, 126, 32, encoder, cond_dim=6, pooled_dim=4, num_downs=5, ngf=2, num_heads=2
         )
-        return model_card(model, conf=conf, run=run, results=results, repo_id="me/separator")
+        about = {"conf": conf, "run": run, "results": results, "repo_id": "me/separator"}
+        return model_card(model, **about, **more)
 
     return make
 
@@ -54,6 +55,12 @@ def test_header_is_read_by_the_hubs_own_reader(make_card):
     assert {result.dataset_name for result in data.eval_results} == {"MUSIC mini"}
 
 
+def test_the_licence_is_the_publishers_choice(make_card):
+    card = make_card("mini", license_id="cc-by-nc-4.0")
+    assert ModelCard(card).data.license == "cc-by-nc-4.0"
+    assert "## Licence\n\n`cc-by-nc-4.0`, the weights included." in card and "`mit`" not in card
+
+
 def test_text_says_how_it_was_made_how_good_it_is_and_how_to_use_it(make_card):
     card = make_card("mini")
     for expected in (
@@ -70,7 +77,7 @@ def test_text_says_how_it_was_made_how_good_it_is_and_how_to_use_it(make_card):
         "could not be read: 3",
         "8000 Hz",
         "frozen encoder `mini`",
-        "## Licence\n\nMIT",
+        "## Licence\n\n`mit`",
         "keep their own licences",
     ):
         assert expected in card
