@@ -31,13 +31,16 @@ _TRAINED = {
 }
 
 
-def encode_part(model: QueriedSeparator, kind: str, content: Any) -> QueryEmbedding:
+def encode_part(
+    model: QueriedSeparator, kind: str, content: Any, encoders: dict[str, QueryEncoder]
+) -> QueryEmbedding:
     """Encodes one query of one kind.
 
     Args:
         model: the separator that will be asked.
         kind: "text", "sound" or "picture".
         content: the query.
+        encoders: of each kind, those that were built for earlier queries; gets what is missing.
 
     Shape:
         - returns: tokens (1, 1, L, D), pooled (1, 1, E)
@@ -46,7 +49,9 @@ def encode_part(model: QueriedSeparator, kind: str, content: Any) -> QueryEmbedd
         ValueError: for a kind that the model cannot be asked with, and for what its encoder
             refuses.
     """
-    encoder = _find_encoder(model, kind, content)
+    if kind not in encoders:
+        encoders[kind] = _find_encoder(model, kind, content)
+    encoder = encoders[kind]
     if kind == "sound":
         content = _readable(content)
     query = encoder([[content]]).to(model.device)

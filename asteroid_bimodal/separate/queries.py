@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..models import QueriedSeparator
-from ..queries import QueryEmbedding, concat_queries, mean_query
+from ..queries import QueryEmbedding, QueryEncoder, concat_queries, mean_query
 from ..utils.files import safe_name
 from .encoders import encode_part
 
@@ -186,10 +186,13 @@ def encode_queries(
         2
     """
     asked = [Query.of(query) for query in (*queries, *without)]
-    return concat_queries([_encode(model, query) for query in asked])
+    encoders: dict[str, QueryEncoder] = {}
+    return concat_queries([_encode(model, query, encoders) for query in asked])
 
 
-def _encode(model: QueriedSeparator, query: Query) -> QueryEmbedding:
-    parts = [encode_part(model, part.kind, part.content) for part in query.parts]
+def _encode(
+    model: QueriedSeparator, query: Query, encoders: dict[str, QueryEncoder]
+) -> QueryEmbedding:
+    parts = [encode_part(model, part.kind, part.content, encoders) for part in query.parts]
     weights = [part.weight for part in query.parts]
     return parts[0] if weights == [1] else mean_query(parts, weights)

@@ -18,9 +18,10 @@ from asteroid_bimodal.queries import (
     ClipImageEncoder,
     ClipTextEncoder,
     LabelEncoder,
+    load_query_encoder,
     mean_query,
 )
-from asteroid_bimodal.separate import Query, encode_queries, output_names, separate_files
+from asteroid_bimodal.separate import Query, encode_queries, encoders, output_names, separate_files
 from asteroid_bimodal.utils.ffmpeg import find_ffmpeg
 
 
@@ -187,3 +188,17 @@ def test_sounds_and_pictures_that_are_not_there_are_refused(clap_model, tmp_path
     (tmp_path / "text.wav").write_text("no audio")
     with pytest.raises(ValueError, match="Expected an audio file at"):
         encode_queries(clap_model, [Query.like(tmp_path / "text.wav")])
+
+
+def test_one_encoder_serves_all_queries_of_a_kind(monkeypatch):
+    built = []
+    monkeypatch.setattr(
+        encoders, "load_query_encoder", lambda name: built.append(name) or load_query_encoder(name)
+    )
+    sounds = [
+        AudioExample(torch.randn(8000, generator=torch.Generator().manual_seed(n)), 8000)
+        for n in range(2)
+    ]
+    queries = [Query.like(sound, f"sound {n}") for n, sound in enumerate(sounds)]
+    encode_queries(BiModalUNet.from_pretrained("mini"), ["violin", *queries])
+    assert built == ["clap-audio:mini"]
