@@ -143,5 +143,7 @@ def _print(results) -> None:
         print(path if score is None else f"{path}  presence {score:.2f}")
     for path in results.skipped:
         print(f"{path}  skipped, finished before")
+    for path, owner in results.outputs.items():
+        print(f"{path}  left out, named like an output of {owner}")
     for path, reason in results.failed.items():
         print(f"asteroid-bimodal: {path}: {reason}", file=sys.stderr)

@@ -32,6 +32,7 @@ class FileResults:
         written: files written.
         failed: why, for each input that could not be separated.
         skipped: inputs that were finished before.
+        outputs: inputs that are named like an output of another one, with that one.
         presence: how surely there is what each file of estimates holds, from 0 to 1; see
             `Separation.presence`.
     """
@@ -39,6 +40,7 @@ class FileResults:
     written: list[Path] = field(default_factory=list)
     failed: dict[Path, str] = field(default_factory=dict)
     skipped: list[Path] = field(default_factory=list)
+    outputs: dict[Path, Path] = field(default_factory=dict)
     presence: dict[Path, float] = field(default_factory=dict)
 
 
@@ -104,7 +106,7 @@ def separate_files(
 
     Args:
         model: a separator.
-        inputs: audio files; those that another one's outputs would replace are left out.
+        inputs: audio files; those named like another one's output are left out, and listed.
         queries: what to look for: texts, and `Query`s of sounds, pictures and blends.
         without: what no output is to hold. Each estimate loses what these take of it; without
             queries, the input does, and the only estimate is `<file>_without_<...>.wav`.
@@ -126,13 +128,14 @@ def separate_files(
     if overwrite and skip_existing:
         raise ValueError("Expected --overwrite or --skip-existing, received both. Choose one.")
     names = output_names(queries, residual, without)
-    plan = plan_targets([Path(path) for path in inputs], names, out)
+    plan, outputs = plan_targets([Path(path) for path in inputs], names, out)
     query = encode_queries(model, queries, without)
     question = _Question(model, query, len(without), residual, batch_size)
     batch = _Batch(question, overwrite, skip_existing, log)
     for number, (path, targets) in enumerate(plan.items(), 1):
         title = path.name if len(plan) == 1 else f"{number}/{len(plan)} {path.name}"
         batch.do(path, targets, title if progress else None)
+    batch.results.outputs.update(outputs)
     batch.close()
     return batch.results
 

@@ -18,13 +18,17 @@ _MOST_WAV = 2**32 - 2**16  # bytes that the header of a WAV can count; beyond, i
 
 def plan_targets(
     inputs: Sequence[Path], names: Sequence[str], out: str | Path | None
-) -> dict[Path, list[Path]]:
-    """Gives the outputs of each input, without inputs that are outputs of an earlier run.
+) -> tuple[dict[Path, list[Path]], dict[Path, Path]]:
+    """Gives the outputs of each input.
 
     Args:
         inputs: audio files.
         names: what the outputs add to an input's name.
         out: folder to write to; by default each input's own.
+
+    Returns:
+        The outputs of each input to separate; and the inputs that are named like an output, most
+        likely of an earlier run, with the input whose output that is.
 
     Raises:
         ValueError: when there is a file in place of the folder.
@@ -35,8 +39,9 @@ def plan_targets(
     for path in inputs:
         folder = path.parent if out is None else Path(out)
         plan[path] = [folder / f"{path.stem}_{name}.wav" for name in names]
-    outputs = {target.resolve() for targets in plan.values() for target in targets}
-    return {path: targets for path, targets in plan.items() if path.resolve() not in outputs}
+    origin = {target.resolve(): path for path, targets in plan.items() for target in targets}
+    outputs = {path: origin[path.resolve()] for path in plan if path.resolve() in origin}
+    return {path: targets for path, targets in plan.items() if path not in outputs}, outputs
 
 
 def missing_targets(

@@ -37,18 +37,14 @@ def decibels(error, reference):
     return 20 * math.log10(float(error.norm() / reference.norm()) + 1e-12)
 
 
-# Odd rates are resampled by one FFT, which has the ends of a window meet: -40 dB.
-RATES = dict.fromkeys([8000, 16000, 44100, 48000, 22050, 11025, 6000], -100) | {44101: -40}
-
-
-@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("rate", [8000, 16000, 44100, 48000, 22050, 11025, 6000, 44101])
 def test_resampling_by_windows_equals_resampling_the_whole(short_windows, rate):
     wav = noise(2, 9 * rate + 1234)
     pieces = list(separate_stream(halving_model(), wav.split(10_000, dim=-1), ["a"], rate))
     assert len(pieces) > 3
     there = resample(wav, rate, 8000)
     expected = 0.5 * resample(there, 8000, rate, length=wav.shape[-1])
-    assert decibels(torch.cat(pieces, dim=-1)[0] - expected, expected) < RATES[rate]
+    assert decibels(torch.cat(pieces, dim=-1)[0] - expected, expected) < -100
 
 
 @pytest.mark.parametrize("channels", [1, 2])

@@ -214,8 +214,11 @@ def test_inputs_of_the_same_name_do_not_replace_each_others_outputs(model, tmp_p
 def test_outputs_of_an_earlier_run_are_not_separated_again(model, tmp_path, noise, write):
     write(tmp_path / "duet.wav", noise())
     for _ in range(2):
-        separate_files(model, find_inputs(tmp_path), ["violin"], residual=True, overwrite=True)
-    assert names(tmp_path) == ["duet.wav", "duet_residual.wav", "duet_violin.wav"]
+        inputs = find_inputs(tmp_path)
+        results = separate_files(model, inputs, ["violin"], residual=True, overwrite=True)
+    outputs = ["duet_residual.wav", "duet_violin.wav"]
+    assert names(tmp_path) == ["duet.wav", *outputs]
+    assert results.outputs == {tmp_path / name: tmp_path / "duet.wav" for name in outputs}
 
 
 def test_queries_stay_inside_the_folder(model, tmp_path, noise, write):
