@@ -104,4 +104,4 @@ def _read_cookies(path: Path | None) -> str | None:
         return None
     if not path.is_file():
         raise FileNotFoundError(f"Expected a cookies.txt at {path}, found none.")
-    return path.read_text(encoding="utf-8")
+    return path.read_text(encoding="utf-8-sig")

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from .clips import Entry
 from .ledger import Row
@@ -138,17 +139,18 @@ class Fetcher:
             "start": entry.start,
             "seconds": entry.seconds,
             "timeout": self.options.timeout,
+            "stop": self._stop,
         }
-        made = work / f"made{target.suffix if kind == 'audio' else ''}"
-        if kind == "audio":
-            rate = self.options.sample_rate
-            seconds = cut_audio(media, made, sample_rate=rate, **excerpt)
-        else:
-            shutil.rmtree(made, ignore_errors=True)
-            made.mkdir()
-            seconds = cut_frames(media, made, **excerpt)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        made.replace(target)
+        with TemporaryDirectory(dir=work) as folder:
+            made = Path(folder) / target.name
+            if kind == "audio":
+                rate = self.options.sample_rate
+                seconds = cut_audio(media, made, sample_rate=rate, **excerpt)
+            else:
+                made.mkdir()
+                seconds = cut_frames(media, made, **excerpt)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made.replace(target)
         return seconds
 
 

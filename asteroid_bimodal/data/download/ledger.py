@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-from contextlib import suppress
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime, timezone
 from pathlib import Path
@@ -66,10 +65,8 @@ class Ledger:
 
     def __init__(self, root: str | Path) -> None:
         self.path = Path(root) / LEDGER
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("ab", buffering=0)
+        self._file = lock(root)
         try:
-            self._lock()
             self.rows = read_ledger(root)
             with disk_watch():
                 self._mend()
@@ -106,17 +103,6 @@ class Ledger:
                 self._file.write(line)
         self.rows[row.path] = row
 
-    def _lock(self) -> None:
-        with suppress(ImportError):  # Windows has no such locks
-            import fcntl
-
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise DownloadStoppedError(
-                    f"Another download is at work in {self.path.parent}: wait until it ends."
-                ) from error
-
     def _mend(self) -> None:
         content = self.path.read_bytes()
         whole = content.rfind(b"\n") + 1
@@ -125,6 +111,35 @@ class Ledger:
         self._file.seek(0, os.SEEK_END)
         if not whole:
             self._file.write(_line(_COLUMNS))
+
+
+def lock(root: str | Path) -> io.FileIO:
+    """Keeps other commands out of a folder, until the file that is returned is closed.
+
+    Args:
+        root: folder of the set, which is made when missing.
+
+    Returns:
+        The ledger, for appending: it is what can be locked on network drives, too.
+
+    Raises:
+        DownloadStoppedError: when another command is at work.
+    """
+    path = Path(root) / LEDGER
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("ab", buffering=0)
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise DownloadStoppedError(
+            f"Another download is at work in {path.parent}: wait until it ends."
+        ) from error
+    except (ImportError, OSError):
+        pass  # neither Windows nor every network drive has such locks
+    return file
 
 
 def read_ledger(root: str | Path) -> dict[str, Row]:

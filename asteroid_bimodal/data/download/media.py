@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 import re
 import subprocess
+import threading
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from .problems import FetchError, GoneError, problem
 _BLOCK = 1 << 20  # samples decoded at a time to see whether a file is whole
 _SHORTER = (0.5, 0.02)  # seconds or share that the sound may be shorter than its container says
 _LONGEST_RUN = 1800.0  # seconds after which ffmpeg is given up
+_GLANCE = 0.1  # seconds between two looks at whether the run is stopped
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ def cut_audio(
     seconds: float | None,
     sample_rate: int,
     timeout: float,
+    stop: threading.Event,
 ) -> float:
     """Writes an excerpt as 16 bit mono and checks that all of it is there.
 
@@ -52,23 +57,30 @@ def cut_audio(
         seconds: its length, None for all of it.
         sample_rate: of the file, in hertz.
         timeout: how long to wait for a server that is silent, in seconds.
+        stop: ends the reading when it is set.
 
     Returns:
         The length of the file in seconds.
 
     Raises:
-        FetchError: when it cannot be read or is too short.
+        FetchError: when it cannot be read, is too short or the run is stopped.
         GoneError: when the video ends before the excerpt begins.
     """
     output = ["-map", "0:a:0", "-vn", "-ac", "1", "-ar", str(sample_rate), "-sample_fmt", "s16"]
     output += ["-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact", str(target)]
-    told = _run(media, output, start, seconds, timeout)
+    told = _run(media, output, start, seconds, timeout, stop)
     expected = _expected(media.seconds or told, start, seconds)
     return check_audio(target, expected)
 
 
 def cut_frames(
-    media: Media, folder: Path, *, start: float, seconds: float | None, timeout: float
+    media: Media,
+    folder: Path,
+    *,
+    start: float,
+    seconds: float | None,
+    timeout: float,
+    stop: threading.Event,
 ) -> float:
     """Writes a picture of each second, `00000.jpg` and so on.
 
@@ -78,15 +90,16 @@ def cut_frames(
         start: where the excerpt begins, in seconds.
         seconds: its length, None for all of it.
         timeout: how long to wait for a server that is silent, in seconds.
+        stop: ends the reading when it is set.
 
     Returns:
         The number of pictures, which is the length in seconds.
 
     Raises:
-        FetchError: when there are no pictures, or too few.
+        FetchError: when there are no pictures, too few, or the run is stopped.
     """
     output = ["-map", "0:v:0", "-an", "-vf", "fps=1", "-q:v", "3", "-start_number", "0"]
-    told = _run(media, [*output, str(folder / "%05d.jpg")], start, seconds, timeout)
+    told = _run(media, [*output, str(folder / "%05d.jpg")], start, seconds, timeout, stop)
     frames = sum(path.stat().st_size > 0 for path in folder.glob("*.jpg"))
     expected = _expected(media.seconds or told, start, seconds) or 1.0
     if frames < max(1, math.floor((1 - _SHORTER[1]) * expected) - 1):
@@ -133,7 +146,12 @@ def _expected(whole: float | None, start: float, seconds: float | None) -> float
 
 
 def _run(
-    media: Media, output: Sequence[str], start: float, seconds: float | None, timeout: float
+    media: Media,
+    output: Sequence[str],
+    start: float,
+    seconds: float | None,
+    timeout: float,
+    stop: threading.Event,
 ) -> float | None:
     """Runs ffmpeg; returns the length that the container claims, None if it claims none."""
     command = [find_ffmpeg(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"]
@@ -144,20 +162,34 @@ def _run(
     command += ["-ss", f"{start:g}"] if start else []
     command += ["-t", f"{seconds:g}"] if seconds else []
     command += ["-i", media.source, *output[:-1], "-y", output[-1]]
-    try:
-        run = subprocess.run(command, capture_output=True, timeout=_LONGEST_RUN, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise FetchError(f"ffmpeg was given up after {_LONGEST_RUN:.0f} s") from error
-    log = run.stderr.decode("utf-8", "replace")
+    code, log = _watch(command, stop)
     told = re.search(r"^\[info\]\s+Duration: (\d+):(\d+):([\d.]+)", log, re.MULTILINE)
     whole = 3600 * int(told[1]) + 60 * int(told[2]) + float(told[3]) if told else None
-    if run.returncode:
+    if code:
         if "matches no streams" in log:
             raise GoneError(f"has no {'sound' if output[1] == '0:a:0' else 'pictures'}")
         if whole is not None:
             _expected(whole, start, seconds)
-        raise problem(_complaint(log) or f"ffmpeg ended with {run.returncode}")
+        raise problem(_complaint(log) or f"ffmpeg ended with {code}")
     return whole
+
+
+def _watch(command: Sequence[str], stop: threading.Event) -> tuple[int, str]:
+    """Runs a command until it ends by itself, has to stop or takes too long."""
+    end = time.monotonic() + _LONGEST_RUN
+    silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, **silent) as process:
+        try:
+            while True:
+                with suppress(subprocess.TimeoutExpired):
+                    log = process.communicate(timeout=_GLANCE)[1]
+                    return process.returncode, log.decode("utf-8", "replace")
+                if stop.is_set():
+                    raise FetchError("stopped")
+                if time.monotonic() > end:
+                    raise FetchError(f"ffmpeg was given up after {_LONGEST_RUN:.0f} s")
+        finally:
+            process.kill()
 
 
 def _complaint(log: str) -> str:

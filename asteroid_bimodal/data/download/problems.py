@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 _LONGEST = 240  # characters of a reason in the ledger
 
-# Looked for in this order: what YouTube says to a client that asks too often begins like what it
-# says of a removed video.
+# Looked for in this order: what YouTube says to a client that asks too often, or to a player or an
+# account that it does not serve, begins like what it says of a removed video.
 _FULL = r"no space left on device|disk quota exceeded"
 _REFUSED = (
     r"http error 429|too many requests|429 too many|not a bot|try again later|rate-limited|captcha"
+    r"|blocked by youtube|unusual traffic"
+)
+_NOT_SERVED = (
+    r"not available on this app|playback on other websites|error code: \d"
+    r"|content isn't available\.?$|(api page|video data): http error 4"
 )
 _GONE = (
-    r"http error (404|410)|server returned 404|(404|410) (not found|gone)|private video"
-    r"|video is private|video unavailable|no longer available|has been (removed|terminated)"
+    r"http error (404|410)|private video|video is private|video (is )?unavailable"
+    r"|no longer available|(has been|was) (removed|terminated|deleted)"
     r"|(video|content|recording) (is not|isn't) available|made this video available"
-    r"|blocked it|members.only|channel's members|removed by the uploader|does not exist"
+    r"|blocked it|(blocked|not available) in your country|removed by the uploader|does not exist"
+    r"|members.only|channel's members|premium members|requires payment"
+    r"|confirm your age|age-restricted|inappropriate for some users"
 )
+_UNEXPLAINED = r"video (is )?(unavailable|not available)\.?$"
 _UNREACHABLE = (
     r"timed? ?out|connection (refused|reset|aborted)|unreachable|failed to resolve|getaddrinfo"
     r"|name or service not known|name resolution|no route to host|nodename nor servname"
     r"|remote end closed|http error 5\d\d|server returned 5\w\w|unable to connect"
+    r"|failed to extract any player response"
 )
 
 
@@ -33,7 +42,7 @@ class FetchError(Exception):
 
 
 class GoneError(FetchError):
-    """A clip that is private, removed or blocked: trying again is of no use."""
+    """A clip that is private, removed, blocked or not for us: trying again is of no use."""
 
 
 class UnreachableError(FetchError):
@@ -52,12 +61,13 @@ class DiskFullError(DownloadStoppedError):
     """No space left."""
 
 
-def problem(text: str, hints: Iterable[str] = ()) -> FetchError | DiskFullError:
+def problem(text: str, hints: Sequence[str] = ()) -> FetchError | DiskFullError:
     """Tells from a message what kind of problem it is about.
 
     Args:
         text: what yt-dlp or ffmpeg says.
-        hints: warnings that came before it, which only add to the reason.
+        hints: warnings that came before it, which add to the reason. That there is no JavaScript
+            runtime also makes a video that is "unavailable", without a why, worth another try.
 
     Examples:
         >>> problem("ERROR: [youtube] abc: Private video. Sign in if you've been granted access")
@@ -67,11 +77,14 @@ def problem(text: str, hints: Iterable[str] = ()) -> FetchError | DiskFullError:
         >>> problem("[tcp] Connection to tcp://127.0.0.1:9 failed: Connection refused")
         UnreachableError('[tcp] Connection to tcp://127.0.0.1:9 failed: Connection refused')
     """
-    kinds = {_FULL: DiskFullError, _REFUSED: RefusedError, _GONE: GoneError}
-    kinds[_UNREACHABLE] = UnreachableError
-    kind = next(
-        (kind for words, kind in kinds.items() if re.search(words, text.lower())), FetchError
-    )
+    kinds = {_FULL: DiskFullError, _REFUSED: RefusedError, _NOT_SERVED: FetchError}
+    kinds |= {_GONE: GoneError, _UNREACHABLE: UnreachableError}
+    said = text.strip().lower().replace("’", "'")
+    kind = next((kind for words, kind in kinds.items() if re.search(words, said)), FetchError)
+    # Without a runtime yt-dlp asks as one player only, which YouTube tells of videos "made for
+    # kids" what it tells everybody of those that are not there.
+    if re.search(_UNEXPLAINED, said) and any("JavaScript runtime" in hint for hint in hints):
+        kind = FetchError
     return kind(one_line(" — ".join([one_line(text), *hints])))
 
 

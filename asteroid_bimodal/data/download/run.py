@@ -18,7 +18,7 @@ from ..frames import frames_folder
 from .annotations import list_clips
 from .clips import Entry, Listing, write_clips
 from .fetch import PARTIAL, Fetcher, Result
-from .ledger import Ledger, Row
+from .ledger import Ledger, Row, lock
 from .problems import DiskFullError, DownloadStoppedError, FetchError, RefusedError, disk_watch
 from .published import read_annotations
 from .video import FetchOptions, import_yt_dlp
@@ -33,7 +33,7 @@ class Summary:
 
     Attributes:
         ok: clips of which everything is there.
-        gone: clips that are private, removed or blocked.
+        gone: clips that are private, removed, blocked or not for us.
         failed: clips that the next run tries again.
         reasons: why clips are not there, most frequent first.
     """
@@ -72,12 +72,13 @@ def read_set(
     Raises:
         FileNotFoundError: for a file that is neither there nor published.
         ValueError: for a file that is not what the set publishes.
-        DownloadStoppedError: when a published file cannot be fetched, or the disk is full.
+        DownloadStoppedError: when a published file cannot be fetched, the disk is full or another
+            command is at work in the folder.
     """
     listing = list_clips(
         name, read_annotations(name, annotations, root, timeout=timeout), seed=seed
     )
-    with disk_watch():
+    with disk_watch(), lock(root):
         write_clips(root, listing.entries)
     return listing
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +23,20 @@ _FORMATS = {
     "audio": "ba[protocol!*=dash]/b[protocol!*=dash]/ba/b",
     "frames": "bv*[height<=360][protocol!*=dash]/bv*[protocol!*=dash]/bv*/b",
 }
+
+
+_COOKIES = r"#( Netscape)? HTTP Cookie File"
+_LIVE = ("is_live", "is_upcoming", "post_live")
+# What comes of a page that yt-dlp does not understand.
+_MISUNDERSTOOD = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -40,11 +58,16 @@ class FetchOptions:
     timeout: float = 30.0
 
     def __post_init__(self) -> None:
-        """Checks the template."""
+        """Checks the template and the cookies, of which the message shows nothing."""
         if "{id}" not in self.url_template:
             raise ValueError(
                 f"Expected an address with {{id}} in it, such as {WATCH}; received "
                 f"{self.url_template!r}."
+            )
+        if self.cookies is not None and not re.match(_COOKIES, self.cookies):
+            raise ValueError(
+                "Expected cookies in Netscape's format, which begins with the line '# Netscape "
+                "HTTP Cookie File', received something else. Export them as cookies.txt."
             )
 
 
@@ -72,11 +95,12 @@ class Video:
         Raises:
             FetchError: when it is not there, or has none.
         """
-        info, cookies = self._process(kind, None)
-        headers = dict(info.get("http_headers") or {})
-        if cookies:
-            headers["Cookie"] = cookies
-        return Media(info["url"], headers, info.get("duration"))
+        with self._client(kind, None) as client:
+            info = self._choose(client)
+            headers = dict(info.get("http_headers") or {})
+            if cookies := client.cookiejar.get_cookie_header(info["url"]):
+                headers["Cookie"] = cookies
+            return Media(info["url"], headers, info.get("duration"))
 
     def download(self, kind: str, folder: Path) -> Media:
         """Fetches its sound or pictures whole; goes on where an earlier run was interrupted.
@@ -88,28 +112,38 @@ class Video:
         Raises:
             FetchError: when it is not there, or has none.
         """
-        info, _ = self._process(kind, folder)
-        return Media(info["requested_downloads"][0]["filepath"], {}, info.get("duration"))
+        with self._client(kind, folder) as client:
+            self._choose(client)
+            info = client.process_ie_result(client.sanitize_info(self._info), download=True)
+            return Media(info["requested_downloads"][0]["filepath"], {}, info.get("duration"))
 
-    def _process(self, kind: str, folder: Path | None) -> tuple[dict[str, Any], str | None]:
+    @contextmanager
+    def _client(self, kind: str, folder: Path | None) -> Iterator[Any]:
+        """A client of yt-dlp, whose errors end this clip and not the run."""
         yt_dlp = import_yt_dlp()
-        log = _Log()
+        log = _Log(self._glance)
         try:
             with yt_dlp.YoutubeDL(self._params(kind, folder, log)) as client:
-                if self._info is None:
-                    found = client.extract_info(self.address, download=False)
-                    self._info = client.sanitize_info(found)
-                if "formats" not in self._info:
-                    raise FetchError("expected one video at this address, found a list")
-                info = client.sanitize_info(self._info)
-                info = client.process_ie_result(info, download=folder is not None)
-                return info, client.cookiejar.get_cookie_header(info.get("url") or self.address)
+                yield client
         except yt_dlp.utils.YoutubeDLError as error:
             raise problem(str(error), log.warnings) from error
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
-            # A page that yt-dlp does not understand ends this clip, not the run.
+        except _MISUNDERSTOOD as error:
             reason = f"yt-dlp: {type(error).__name__}: {error}"
             raise FetchError(one_line(" — ".join([reason, *log.warnings]))) from error
+
+    def _choose(self, client: Any) -> dict[str, Any]:
+        """Looks the video up and chooses what to fetch of it, when it may be fetched."""
+        if self._info is None:
+            self._info = client.sanitize_info(client.extract_info(self.address, download=False))
+        if "formats" not in self._info:
+            raise FetchError("expected one video at this address, found a list")
+        if self._info.get("live_status") in _LIVE:
+            raise FetchError("is live, or about to be: its seconds are not settled yet")
+        info = client.process_ie_result(client.sanitize_info(self._info), download=False)
+        # YouTube sends nothing before the advertisements would have ended.
+        if self.stop.wait(max(0.0, (info.get("available_at") or 0.0) - time.time())):
+            raise FetchError("stopped")
+        return info
 
     def _params(self, kind: str, folder: Path | None, log: _Log) -> dict[str, Any]:
         options = self.options
@@ -127,7 +161,7 @@ class Video:
             "fixup": "never",
             "ffmpeg_location": find_ffmpeg(),
             "ratelimit": options.rate_limit,
-            "progress_hooks": [self._hook],
+            "progress_hooks": [self._glance],
             "outtmpl": {"default": "%(format_id)s.%(ext)s"},
             "paths": {"home": str(folder)} if folder else {},
         }
@@ -136,19 +170,21 @@ class Video:
             params["cookiefile"] = io.StringIO(options.cookies)
         return params
 
-    def _hook(self, _: dict[str, Any]) -> None:
+    def _glance(self, _: object) -> None:
         if self.stop.is_set():
             raise FetchError("stopped")
 
 
 class _Log:
-    """Keeps the first warnings, which often say why something fails."""
+    """Keeps the first warnings, which often say why something fails.
 
-    def __init__(self) -> None:
+    Args:
+        debug: is given every other message, one before each request.
+    """
+
+    def __init__(self, debug: Callable[[str], None]) -> None:
+        self.debug = debug
         self.warnings: list[str] = []
-
-    def debug(self, message: str) -> None:
-        """Leaves it out."""
 
     def warning(self, message: str) -> None:
         if len(self.warnings) < 2 and "generic information extractor" not in message:
@@ -169,6 +205,6 @@ def import_yt_dlp():
     except ImportError as error:
         raise DownloadStoppedError(
             "Expected yt-dlp, which finds the videos, found it not installed. Run `pip install "
-            "'asteroid-bimodal[download]'` or `pip install yt-dlp`."
+            "'asteroid-bimodal[download]'` or `pip install 'yt-dlp[default]'`."
         ) from error
     return yt_dlp

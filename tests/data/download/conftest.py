@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import threading
 import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from asteroid_bimodal.data.download import Entry, FetchOptions, Summary, download, read_ledger
 from asteroid_bimodal.utils.ffmpeg import find_ffmpeg
 
 RATE = 22_050
@@ -151,3 +154,49 @@ def web(media, monkeypatch):
     web = Web(media)
     yield web
     web.close()
+
+
+class Site:
+    """A folder that clips of the server are downloaded into, and looks at what is there."""
+
+    def __init__(self, web: Web, root: Path) -> None:
+        self.web = web
+        self.root = root
+
+    @staticmethod
+    def clip(name: str, split: str = "test") -> Entry:
+        return Entry(f"audio/{name}_000003.flac", name, 3.0, 10.0, "rain", (), split)
+
+    @staticmethod
+    def whole(name: str) -> Entry:
+        return Entry(f"solo/audio/tuba/{name}.wav", name, 0.0, None, "tuba", (), "train")
+
+    def get(self, entries: list[Entry], *, timeout: float = 1.0, **changes) -> Summary:
+        options = FetchOptions(url_template=self.web.template, timeout=timeout)
+        given = {"options": options, "sleep": 0.0, "jobs": 2, **changes}
+        return download(entries, self.root, **given)
+
+    def files(self) -> list[str]:
+        # Unlike rglob, walk does not mind folders that vanish meanwhile.
+        paths = [Path(folder, name) for folder, _, names in os.walk(self.root) for name in names]
+        return sorted(path.relative_to(self.root).as_posix() for path in paths)
+
+    def statuses(self) -> dict[str, str]:
+        return {row.id: row.status for row in read_ledger(self.root).values()}
+
+    @staticmethod
+    def assert_seconds(path: Path, first: int, count: int) -> None:
+        """A file is mono, of 16 kHz and half the loudness, and every second has its tone."""
+        audio, rate = soundfile.read(path)
+        assert rate == 16_000 and audio.ndim == 1 and soundfile.info(path).subtype == "PCM_16"
+        assert len(audio) == pytest.approx(count * rate, abs=0.06 * rate)
+        for second in range(count):
+            middle = audio[int((second + 0.25) * rate) : int((second + 0.75) * rate)]
+            spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
+            assert 2 * np.argmax(spectrum) == pytest.approx(300 + 100 * (first + second), abs=4)
+            assert np.abs(middle).max() == pytest.approx(0.25, rel=0.1)
+
+
+@pytest.fixture
+def site(web, tmp_path):
+    return Site(web, tmp_path)

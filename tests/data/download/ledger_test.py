@@ -1,3 +1,4 @@
+import errno
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,18 @@ def test_one_run_at_a_time(tmp_path):
     ):
         Ledger(tmp_path)
     Ledger(tmp_path).__exit__(None, None, None)
+
+
+def test_a_drive_without_locks(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl", reason="needs locks of files")
+
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with Ledger(tmp_path) as ledger:
+        ledger.append(ROW)
+    assert list(read_ledger(tmp_path)) == ["audio/a.flac"]
 
 
 def test_a_file_that_is_no_ledger(tmp_path):

@@ -1,0 +1,159 @@
+"""Downloads that cannot go on, are stopped or killed, and go on later."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from asteroid_bimodal.data.download import DiskFullError, DownloadStoppedError, fetch
+from asteroid_bimodal.data.download.problems import FetchError
+
+
+def test_a_server_that_asks_for_patience_gets_it(site, web):
+    web.busy = 2
+    assert site.get([site.clip("mp4")]).ok == 1
+    web.busy = 1000
+    entries = [site.clip(f"mp4_{number}") for number in range(8)]
+    with pytest.raises(DownloadStoppedError, match="refused 5 clips in a row.*429.*--cookies"):
+        site.get(entries)
+    assert list(site.statuses()) == ["mp4"]
+
+
+def test_no_network(site, web):
+    site.get([site.clip("mp4")])
+    web.close()
+    entries = [site.clip("mp4"), *(site.clip(f"mp4_{number}") for number in range(50))]
+    message = "No answer for 5 clips in a row .*refused.* Check the network. 1 clips are there"
+    with pytest.raises(DownloadStoppedError, match=message):
+        site.get(entries)
+    with pytest.raises(DownloadStoppedError, match="No answer for 2 clips"):
+        site.get(entries[:3])
+    assert site.statuses() == {"mp4": "ok"} and site.files()[0].startswith("audio")
+
+
+def test_a_server_that_is_down_for_some_clips_only(site):
+    entries = [site.clip("broken"), site.clip("mp4"), site.clip("broken_2")]
+    assert site.get(entries, jobs=1).failed == 2
+    assert site.statuses() == {"broken": "failed", "mp4": "ok", "broken_2": "failed"}
+
+
+def test_a_run_that_is_killed_goes_on(site, web, tmp_path):
+    entries = [site.clip(f"mp4_{number}") for number in range(6)] + [
+        site.whole(f"slow_{n}") for n in range(4)
+    ]
+    fork = multiprocessing.get_context("fork")
+    for moment in (3, 7):
+        process = fork.Process(target=site.get, args=(entries,))
+        process.start()
+        deadline = time.monotonic() + 20
+        while len(site.files()) < moment and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+        done = [name for name in site.files() if name.endswith((".flac", ".wav"))]
+        kept = {name: (tmp_path / name).stat().st_mtime_ns for name in done if name[0] != "."}
+        for name in kept:
+            site.assert_seconds(tmp_path / name, *((0, 14) if "tuba" in name else (3, 10)))
+    asked = web.asked.copy()
+    assert site.get(entries).ok == 10
+    for name, written in kept.items():
+        assert (tmp_path / name).stat().st_mtime_ns == written
+        assert (
+            web.asked[Path(name).stem.removesuffix("_000003")]
+            == asked[Path(name).stem.removesuffix("_000003")]
+        )
+    assert site.files() == sorted(["download.csv", *(entry.path for entry in entries)])
+
+
+def _until_interrupted(site, entries):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        site.get(entries, timeout=60.0)
+
+
+def test_an_interrupted_run_does_not_wait_for_ffmpeg(site, web):
+    entries = [site.clip("stalled"), site.clip("stalled_2")]
+    fork = multiprocessing.get_context("fork")
+    process = fork.Process(target=_until_interrupted, args=(site, entries))
+    process.start()
+    deadline = time.monotonic() + 20
+    # The lookup asks for each clip first, ffmpeg after it.
+    while min(web.asked["stalled"], web.asked["stalled_2"]) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGINT)
+    start = time.monotonic()
+    process.join(15)
+    assert time.monotonic() - start < 3 and process.exitcode == 0
+    assert site.files() == ["download.csv"] and site.statuses() == {}
+
+
+def test_a_stop_leaves_the_video_and_nothing_of_the_cut(site, monkeypatch):
+    def cut(media, target, *, stop, **_):
+        target.write_bytes(b"RIFF")
+        stop.set()
+        raise FetchError("stopped")
+
+    monkeypatch.setattr(fetch, "cut_audio", cut)
+    site.get([site.whole("mp4")])
+    assert site.files() == [".partial/mp4.wav.audio/mp4.mp4", "download.csv"]
+
+
+def test_a_video_is_taken_up_where_it_was_left(site, web, tmp_path):
+    part = tmp_path / ".partial/mp4.wav.audio/mp4.mp4.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(web.media["mp4"][:40_000])
+    assert site.get([site.whole("mp4")]).ok == 1
+    assert any(headers.get("Range") == "bytes=40000-" for headers in web.headers)
+    site.assert_seconds(tmp_path / site.whole("mp4").path, 0, 14)
+
+
+def _run_on_a_small_disk(site, entries, pipe):
+    """In a process of its own, whose mounts nobody else sees."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    new_user, new_mounts, private = 0x10000000, 0x00020000, 0x44000
+    ids = {"uid_map": f"0 {os.getuid()} 1", "setgroups": "deny", "gid_map": f"0 {os.getgid()} 1"}
+    if libc.unshare(new_user | new_mounts):
+        pipe.send(None)
+        return
+    for name, content in ids.items():
+        Path("/proc/self", name).write_text(content)
+    if libc.mount(b"none", b"/", None, private, None) or libc.mount(
+        b"tmpfs", str(site.root).encode(), b"tmpfs", 0, b"size=500k,mode=1777"
+    ):
+        pipe.send(None)
+        return
+    try:
+        site.get(entries, jobs=1)
+    except DiskFullError as error:
+        pipe.send((str(error), site.statuses(), site.files()))
+
+
+def test_a_full_disk(site, web, tmp_path):
+    if not sys.platform.startswith("linux"):
+        pytest.skip("needs Linux, to mount a small disk")
+    fork = multiprocessing.get_context("fork")
+    entries = [site.clip(f"mp4_{number}") for number in range(9)]
+    ours, theirs = fork.Pipe()
+    process = fork.Process(target=_run_on_a_small_disk, args=(site, entries, theirs))
+    process.start()
+    process.join(30)
+    if process.is_alive():
+        process.kill()
+    assert ours.poll(), "neither a full disk nor the end of it"
+    if not (told := ours.recv()):
+        pytest.skip("this system does not let us mount a small disk")
+    message, ends, left = told
+    count = len(ends)
+    assert f"No space left for {tmp_path}" in message
+    assert f"{count} clips are there, whole; the same command goes on from here" in message
+    assert set(ends.values()) == {"ok"} and 0 < count < len(entries)
+    assert left == sorted([*(entry.path for entry in entries[:count]), "download.csv"])
