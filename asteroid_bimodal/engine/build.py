@@ -152,6 +152,7 @@ def build_loss(conf: DictConfig) -> CompositeLoss:
             conf.scorer.chunk_size,
             conf.scorer.noise_floor,
             conf.scorer.logit_scale,
+            conf.scorer.equal_above,
             conf.scorer.against_captions,
         ),
         TIMBRE: lambda: terms.PhraseClass(TimbreClassifier.load(classifier_path(conf))),

@@ -46,6 +46,9 @@ class ClapSimilarityLoss(nn.Module):
             contrasts each estimate with the phrases.
         equal_phrases: ``"positive"``: equal phrases are positives of each other;
             ``"negative"``: as in the paper's release.
+        equal_above: cosine similarity of two phrases' embeddings above which they count as equal.
+            Lower values join other wordings of one sound, "a dog barks" and "dogs are barking",
+            which no estimate could be told apart by.
         chunk_size: embed this many estimates at a time, and again in the backward pass:
             bounded memory, the same gradients, about a third more time.
 
@@ -89,6 +92,7 @@ class ClapSimilarityLoss(nn.Module):
         sample_rate: int | None = None,
         symmetric: bool = True,
         equal_phrases: str = "positive",
+        equal_above: float = 1 - 1e-5,
         chunk_size: int | None = None,
     ):
         super().__init__()
@@ -98,6 +102,7 @@ class ClapSimilarityLoss(nn.Module):
         self.sample_rate = scorer.sample_rate if sample_rate is None else sample_rate
         self.symmetric = symmetric
         self.equal_phrases = equal_phrases
+        self.equal_above = equal_above
         self.chunk_size = chunk_size
         rate = self.sample_rate
         if not isinstance(rate, (int, float)) or rate <= 0 or not float(rate).is_integer():
@@ -108,6 +113,8 @@ class ClapSimilarityLoss(nn.Module):
             raise ValueError(
                 f"equal_phrases: expected 'positive' or 'negative', received {equal_phrases!r}."
             )
+        if not 0 < equal_above < 1:
+            raise ValueError(f"equal_above: expected a number in (0, 1), received {equal_above!r}.")
         if chunk_size is not None and chunk_size < 1:
             raise ValueError(f"chunk_size: expected at least 1, received {chunk_size}.")
 
@@ -156,11 +163,13 @@ class ClapSimilarityLoss(nn.Module):
         if hasattr(phrases, "pooled"):
             check_shape("phrases", phrases.pooled[..., 0], (batch, n_est), "(batch, n_queries)")
             text = phrases.pooled.flatten(0, 1).detach()
-            rows = _unit(text).double()  # which neither autocast nor TensorFloat-32 rounds
-            return text, rows @ rows.T > 1 - 1e-5
-        texts = check_phrases(phrases, batch, n_est)
-        ids = torch.tensor([texts.index(text) for text in texts])
-        return self.scorer.embed_text(texts).detach(), ids[:, None] == ids
+        else:
+            text = self.scorer.embed_text(check_phrases(phrases, batch, n_est)).detach()
+        rows = _unit(text).double()  # which neither autocast nor TensorFloat-32 rounds
+        similarity = rows @ rows.T
+        # Both orders of a sum of products may differ by their rounding.
+        same = similarity + similarity.T > 2 * self.equal_above
+        return text, same.fill_diagonal_(True)
 
     def _embed_negatives(self, texts: Sequence[str], audio: Tensor) -> Tensor | None:
         if not texts:

@@ -118,6 +118,7 @@ class PhraseSimilarity(nn.Module):
         noise_floor: RMS of a fixed noise under the estimates. The gradient of a log spectrum is the
             larger the quieter a band is; the noise bounds it.
         logit_scale: sharpness of the contrast; the scorer's own when None.
+        equal_above: similarity of two phrases above which they count as one.
         against_captions: contrast each estimate with the captions of the batch, too. What holds
             remains of its mixture's other sounds is nearer to the caption than to its phrase.
     """
@@ -131,13 +132,18 @@ class PhraseSimilarity(nn.Module):
         chunk_size: int | None = None,
         noise_floor: float = 0.0,
         logit_scale: float | None = None,
+        equal_above: float = 1 - 1e-5,
         against_captions: bool = False,
     ):
         super().__init__()
         self.noise_floor = noise_floor
         self.against_captions = against_captions
         self.similarity = ClapSimilarityLoss(
-            scorer, logit_scale, sample_rate=sample_rate, chunk_size=chunk_size
+            scorer,
+            logit_scale,
+            sample_rate=sample_rate,
+            equal_above=equal_above,
+            chunk_size=chunk_size,
         )
 
     def forward(self, estimates: Estimates) -> Tensor:

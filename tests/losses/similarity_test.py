@@ -152,6 +152,27 @@ def test_value_is_the_contrast_of_the_embeddings():
     assert each.shape == (2,) and each.mean().item() == pytest.approx(ours.item())
 
 
+def test_other_wordings_of_one_sound_count_as_equal():
+    scorer = TinyScorer()
+    known = {"a dog barks": [1.0, 0.1], "dogs bark": [1.0, 0.2], "rain": [0.0, 1.0]}
+    scorer.embed_text = lambda texts: F.normalize(torch.tensor([known[t] for t in texts]), dim=-1)
+    scorer.embed_audio = lambda wavs, rate: F.normalize(wavs.mean(-1).unsqueeze(1) + audio, dim=-1)
+    audio = torch.tensor([[0.9, 0.3], [0.2, 0.8], [0.7, 0.1], [0.1, 0.9]])
+    wavs, phrases = torch.zeros(2, 2, 160), [["a dog barks", "rain"], ["dogs bark", "rain"]]
+    text = scorer.embed_text([phrase for row in phrases for phrase in row])
+    for equal_above, ids in ((0.999, [0, 1, 2, 1]), (0.98, [0, 1, 0, 1])):
+        ids = torch.tensor(ids)
+        expected = bimodal_contrastive(
+            scorer.embed_audio(wavs.flatten(0, 1), 8000),
+            text,
+            14.3,
+            ids[:, None] == ids,
+            symmetric=True,
+        )
+        loss = ClapSimilarityLoss(scorer, equal_above=equal_above)(wavs, phrases)
+        assert loss.item() == pytest.approx(expected.item())
+
+
 def test_negatives_are_embedded_by_the_scorer():
     scorer = TinyScorer()
     wavs, phrases = torch.randn(1, 2, 160), [["a", "b"]]
@@ -282,3 +303,5 @@ def test_other_errors():
         ClapSimilarityLoss(TinyScorer(), chunk_size=0)
     with pytest.raises(ValueError, match="equal_phrases"):
         ClapSimilarityLoss(TinyScorer(), equal_phrases="ignore")
+    with pytest.raises(ValueError, match=r"equal_above: expected a number in \(0, 1\)"):
+        ClapSimilarityLoss(TinyScorer(), equal_above=1.0)
