@@ -42,14 +42,15 @@ def main(options: list[str]) -> None:
     phrases = [phrase_prompt(label, conf.data.prompt) for label in labels]
     query = model.encode_queries(phrases, 1)
     scores, levels, present = [], [], []
-    for item in tqdm([items[index] for index in range(len(items))]):
+    usable = [item for item in map(items.__getitem__, range(len(items))) if not item.skipped]
+    for item in tqdm(usable):
         separation = model.separate_spectra(item.mixture[None], query)
         scores.append(separation.presence[0])
         energy = separation.estimates.square().sum((-2, -1)) / separation.magnitude.square().sum()
         levels.append(decibels(energy[0]))
         present.append(torch.tensor([label in item.labels for label in labels]))
     scores, levels, present = torch.cat(scores), torch.cat(levels), torch.cat(present)
-    print(f"{args.model}, {len(items)} mixtures, {len(labels)} queries each")
+    print(f"{args.model}, {len(usable)} of {len(items)} mixtures, {len(labels)} queries each")
     print(f"level of present sounds: {levels[present].mean():6.1f} dB of the mixture")
     print(f"level of absent sounds:  {levels[~present].mean():6.1f} dB of the mixture")
     print(f"presence, present: {scores[present].mean():.3f}, absent: {scores[~present].mean():.3f}")

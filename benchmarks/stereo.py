@@ -12,21 +12,18 @@ the model does not know are left out with `--labels violin flute ...`.
 
 from __future__ import annotations
 
-import argparse
 import math
-from itertools import combinations
-from pathlib import Path
 
 import pandas as pd
 import torch
+from pairs import count, find_pairs, pair_parser, read
 from torch import Tensor
 from tqdm import tqdm
 
-from asteroid_bimodal.data.audio import read_crop
+from asteroid_bimodal.engine.recipe import run_script
 from asteroid_bimodal.hub import load_model
 from asteroid_bimodal.models import QueriedSeparator
 
-LOUDNESS = 0.05  # RMS of each recording in a mixture
 ROOT = math.sqrt(0.5)
 # Gains of left and right, of constant power, for the first recording; the second one's are swapped.
 PANNING = {
@@ -35,12 +32,6 @@ PANNING = {
     "left and right alone": (1.0, 0.0),
     "one out of phase": (ROOT, -ROOT),
 }
-
-
-def read(path: Path, seconds: float, sample_rate: int) -> Tensor:
-    """Reads the beginning of a recording at the common loudness."""
-    wav = read_crop(path, 0.0, round(seconds * sample_rate), sample_rate)
-    return LOUDNESS * wav / wav.square().mean().sqrt().clamp(min=1e-6)
 
 
 def pan(one: Tensor, other: Tensor, name: str) -> Tensor:
@@ -79,29 +70,14 @@ def level_error(estimate: Tensor, reference: Tensor) -> float:
     return abs(difference(estimate) - difference(reference))
 
 
-def main() -> None:
+def main(options: list[str]) -> None:
     """Prints SDR improvement and level error for each panning."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("manifest", type=Path)
-    parser.add_argument("--model", default="mini")
-    parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--labels", nargs="+", help="use recordings of these labels alone")
-    parser.add_argument("--pairs", type=int, default=1000, help="take no more, evenly spread")
-    parser.add_argument("--prompt", default="The sound of {}")
-    args = parser.parse_args()
-    model = load_model(args.model)
-    table = pd.read_csv(args.manifest)
-    if args.labels:
-        table = table[table.label.isin(args.labels)]
-    clips = [
-        (row.label, read(args.manifest.parent / row.path, args.seconds, model.sample_rate))
-        for row in table.itertuples()
-    ]
-    pairs = [pair for pair in combinations(clips, 2) if pair[0][0] != pair[1][0]]
-    pairs = pairs[:: -(-len(pairs) // args.pairs)]
+    args = pair_parser(__doc__.splitlines()[0]).parse_args(options)
+    pairs, model = find_pairs(args), load_model(args.model)
     rows = []
-    for (first, one), (second, other) in tqdm(pairs):
-        queries = [args.prompt.format(first), args.prompt.format(second)]
+    for pair in tqdm(pairs):
+        one, other = (read(clip, args.seconds, model.sample_rate) for clip in pair)
+        queries = [args.prompt.format(clip.label) for clip in pair]
         for panning in PANNING:
             references = pan(one, other, panning)
             mixture = references.sum(0)
@@ -113,8 +89,8 @@ def main() -> None:
                     rows.append({"panning": panning, "masks": how, "sdr_imp": gain, "level": off})
     means = pd.DataFrame(rows).groupby(["panning", "masks"], sort=False).mean()
     print(means.unstack().round(2).to_string())
-    print(f"{len(pairs)} pairs of {len(clips)} recordings")
+    print(count(pairs))
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -20,6 +20,15 @@ def add_check(commands) -> None:
         action="store_true",
         help="read files to their end: silence, NaN, broken content",
     )
+    parser.add_argument(
+        "--against",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="OTHER",
+        help="another set that is trained on: nothing of its train.csv may be in this one's "
+        "valid.csv, test.csv or lists; may be given several times",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all findings here")
     parser.add_argument(
         "--min_seconds", type=float, default=1.0, help="what a clip lasts at least (%(default)s)"
@@ -33,7 +42,11 @@ def _check(args: argparse.Namespace) -> None:
     from ..metrics import write_json
 
     report = check_dataset(
-        args.dataset, decode=args.decode, min_seconds=args.min_seconds, jobs=args.jobs
+        args.dataset,
+        decode=args.decode,
+        min_seconds=args.min_seconds,
+        jobs=args.jobs,
+        against=args.against,
     )
     if args.json:
         write_json(report.to_json(), args.json)

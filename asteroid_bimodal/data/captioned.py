@@ -9,13 +9,12 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from ..queries import lexicon
 from ..queries.captions import PhraseAllocation, allocate_phrases, parse_caption
 from .audio import UnreadableAudioError, read_crop
 from .batches import Example, Skipped
-from .making import mix_seed
+from .making import DrawnExamples
 from .manifest import Clip, read_manifest, take_share
 from .mixing import draw_gains, mix
 from .pinned import QUIET
@@ -30,13 +29,12 @@ class _Draw:
     sounds: frozenset[frozenset[str]]
 
 
-class CaptionedMixtures(Dataset):
+class CaptionedMixtures(DrawnExamples):
     """Mixtures of mixtures made of natural clips, each with the phrases of its caption.
 
     Each example joins N clips that have no sound in common, as far as their captions tell. Every
     clip has P phrases: fewer are repeated, with weights that make up for it; of more, P - 1 are
     drawn and the rest is one query of several sounds, so that P estimates still add up to the clip.
-    Item `i` of epoch `e` depends on (seed, e, i) and on nothing else.
 
     Args:
         manifest: CSV of the clips; paths are relative to its folder.
@@ -69,11 +67,11 @@ class CaptionedMixtures(Dataset):
         num_absent: int = 0,
         seed: int = 0,
     ):
+        super().__init__(epoch_size, seed)
         self.root = Path(manifest).parent
         self.sample_rate, self.num_samples = sample_rate, num_samples
         self.num_phrases, self.num_mixtures = num_phrases, num_mixtures
-        self.epoch_size, self.gain, self.seed = epoch_size, gain, seed
-        self.num_absent, self.epoch = num_absent, 0
+        self.gain, self.num_absent = gain, num_absent
         self.clips = take_share(read_manifest(manifest), share)
         silent = next((clip.path for clip in self.clips if not clip.caption), None)
         if silent:
@@ -87,14 +85,8 @@ class CaptionedMixtures(Dataset):
                 f"num_phrases {num_phrases}, n_mix {num_mixtures} and {len(self.clips)} clips."
             )
 
-    def __len__(self) -> int:
-        return self.epoch_size
-
-    def __getitem__(self, index: int) -> Example:
-        if not 0 <= index < self.epoch_size:
-            # Python ends a loop over a data set by this error.
-            raise IndexError(f"Expected an index below {self.epoch_size}, received {index}.")
-        generator = torch.Generator().manual_seed(mix_seed(self.seed, self.epoch, index))
+    def draw_example(self, generator: torch.Generator) -> Example:
+        """Makes an example."""
         skipped: list[Skipped] = []
         drawn: list[_Draw] = []
         for choice in torch.randperm(len(self.clips), generator=generator).tolist():

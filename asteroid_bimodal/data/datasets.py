@@ -15,18 +15,17 @@ from .audio import UnreadableAudioError, audio_seconds, read_crop
 from .batches import Example, Skipped
 from .check import video_id
 from .frames import frame_at, frames_of
-from .making import Draw, ExampleMaker, mix_seed
+from .making import Draw, DrawnExamples, ExampleMaker
 from .manifest import Clip, by_label, read_manifest, take_share
 from .mixing import mix
 from .pinned import ATTEMPTS, QUIET, PinnedSource, read_test_list
 
 
-class LabelledMixtures(Dataset):
+class LabelledMixtures(DrawnExamples):
     """Mixtures of mixtures made from labelled single-source clips, as for MUSIC and VGGSound.
 
     Each example joins N natural mixtures of K clips, all N·K of distinct labels. The clips
     themselves never leave the data set: a separator sees mixtures and their words alone.
-    Item `i` of epoch `e` depends on (seed, e, i) and on nothing else.
 
     Args:
         manifest: CSV of the clips; paths are relative to its folder.
@@ -70,29 +69,22 @@ class LabelledMixtures(Dataset):
         without: Collection[str] = (),
         seed: int = 0,
     ):
+        super().__init__(epoch_size, seed)
         prompts = (prompt,) if isinstance(prompt, str) else tuple(prompt)
         self.make = ExampleMaker(
             num_sources, num_mixtures, gain, prompts, caption, num_absent, frames
         )
         self.root = Path(manifest).parent
         self.sample_rate, self.num_samples = sample_rate, num_samples
-        self.epoch_size, self.seed = epoch_size, seed
         self.centred, self.frames = centred, frames
-        self.epoch = 0
         clips = [c for c in read_manifest(manifest) if video_id(c.path) not in without]
         self.clips = by_label(take_share(clips, share))
         self.make.check_labels(self.clips, manifest)
         if frames:  # at the beginning, not in the middle of an epoch
             frames_of(self.root / next(iter(self.clips.values()))[0].path)
 
-    def __len__(self) -> int:
-        return self.epoch_size
-
-    def __getitem__(self, index: int) -> Example:
-        if not 0 <= index < self.epoch_size:
-            # Python ends a loop over a data set by this error.
-            raise IndexError(f"Expected an index below {self.epoch_size}, received {index}.")
-        generator = torch.Generator().manual_seed(mix_seed(self.seed, self.epoch, index))
+    def draw_example(self, generator: torch.Generator) -> Example:
+        """Makes an example."""
         skipped: list[Skipped] = []
         drawn: list[Draw] = []
         names = list(self.clips)

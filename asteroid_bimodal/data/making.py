@@ -1,4 +1,4 @@
-"""From labelled crops to an example: mixing, and the words that go with it."""
+"""Making examples: each by a seed of its own; from labelled crops, the mixing and the words."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from ..queries.captions import mixture_caption, phrase_prompt
 from .batches import Example, Skipped
@@ -135,6 +136,41 @@ class ExampleMaker:
     def _phrase(self, label: str, generator: torch.Generator) -> str:
         choice = int(torch.randint(len(self.prompts), (1,), generator=generator))
         return phrase_prompt(label, self.prompts[choice])
+
+
+class DrawnExamples(Dataset):
+    """Examples drawn afresh in each epoch; subclasses say how in `draw_example`.
+
+    Item `i` of epoch `e` depends on (seed, e, i) and on nothing else.
+
+    Args:
+        epoch_size: examples per epoch.
+        seed: of the draws.
+
+    Attributes:
+        epoch: of the draws; whoever trains sets it.
+    """
+
+    def __init__(self, epoch_size: int, seed: int):
+        self.epoch_size, self.seed, self.epoch = epoch_size, seed, 0
+
+    def __len__(self) -> int:
+        return self.epoch_size
+
+    def __getitem__(self, index: int) -> Example:
+        if not 0 <= index < self.epoch_size:
+            # Python ends a loop over a data set by this error.
+            raise IndexError(f"Expected an index below {self.epoch_size}, received {index}.")
+        generator = torch.Generator().manual_seed(mix_seed(self.seed, self.epoch, index))
+        return self.draw_example(generator)
+
+    def draw_example(self, generator: torch.Generator) -> Example:
+        """Makes an example.
+
+        Args:
+            generator: of all that is left to chance.
+        """
+        raise NotImplementedError
 
 
 def mix_seed(*numbers: int) -> int:

@@ -70,10 +70,13 @@ def read_manifest(path: str | Path) -> list[Clip]:
         except ValueError as error:
             raise ValueError(
                 f"{path}, line {number}: expected a number of seconds, "
-                f"received {row['seconds']!r}. Write the manifest again (stage 1)."
+                f"received {row['seconds']!r}. Run stage 0, which writes manifests."
             ) from error
     if not clips:
-        raise ValueError(f"{path} lists no clip. Write the manifest again (stage 1).")
+        raise ValueError(
+            f"{path} lists no clip: none of the split was got. Run stage 0, which tries again and "
+            "writes the manifest of what is there."
+        )
     return clips
 
 
@@ -110,30 +113,37 @@ def write_rows(path: str | Path, columns: list[str], rows: list[dict]) -> None:
         temporary.write_text(csv_text(columns, rows), encoding="utf-8", newline="\n")
 
 
-def read_rows(path: str | Path, columns: list[str]) -> list[dict[str, str]]:
+def read_rows(
+    path: str | Path, columns: list[str], remedy: str = "Run stage 0."
+) -> list[dict[str, str]]:
     """Reads columns of a CSV file.
 
     Args:
         path: the file; a byte-order mark is ignored.
         columns: names that have to be there; others are left out.
+        remedy: how to get a right file, for messages.
 
     Raises:
         FileNotFoundError: when there is no such file.
-        ValueError: when a column is missing.
+        ValueError: when a column is missing, or it is no CSV file in UTF-8.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"Expected a CSV file at {path}, found none. Run stages 0 and 1.")
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in columns if name not in (reader.fieldnames or [])]
-        if missing:
-            raise ValueError(
-                f"{path}: expected the columns {', '.join(columns)}; "
-                f"missing: {', '.join(missing)}. Write it again (stage 1)."
-            )
-        # A row that is too short lacks cells: they count as empty.
-        return [{name: row[name] or "" for name in columns} for row in reader]
+        raise FileNotFoundError(f"Expected a CSV file at {path}, found none. {remedy}")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in columns if name not in (reader.fieldnames or [])]
+            # A row that is too short lacks cells: they count as empty.
+            rows = [{name: row.get(name) or "" for name in columns} for row in reader]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no CSV file in UTF-8: {error}. {remedy}") from error
+    if missing:
+        raise ValueError(
+            f"{path}: expected the columns {', '.join(columns)}; "
+            f"missing: {', '.join(missing)}. {remedy}"
+        )
+    return rows
 
 
 def by_label(clips: Sequence[Clip]) -> dict[str, list[Clip]]:

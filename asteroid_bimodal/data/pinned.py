@@ -58,7 +58,8 @@ def draw_test_list(
         num_samples: length of an item.
         seed: of the draws.
         centred: whether crops come from the middle of their clips instead of anywhere.
-        skipped: gets a row for each draw of a clip that cannot be read; others are drawn instead.
+        skipped: what was passed over already; gets a row for each draw of a clip that cannot be
+            read; others are drawn instead.
 
     Raises:
         ValueError: when there are too few labels or too little audible audio.
@@ -67,16 +68,17 @@ def draw_test_list(
     generator = torch.Generator().manual_seed(seed)
     labelled = by_label(clips)
     if len(labelled) < num_sources:
-        raise ValueError(f"Expected {num_sources} labels or more, received {len(labelled)}.")
+        raise ValueError(
+            f"Expected {num_sources} labels or more, received {len(labelled)}." + _last(skipped)
+        )
     mixtures: list[PinnedMixture] = []
     for _ in range(ATTEMPTS * num_items):
         if len(mixtures) == num_items:
             return mixtures
         sources = []
         for choice in torch.randperm(len(labelled), generator=generator)[:num_sources].tolist():
-            label = list(labelled)[choice]
-            pick = int(torch.randint(len(labelled[label]), (1,), generator=generator))
-            clip = labelled[label][pick]
+            same = list(labelled.values())[choice]
+            clip = same[int(torch.randint(len(same), (1,), generator=generator))]
             place = 0.5 if centred else float(torch.rand(1, generator=generator))
             try:
                 source = _audible(clip, Path(root), place, num_samples, sample_rate)
@@ -87,9 +89,12 @@ def draw_test_list(
             mixtures.append(PinnedMixture(len(mixtures), tuple(sources)))
     raise ValueError(
         f"Expected audible crops for {num_items} mixtures, found {len(mixtures)}: "
-        "the test clips are nearly silent"
-        + (f", or cannot be read: {skipped[-1].reason}" if skipped else ".")
+        f"the test clips are nearly silent or cannot be used.{_last(skipped)}"
     )
+
+
+def _last(skipped: Sequence[Skipped]) -> str:
+    return f" Last problem: {skipped[-1].reason}" if skipped else ""
 
 
 def _audible(
@@ -143,12 +148,14 @@ def read_test_list(path: str | Path) -> list[PinnedMixture]:
         ValueError: when columns are missing or the content is not what the name says.
     """
     path = Path(path)
-    rows = read_rows(path, ["item", *(field.name for field in fields(PinnedSource))])
+    columns = ["item", *(field.name for field in fields(PinnedSource))]
+    again = "Delete it and run stage 1 again."
+    rows = read_rows(path, columns, again if path.is_file() else "Run stage 1.")
     digest = hashlib.sha256(path.read_bytes().decode("utf-8").encode()).hexdigest()[:12]
     if not path.stem.endswith(digest):
         raise ValueError(
             f"{path.name} was changed: expected the digest at the end of its name, received "
-            f"{digest}. Delete it and run stage 1 again."
+            f"{digest}. {again}"
         )
     items: dict[int, list[PinnedSource]] = {}
     for row in rows:

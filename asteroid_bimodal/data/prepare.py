@@ -29,20 +29,28 @@ class PreparedAudio:
         written: files made by this run.
         kept: files that were there.
         failed: what cannot be read, and why.
+        turned_down: those written that would have passed full scale, and the gain that they got.
     """
 
     written: list[Path] = field(default_factory=list)
     kept: list[Path] = field(default_factory=list)
     failed: list[Skipped] = field(default_factory=list)
+    turned_down: dict[Path, float] = field(default_factory=dict)
 
 
-def resample_clip(source: str | Path, target: str | Path, sample_rate: int) -> None:
+def resample_clip(source: str | Path, target: str | Path, sample_rate: int) -> float:
     """Writes a file as mono FLAC of 16 bits, whole or not at all.
+
+    Loud music, decoded from a lossy format or resampled, overshoots full scale. Such a file is
+    turned down until its peak fits: clipping would add sounds that are not in the recording.
 
     Args:
         source: wav, flac, ogg or mp3.
         target: the file to write.
         sample_rate: of the new file, in hertz.
+
+    Returns:
+        The gain that the file was given: 1, or less where its peak is above full scale.
 
     Raises:
         UnreadableAudioError: when the file is missing, is not audio, is empty or holds NaN.
@@ -52,6 +60,7 @@ def resample_clip(source: str | Path, target: str | Path, sample_rate: int) -> N
         >>> folder = Path(tempfile.mkdtemp())
         >>> soundfile.write(folder / "a.wav", np.zeros((44_100, 2)), 44_100)
         >>> resample_clip(folder / "a.wav", folder / "a.flac", 16_000)
+        1.0
         >>> soundfile.info(folder / "a.flac").frames
         16000
     """
@@ -67,9 +76,12 @@ def resample_clip(source: str | Path, target: str | Path, sample_rate: int) -> N
     wav = torch.from_numpy(np.concatenate(blocks))
     if not torch.isfinite(wav).all():
         raise UnreadableAudioError(f"{source} holds NaN or infinite samples.")
-    wav = resample(wav, rate, sample_rate).clamp(-1, 1)
+    wav = resample(wav, rate, sample_rate)
+    gain = 1 / max(1.0, float(wav.abs().max()))
     with atomic_write(target) as temporary:
-        soundfile.write(temporary, wav.numpy(), sample_rate, format="FLAC", subtype="PCM_16")
+        wav = (gain * wav).numpy()
+        soundfile.write(temporary, wav, sample_rate, format="FLAC", subtype="PCM_16")
+    return gain
 
 
 def prepare_audio(
@@ -77,7 +89,8 @@ def prepare_audio(
 ) -> PreparedAudio:
     """Writes every audio file of a folder as mono FLAC of one rate.
 
-    A run that was interrupted goes on: what is there with the right rate is kept.
+    A run that was interrupted goes on: what is there with the right rate, and not older than its
+    source, is kept.
 
     Args:
         source: a folder with audio in it and in its subfolders.
@@ -93,7 +106,7 @@ def prepare_audio(
     done = PreparedAudio()
     todo = []
     for path, target in plan.items():
-        if target.is_file() and _has_rate(target, sample_rate):
+        if _is_newer(target, path) and _has_rate(target, sample_rate):
             done.kept.append(target)
         else:
             todo.append(path)
@@ -103,8 +116,10 @@ def prepare_audio(
             for future in tqdm(as_completed(waiting), total=len(todo), desc="preparing"):
                 path = waiting[future]
                 try:
-                    future.result()
+                    gain = future.result()
                     done.written.append(plan[path])
+                    if gain < 1:
+                        done.turned_down[plan[path]] = gain
                 except UnreadableAudioError as error:
                     done.failed.append(Skipped(str(path), str(error)))
         except BaseException:  # a full disk, or the user: the files not begun are left
@@ -130,7 +145,9 @@ def _plan(source: Path, out: Path) -> dict[Path, Path]:
     """Of each file, what it becomes."""
     found = find_audio(source)
     if not found:
-        raise FileNotFoundError(f"Expected audio in {source}, found none. Run stage 0.")
+        raise FileNotFoundError(
+            f"Expected audio files in {source}, found none: name the folder that they are in."
+        )
     plan = {path: (out / path.relative_to(source)).with_suffix(".flac") for path in found}
     origin: dict[Path, Path] = {}
     for path, target in plan.items():
@@ -142,6 +159,11 @@ def _plan(source: Path, out: Path) -> dict[Path, Path]:
             raise ValueError(f"{target} would be replaced. Prepare into another folder.")
         origin[target] = path
     return plan
+
+
+def _is_newer(target: Path, source: Path) -> bool:
+    """Whether a target was written after its source."""
+    return target.is_file() and target.stat().st_mtime_ns >= source.stat().st_mtime_ns
 
 
 def _has_rate(path: Path, sample_rate: int) -> bool:

@@ -100,7 +100,8 @@ class ShardedMixtures(IterableDataset):
         num_samples: length of an example.
         num_sources: K, sources in each natural mixture; 1 is supervised training.
         num_mixtures: N, natural mixtures in an example.
-        epoch_size: examples per epoch, of all workers together.
+        epoch_size: examples per epoch, of all workers together; what fills no batch is left out.
+        batch_size: examples that the loader stacks: a worker's examples fill its batches.
         gain: least and greatest volume of a clip.
         prompt: template of a phrase, with `{}` for the label; of several, each phrase draws one.
         caption: template of a caption, with `{}` for the labels.
@@ -123,6 +124,7 @@ class ShardedMixtures(IterableDataset):
         num_sources: int = 2,
         num_mixtures: int = 2,
         epoch_size: int = 1000,
+        batch_size: int = 1,
         gain: tuple[float, float] = (0.5, 1.5),
         prompt: str | Sequence[str] = "The sound of {}",
         caption: str = "The sound mixture of {}",
@@ -135,12 +137,16 @@ class ShardedMixtures(IterableDataset):
         self.make = ExampleMaker(num_sources, num_mixtures, gain, prompts, caption, num_absent)
         self.pattern, self.shards = shards, find_shards(shards)
         self.sample_rate, self.num_samples = sample_rate, num_samples
-        self.epoch_size, self.memory, self.seed = epoch_size, memory, seed
+        self.epoch_size, self.batch_size = epoch_size, batch_size
+        self.memory, self.seed = memory, seed
         self.centred, self.epoch = centred, 0
         self._seconds = num_samples / sample_rate
 
     def __iter__(self) -> Iterator[Example]:
         rank, num_ranks, worker, num_workers = import_webdataset().utils.pytorch_worker_info()
+        num_batches = self._num_batches(num_ranks, worker, num_workers)
+        if not num_batches:
+            return
         place, places = rank * num_workers + worker, num_ranks * num_workers
         generator = torch.Generator().manual_seed(mix_seed(self.seed, self.epoch, place))
         window = Window(self._own_shards(place, places), self.memory, generator)
@@ -149,10 +155,21 @@ class ShardedMixtures(IterableDataset):
                 f"Expected clips in {self.pattern}, found none." + _last(window.skipped)
             )
         self.make.check_labels(window.by_label, f"what a worker holds of {self.pattern}")
-        # As many for each: processes that train together wait for each other's batches.
-        for _ in range(self.epoch_size // places):
+        for _ in range(num_batches * self.batch_size):
             yield self._example(window, generator)
             window.renew(self._seconds * self.make.num_crops, self._seconds)
+
+    def _num_batches(self, num_ranks: int, worker: int, num_workers: int) -> int:
+        """A worker's part of its process's batches; whole ones, since workers share none."""
+        # As many for each: processes that train together wait for each other's batches.
+        num_batches = self.epoch_size // (num_ranks * self.batch_size)
+        if not num_batches:
+            raise ValueError(
+                f"Expected an epoch that fills a batch of {self.batch_size} for each of "
+                f"{num_ranks} processes, received {self.epoch_size} examples. Raise "
+                "data.epoch_size or lower training.batch_size."
+            )
+        return len(range(worker, num_batches, num_workers))
 
     def _own_shards(self, place: int, places: int) -> list[str]:
         """Draws the epoch's order, the same for all, and takes every `places`-th shard."""

@@ -40,8 +40,16 @@ def build_train_loader(conf: DictConfig) -> DataLoader:
 
     Args:
         conf: the whole configuration.
+
+    Raises:
+        ValueError: when an epoch fills no batch, or shards are to do what takes files.
     """
-    data, clean = conf.data, conf.data.clean
+    data, clean, batch_size = conf.data, conf.data.clean, conf.training.batch_size
+    if data.epoch_size < batch_size:
+        raise ValueError(
+            f"Expected an epoch that fills a batch of {batch_size}, received {data.epoch_size} "
+            "examples. Raise data.epoch_size or lower training.batch_size."
+        )
     partly = clean.share or data.share < 1
     if data.get("shards") and (partly or data.frames):
         raise ValueError(
@@ -63,7 +71,7 @@ def build_train_loader(conf: DictConfig) -> DataLoader:
         dataset, stack = _build_mixed(conf, (0.0, data.share)), collate
     return DataLoader(
         dataset,
-        batch_size=conf.training.batch_size,
+        batch_size=batch_size,
         collate_fn=stack,
         num_workers=data.num_workers,
         drop_last=True,
@@ -137,7 +145,7 @@ def build_mixtures(
     }
     if data.get("shards"):  # no key of earlier experiments
         shards = data.shards if is_address(data.shards) else str(Path(root) / data.shards)
-        return ShardedMixtures(shards, **common)
+        return ShardedMixtures(shards, batch_size=conf.training.batch_size, **common)
     return LabelledMixtures(
         Path(root) / "train.csv",
         share=share,
@@ -188,8 +196,8 @@ def find_test_list(root: Path, split: str, n_src: int) -> Path:
     """
     found = sorted((root / "lists").glob(f"{split}_{n_src}src_*.csv"))
     if len(found) != 1:
+        remedy = "Keep the one that you mean." if found else "Run stage 1."
         raise FileNotFoundError(
-            f"Expected one list {root}/lists/{split}_{n_src}src_*.csv, found {len(found)}. "
-            "Run stage 1."
+            f"Expected one list {root}/lists/{split}_{n_src}src_*.csv, found {len(found)}. {remedy}"
         )
     return found[0]

@@ -111,7 +111,7 @@ def _draw(conf: DictConfig, split: str, n_src: int) -> list[PinnedMixture]:
     captioned = is_captioned(conf)
     skipped: list[Skipped] = []
     drawn = draw_test_list(
-        _by_caption(clips) if captioned else clips,
+        _by_caption(clips, skipped) if captioned else clips,
         root,
         num_items=_SPARE * wanted if captioned else wanted,
         num_sources=n_src,
@@ -121,8 +121,11 @@ def _draw(conf: DictConfig, split: str, n_src: int) -> list[PinnedMixture]:
         centred=data.centred,
         skipped=skipped,
     )
-    for clip in skipped:
-        print(f"Passed over: {clip.reason}")
+    reasons = {clip.path: clip.reason for clip in skipped}
+    for reason in reasons.values():
+        print(f"Passed over: {reason}")
+    if reasons:
+        print(f"{len(reasons)} of the {len(clips)} clips of {split}.csv were passed over.")
     distinct = [mixture for mixture in drawn if _are_distinct(mixture)] if captioned else drawn
     if len(distinct) < wanted:
         raise ValueError(
@@ -132,9 +135,16 @@ def _draw(conf: DictConfig, split: str, n_src: int) -> list[PinnedMixture]:
     return [replace(mixture, item=item) for item, mixture in enumerate(distinct[:wanted])]
 
 
-def _by_caption(clips: Sequence[Clip]) -> list[Clip]:
+def _by_caption(clips: Sequence[Clip], skipped: list[Skipped]) -> list[Clip]:
     """Clips whose caption stands for their label: a test asks for each by its caption."""
-    return [replace(clip, label=clip.caption) for clip in clips]
+    usable = []
+    for clip in clips:
+        try:
+            named_sounds(clip.caption)
+            usable.append(replace(clip, label=clip.caption))
+        except ValueError as error:  # the caption names no sound
+            skipped.append(Skipped(clip.path, f"{clip.path}: {error}"))
+    return usable
 
 
 def _are_distinct(mixture: PinnedMixture) -> bool:

@@ -74,8 +74,8 @@ def _batches(conf: DictConfig, steps: int) -> Iterator[Batch]:
                 return
         if done == before:
             raise ValueError(
-                f"Expected data.epoch_size to fill a batch of {conf.training.batch_size} in each "
-                f"worker, received {data.epoch_size}. Raise it, or lower data.num_workers."
+                f"Expected data.epoch_size to fill a batch of {conf.training.batch_size}, "
+                f"received {data.epoch_size}. Raise it, or lower training.batch_size."
             )
         mixtures.epoch += 1
 

@@ -227,7 +227,7 @@ def _export_best(trainer: pl.Trainer, system: BiModalSystem, path: Path) -> None
     if not best:
         raise ValueError(
             "Expected an epoch that was trained and validated, found none. Raise data.epoch_size, "
-            "which has to fill a batch in each worker, or training.max_minutes."
+            "which has to fill a batch in each process, or training.max_minutes."
         )
     state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
     system.load_state_dict(state)

@@ -37,14 +37,14 @@ def test_reads_what_spreadsheets_write(tmp_path):
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match="none.csv.*Run stages 0 and 1"):
+    with pytest.raises(FileNotFoundError, match="none.csv, found none. Run stage 0"):
         read_manifest(tmp_path / "none.csv")
 
 
 def test_missing_columns(tmp_path):
     path = tmp_path / "train.csv"
     path.write_text("path,label\na.wav,violin\n")
-    with pytest.raises(ValueError, match="missing: caption, seconds, split"):
+    with pytest.raises(ValueError, match="missing: caption, seconds, split. Run stage 0"):
         read_manifest(path)
 
 
@@ -64,11 +64,27 @@ def test_a_row_cut_short(tmp_path):
         read_manifest(path)
 
 
-@pytest.mark.parametrize("text", ["", "path,label,caption,seconds,split\n"])
-def test_no_clips(tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "missing: path, label, caption, seconds, split. Run stage 0"),
+        ("path,label,caption,seconds,split\n", "lists no clip: .* Run stage 0"),
+    ],
+)
+def test_no_clips(tmp_path, text, message):
     path = tmp_path / "train.csv"
     path.write_text(text)
-    with pytest.raises(ValueError, match="missing|lists no clip"):
+    with pytest.raises(ValueError, match=message):
+        read_manifest(path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe\x00", b"path,label,caption,seconds,split\n" + b"x" * 200_000]
+)
+def test_what_is_no_csv_file(tmp_path, content):
+    path = tmp_path / "train.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="train.csv is no CSV file in UTF-8: .* Run stage 0"):
         read_manifest(path)
 
 

@@ -53,10 +53,10 @@ def test_a_renamed_list_is_detected(tmp_path):
 
 
 def test_missing_columns_and_files(tmp_path):
-    with pytest.raises(FileNotFoundError, match="Run stages 0 and 1"):
+    with pytest.raises(FileNotFoundError, match="found none. Run stage 1"):
         read_test_list(tmp_path / "none.csv")
     (tmp_path / "list.csv").write_text("item,path\n0,a.wav\n")
-    with pytest.raises(ValueError, match="missing: label, start, gain"):
+    with pytest.raises(ValueError, match="missing: label, start, gain. Delete it and run stage 1"):
         read_test_list(tmp_path / "list.csv")
 
 
@@ -104,5 +104,5 @@ def test_unreadable_clips_are_passed_over_and_reported(own_tone_set):
 def test_a_set_of_which_nothing_can_be_read(own_tone_set):
     for path in own_tone_set.root.glob("solo/audio/*/test*.wav"):
         path.unlink()
-    with pytest.raises(ValueError, match="found 0: .*cannot be read: .*no such file"):
+    with pytest.raises(ValueError, match="found 0: .*cannot be used. Last problem: .*no such file"):
         draw(own_tone_set)

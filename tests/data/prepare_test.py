@@ -1,3 +1,4 @@
+import os
 import time
 
 import numpy as np
@@ -48,11 +49,30 @@ def test_channels_are_averaged_across_blocks(tmp_path, monkeypatch):
     np.testing.assert_allclose(wav, noise.mean(1), atol=2**-15)
 
 
-def test_what_is_too_loud_is_clipped_and_does_not_wrap(tmp_path):
+def test_what_is_too_loud_is_turned_down_and_keeps_its_waveform(tmp_path):
     source = write(tmp_path / "in.wav", 4 * tone(16_000), 16_000, subtype="FLOAT")
-    resample_clip(source, tmp_path / "out.flac", 16_000)
+    assert resample_clip(source, tmp_path / "out.flac", 16_000) == pytest.approx(0.5, abs=1e-3)
     wav, _ = soundfile.read(tmp_path / "out.flac")
-    assert np.abs(np.diff(wav)).max() < 0.5 and wav.max() > 0.999
+    np.testing.assert_allclose(wav, 2 * tone(16_000)[:, 0], atol=1e-3)
+
+
+def test_what_resampling_lifts_above_full_scale_keeps_its_waveform(tmp_path):
+    """A square wave of full scale overshoots once its highest harmonics are gone."""
+    square = 0.999 * np.sign(np.sin(2 * np.pi * 300 * (np.arange(48_000) + 0.5) / 48_000))
+    gain = resample_clip(write(tmp_path / "in.wav", square, 48_000), tmp_path / "a.flac", 16_000)
+    quiet = write(tmp_path / "quiet.wav", 0.5 * square, 48_000)
+    assert resample_clip(quiet, tmp_path / "b.flac", 16_000) == 1
+    loud, _ = soundfile.read(tmp_path / "a.flac")
+    quiet, _ = soundfile.read(tmp_path / "b.flac")
+    assert 0.8 < gain < 0.99 and np.abs(loud).max() > 0.999
+    np.testing.assert_allclose(loud, 2 * gain * quiet, atol=3 * 2**-15)
+
+
+def test_what_was_turned_down_is_reported(raw, tmp_path):
+    write(raw / "loud.wav", 4 * tone(8000), 8000, subtype="FLOAT")
+    done = prepare_audio(raw, tmp_path / "out", sample_rate=8000)
+    assert done.turned_down == {tmp_path / "out/loud.flac": pytest.approx(0.5, abs=1e-3)}
+    assert tmp_path / "out/loud.flac" in done.written
 
 
 def test_every_file_keeps_its_place(raw, tmp_path):
@@ -76,6 +96,17 @@ def test_a_second_run_does_what_is_missing(raw, tmp_path):
     assert sorted(done.written) == [out / "flute/b.flac", out / "flute/c.flac"]
     again = prepare_audio(raw, out, sample_rate=8000)
     assert sorted(again.written) == sorted(first.written) and not again.kept
+
+
+def test_a_source_that_changed_is_prepared_again(raw, tmp_path):
+    out = tmp_path / "out"
+    prepare_audio(raw, out, sample_rate=16_000)
+    write(raw / "violin/a.wav", tone(44_100, seconds=2.0))
+    later = (out / "violin/a.flac").stat().st_mtime + 1
+    os.utime(raw / "violin/a.wav", (later, later))
+    done = prepare_audio(raw, out, sample_rate=16_000)
+    assert done.written == [out / "violin/a.flac"] and len(done.kept) == 2
+    assert soundfile.info(out / "violin/a.flac").frames == 32_000
 
 
 def test_what_cannot_be_read_is_reported(raw, tmp_path):
@@ -126,5 +157,5 @@ def test_results_never_take_each_others_place(raw, tmp_path):
 
 
 def test_an_empty_folder(tmp_path):
-    with pytest.raises(FileNotFoundError, match="found none. Run stage 0"):
+    with pytest.raises(FileNotFoundError, match="found none: name the folder that they are in"):
         prepare_audio(tmp_path, tmp_path / "out", sample_rate=16_000)

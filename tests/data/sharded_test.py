@@ -152,6 +152,33 @@ def test_processes_make_as_many_examples(shards, monkeypatch):
     assert counts == [6, 6]
 
 
+@pytest.mark.parametrize(
+    ("epoch_size", "batch_size", "sizes"), [(12, 4, [4] * 3), (8, 8, [8]), (13, 3, [3] * 4)]
+)
+def test_no_batch_is_lost_among_workers(shards, epoch_size, batch_size, sizes):
+    data = mixtures(shards, epoch_size=epoch_size, batch_size=batch_size, num_sources=1)
+    loader = DataLoader(
+        data, batch_size=batch_size, collate_fn=collate, num_workers=2, drop_last=True
+    )
+    assert [len(batch.mixtures) for batch in loader] == sizes
+
+
+def test_processes_make_as_many_batches(shards, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    counts = []
+    for rank in range(2):
+        monkeypatch.setenv("RANK", str(rank))
+        counts.append(len(list(mixtures(shards, num_sources=1, epoch_size=15, batch_size=3))))
+    assert counts == [6, 6]
+
+
+def test_an_epoch_of_no_batch(shards, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(ValueError, match="fills a batch of 8 for each of 2 processes, received 12"):
+        next(iter(mixtures(shards, batch_size=8)))
+
+
 def test_memory_is_bounded_and_renewed(shards):
     generator = torch.Generator().manual_seed(0)
     window = Window(find_shards(shards), 200_000, generator)

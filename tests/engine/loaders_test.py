@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -5,7 +6,7 @@ import torch
 
 from asteroid_bimodal.data.manifest import read_manifest, write_manifest
 from asteroid_bimodal.data.shards import write_shards
-from asteroid_bimodal.engine.loaders import build_train_loader
+from asteroid_bimodal.engine.loaders import build_train_loader, find_test_list
 from asteroid_bimodal.engine.train import train
 
 pytest.importorskip("webdataset")
@@ -30,6 +31,27 @@ def test_patterns_are_relative_to_the_data_set(own_tone_set, tiny_conf):
     write_shards(own_tone_set.root, own_tone_set.root / "shards")
     conf = tiny_conf(own_tone_set, **{"data.shards": "shards/train-*.tar"})
     assert len(list(build_train_loader(conf))) == 2
+
+
+def test_workers_lose_no_batch(tone_set, shards, tiny_conf):
+    conf = tiny_conf(
+        tone_set, **{"data.shards": shards, "data.num_workers": 2, "training.batch_size": 4}
+    )
+    assert [len(batch.mixtures) for batch in build_train_loader(conf)] == [4]
+
+
+@pytest.mark.parametrize("sharded", [False, True])
+def test_an_epoch_of_no_batch(tone_set, shards, tiny_conf, sharded):
+    changes = {"training.batch_size": 5} | ({"data.shards": shards} if sharded else {})
+    with pytest.raises(ValueError, match="epoch that fills a batch of 5, received 4 examples"):
+        build_train_loader(tiny_conf(tone_set, **changes))
+
+
+def test_lists_of_which_there_are_two(own_tone_set):
+    (path,) = (own_tone_set.root / "lists").glob("test_2src_*.csv")
+    shutil.copy(path, path.with_name("test_2src_seed1_0.csv"))
+    with pytest.raises(FileNotFoundError, match="found 2. Keep the one that you mean"):
+        find_test_list(own_tone_set.root, "test", 2)
 
 
 @pytest.mark.parametrize(("key", "value"), [("share", 0.5), ("clean.share", 0.5), ("frames", True)])

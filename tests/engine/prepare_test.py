@@ -12,13 +12,14 @@ import soundfile
 from asteroid_bimodal.data import download
 from asteroid_bimodal.data.datasets import LabelledMixtures
 from asteroid_bimodal.data.download import Entry, Listing, Summary
-from asteroid_bimodal.data.manifest import read_manifest
+from asteroid_bimodal.data.manifest import Clip, read_manifest, write_manifest
 from asteroid_bimodal.data.pinned import read_test_list
 from asteroid_bimodal.engine.loaders import build_train_loader, labels_of
 from asteroid_bimodal.engine.prepare import get_data_main, prepare_main
 from asteroid_bimodal.engine.recipe import recipe_conf
 
 RECIPE = Path(__file__).parents[2] / "egs" / "vggsound"
+AUDIOCAPS = RECIPE.parent / "audiocaps"
 LABELS = ("raining", "bird chirping, tweeting", "dog barking", "thunder")
 SMALL = ["--data", "full", "--sample_rate", "8000", "--num_samples", "4000", "--eval_samples"]
 SMALL += ["4000", "--valid_items", "2", "--test_items", "2", "--data.test_n_src", "[2]"]
@@ -115,3 +116,42 @@ def test_clips_that_lists_pass_over_are_named(server, tmp_path, capsys):
 def test_lists_need_manifests(tmp_path):
     with pytest.raises(FileNotFoundError):
         prepare_main(RECIPE, [*SMALL, "--data.root", str(tmp_path)])
+
+
+CAPTIONS = ("A dog barks", "Rain falls", "A bell rings", "Wind blows", "1234", "")
+
+
+def natural(root, captions=CAPTIONS) -> list[str]:
+    """Clips with captions alone; returns the options of their recipe."""
+    for split in ("train", "valid", "test"):
+        clips = [Clip(f"{split}{n}.wav", "", text, 2.0, split) for n, text in enumerate(captions)]
+        for clip in clips:
+            soundfile.write(root / clip.path, np.linspace(-0.9, 0.9, 16_000), 8000)
+        write_manifest(root / f"{split}.csv", clips)
+    return [*SMALL, "--data.root", str(root)]
+
+
+def test_captions_that_name_no_sound_are_in_no_list(tmp_path, capsys):
+    prepare_main(AUDIOCAPS, natural(tmp_path))
+    told = capsys.readouterr().out
+    for split in ("valid", "test"):
+        (path,) = (tmp_path / "lists").glob(f"{split}_2src_*.csv")
+        items = read_test_list(path)
+        assert len(items) == 2
+        assert {source.label for item in items for source in item.sources} <= set(CAPTIONS[:4])
+        assert f"Passed over: {split}4.wav: Expected a caption that names a sound" in told
+        assert f"2 of the 6 clips of {split}.csv were passed over." in told
+
+
+def test_captions_that_name_no_sound_change_no_list(tmp_path):
+    names = []
+    for folder, captions in (("all", CAPTIONS[:4]), ("more", CAPTIONS)):
+        (tmp_path / folder).mkdir()
+        prepare_main(AUDIOCAPS, natural(tmp_path / folder, captions))
+        names.append(sorted(path.name for path in (tmp_path / folder / "lists").iterdir()))
+    assert names[0] == names[1]
+
+
+def test_too_few_captions_name_a_sound(tmp_path):
+    with pytest.raises(ValueError, match="Expected 2 .* received 1. .*valid2.wav: Expected a cap"):
+        prepare_main(AUDIOCAPS, natural(tmp_path, ("A dog barks", "1234", "...")))

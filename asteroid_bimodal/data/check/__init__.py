@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ..manifest import Clip, read_manifest
 from .files import TOLERANCE, Probe, digest_files, probe_files
 from .findings import SEVERITY, CheckReport, Finding
+from .others import check_others, read_others
 from .splits import check_contents, check_leaks, check_lists, find_lists, video_id
 from .words import are_similar, check_words
 
@@ -18,7 +18,12 @@ SPLITS = ("train", "valid", "test")
 
 
 def check_dataset(
-    root: str | Path, *, decode: bool = False, min_seconds: float = 1.0, jobs: int = 8
+    root: str | Path,
+    *,
+    decode: bool = False,
+    min_seconds: float = 1.0,
+    jobs: int = 8,
+    against: Sequence[str | Path] = (),
 ) -> CheckReport:
     """Looks for everything that is wrong with a data set.
 
@@ -28,10 +33,13 @@ def check_dataset(
             that break off, and the same sound in different formats.
         min_seconds: shorter clips are reported.
         jobs: files looked at at a time.
+        against: folders of other data sets that are trained on, too: no clip of their train.csv may
+            be in this one's valid.csv, test.csv or lists.
 
     Raises:
-        FileNotFoundError: when there is no manifest.
-        ValueError: for fewer than one job.
+        FileNotFoundError: when there is no manifest, or one of the others has no train.csv.
+        ValueError: for fewer than one job, and when one of the others is the data set itself or has
+            a train.csv that cannot be read.
     """
     root = Path(root)
     if jobs < 1:
@@ -40,9 +48,10 @@ def check_dataset(
     if not present:
         raise FileNotFoundError(
             f"Expected a data set with train.csv, valid.csv and test.csv at {root}, found none of "
-            "them. Run stages 0 and 1."
+            "them. Run stage 0."
         )
-    report = CheckReport(str(root), decoded=decode)
+    others = read_others(root, against)
+    report = CheckReport(str(root), decoded=decode, against=[str(other) for other in others])
     splits = _read_splits(root, present, report.findings)
     paths = list(dict.fromkeys(clip.path for clips in splits.values() for clip in clips))
     probes = probe_files(root, paths, decode=decode, jobs=jobs)
@@ -56,6 +65,7 @@ def check_dataset(
     report.findings += check_leaks(splits)
     report.findings += check_contents(splits, digest_files(root, probes, jobs))
     report.findings += check_lists(root, splits, probes)
+    report.findings += check_others(root, splits, others, jobs)
     return report
 
 
@@ -70,7 +80,7 @@ def _read_splits(
             continue
         try:
             splits[split] = read_manifest(root / name)
-        except (ValueError, csv.Error) as error:
+        except ValueError as error:
             findings.append(Finding("broken manifest", name, str(error)))
     return splits
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from ..audio import UnreadableAudioError, audio_seconds
 from ..pinned import QUIET
 
 TOLERANCE = 0.1  # seconds by which a length may be off
-T = TypeVar("T")
+K, T = TypeVar("K"), TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,25 @@ def digest_files(root: Path, probes: dict[str, Probe], jobs: int) -> dict[str, s
     return {path: probe.digest for path, probe in probes.items() if probe.digest} | read
 
 
-def _each(work: Callable[[str], T], paths: Sequence[str], name: str, jobs: int) -> dict[str, T]:
+def file_digests(ours: Iterable[Path], theirs: Iterable[Path], jobs: int) -> dict[Path, str]:
+    """Gives files of either side the same digest if their bytes are the same.
+
+    Args:
+        ours: files; those that are not there are left out.
+        theirs: others.
+        jobs: files read at a time.
+
+    Returns:
+        The digests of the files whose size is also that of one of the other side: only these are
+        read.
+    """
+    sides = [{p: p.stat().st_size for p in side if p.is_file()} for side in (ours, theirs)]
+    shared = set.intersection(*(set(sizes.values()) for sizes in sides)) - {0}
+    doubtful = [path for path, size in (sides[0] | sides[1]).items() if size in shared]
+    return _each(_file_digest, doubtful, "comparing", jobs)
+
+
+def _each(work: Callable[[K], T], paths: Sequence[K], name: str, jobs: int) -> dict[K, T]:
     with ThreadPoolExecutor(jobs) as pool:
         results = tqdm(pool.map(work, paths), total=len(paths), desc=name, disable=not paths)
         return dict(zip(paths, results, strict=True))

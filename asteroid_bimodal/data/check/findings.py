@@ -24,6 +24,8 @@ SEVERITY = {
     "content in two splits": ERROR,
     "broken list": ERROR,
     "training clip in list": ERROR,
+    "video in other train": ERROR,
+    "content in other train": ERROR,
     "no manifest": WARNING,
     "short": WARNING,
     "silent": WARNING,
@@ -60,6 +62,7 @@ class CheckReport:
         lists: names of the pinned lists.
         decoded: whether files were decoded, which silence and NaN take.
         findings: all of them.
+        against: folders of the other data sets whose training clips were looked for.
 
     Examples:
         >>> report = CheckReport("data", {"train": 2}, 1, [], False)
@@ -74,6 +77,7 @@ class CheckReport:
     lists: list[str] = field(default_factory=list)
     decoded: bool = False
     findings: list[Finding] = field(default_factory=list)
+    against: list[str] = field(default_factory=list)
 
     @property
     def num_errors(self) -> int:
@@ -98,6 +102,7 @@ class CheckReport:
         """
         clips = ", ".join(f"{count} {split}" for split, count in self.clips.items())
         lines = [f"{self.root}: clips: {clips}; labels: {self.labels}; lists: {len(self.lists)}"]
+        lines += [f"against: {', '.join(self.against)}"] if self.against else []
         for kind, findings in self.by_kind().items():
             shown = [f"{finding.where}: {finding.detail}" for finding in findings[:examples]]
             more = len(findings) - len(shown)
@@ -120,6 +125,7 @@ class CheckReport:
             "labels": self.labels,
             "lists": self.lists,
             "decoded": self.decoded,
+            "against": self.against,
             "errors": self.num_errors,
             "warnings": self.num_warnings,
             "findings": [

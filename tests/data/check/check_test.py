@@ -205,7 +205,7 @@ def test_manifests_of_nothing(own_tone_set, content):
 
 
 def test_bad_calls(tmp_path, tone_set):
-    with pytest.raises(FileNotFoundError, match="Expected a data set with train.csv.*Run stages"):
+    with pytest.raises(FileNotFoundError, match="Expected a data set with train.csv.*Run stage 0"):
         check_dataset(tmp_path)
     with pytest.raises(ValueError, match="one job or more, received 0"):
         check_dataset(tone_set.root, jobs=0)

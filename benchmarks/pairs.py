@@ -1,0 +1,75 @@
+"""Pairs of real recordings with different labels, for the benchmarks that mix them."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+
+from torch import Tensor
+
+from asteroid_bimodal.data.audio import read_crop
+from asteroid_bimodal.data.manifest import read_rows
+
+LOUDNESS = 0.05  # RMS of each recording in a mixture
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A file and what is heard in it."""
+
+    path: Path
+    label: str
+
+
+def pair_parser(description: str) -> argparse.ArgumentParser:
+    """The options that say what is mixed, and which model separates it."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("--model", default="mini")
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--labels", nargs="+", help="use recordings of these labels alone")
+    parser.add_argument("--pairs", type=int, default=1000, help="take no more, evenly spread")
+    parser.add_argument("--prompt", default="The sound of {}")
+    return parser
+
+
+def find_pairs(args: argparse.Namespace) -> list[tuple[Recording, Recording]]:
+    """Lists the pairs of recordings with different labels.
+
+    Args:
+        args: of a `pair_parser`.
+
+    Raises:
+        ValueError: when there are none.
+    """
+    if args.pairs < 1:
+        raise ValueError(f"Expected one pair or more, received --pairs {args.pairs}.")
+    rows = read_rows(args.manifest, ["path", "label"], "Write it with these columns.")
+    recordings = [
+        Recording(args.manifest.parent / row["path"], row["label"])
+        for row in rows
+        if not args.labels or row["label"] in args.labels
+    ]
+    pairs = [(one, other) for one, other in combinations(recordings, 2) if one.label != other.label]
+    if not pairs:
+        labels = ", ".join(sorted({recording.label for recording in recordings})) or "none"
+        raise ValueError(
+            f"Expected recordings of two labels or more in {args.manifest}, found {labels}. Add "
+            "some, or name other --labels."
+        )
+    return pairs[:: -(-len(pairs) // args.pairs)]
+
+
+@cache  # each recording is in many pairs
+def read(recording: Recording, seconds: float, sample_rate: int) -> Tensor:
+    """Reads the beginning of a recording at the common loudness."""
+    wav = read_crop(recording.path, 0.0, round(seconds * sample_rate), sample_rate)
+    return LOUDNESS * wav / wav.square().mean().sqrt().clamp(min=1e-6)
+
+
+def count(pairs: list[tuple[Recording, Recording]]) -> str:
+    """Says how many there are."""
+    return f"{len(pairs)} pairs of {len({clip for pair in pairs for clip in pair})} recordings"
