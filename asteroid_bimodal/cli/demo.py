@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Event
 
 from .options import add_device
+
+_STOP = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def add_demo(commands) -> None:
@@ -45,7 +50,7 @@ def _demo(args: argparse.Namespace) -> None:
             file=sys.stderr,
         )
     options = {"port": args.port, "browser": not args.no_browser, "share": args.share}
-    with serve(model, title=args.model, **options) as address:
+    with _stopped_by_signals(), serve(model, title=args.model, **options) as address:
         print(f"The page is at {address.public or address.url} – stop it with Ctrl-C.", flush=True)
         _wait()
 
@@ -55,3 +60,22 @@ def _wait() -> None:
         Event().wait()
     except KeyboardInterrupt:
         pass
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Has signals end the block as Ctrl-C does, with nothing left behind."""
+
+    def stop(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_IGN)  # not again while it tidies up
+        sys.exit(128 + number)
+
+    before = {number: signal.getsignal(number) for number in _STOP}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -5,22 +5,28 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 import soundfile
+from torch import Tensor
 
 from ..models import QueriedSeparator
 from ..queries import parse_caption
+from ..queries.files import is_file
 from ..separate import Query, separate_files
-from ..utils.audio_file import open_audio
+from ..separate.queries import RESIDUAL
+from ..utils.audio_file import AudioStream, open_audio
 from ..utils.files import safe_name
 from .figures import Picture, draw_together
 
 MAX_SECONDS = 600  # of a recording
+MAX_DENSITY = 384_000  # samples a second, of all channels: memory is needed for 24 s of each track
 MAX_QUERIES = 8
 ANSWER_PREFIX = "answer_"  # of folders
+_OPTION_SENTENCE = re.compile(r"[^.]*\s--[a-z][^.]*\.")
 
 
 @dataclass(frozen=True)
@@ -124,26 +130,32 @@ def find_sounds(
         max_seconds: longer files are refused.
 
     Raises:
-        ValueError: when there is no file, when it is unreadable, too long or too short, and for
-            queries that the model refuses.
+        ValueError: when there is no file, when it is unreadable, too long or too short, or has more
+            than `MAX_DENSITY` samples a second, and for queries that the model refuses.
     """
     if not audio:
         raise ValueError("Expected audio to separate, received none. Upload a file or record one.")
-    audio = Path(audio)
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    # Outputs are this name with an ending: none of them can replace it.
-    out = tempfile.mkdtemp(prefix=ANSWER_PREFIX, dir=folder)
-    source = Path(out) / f"{safe_name(audio.stem)}.wav"
-    try:
-        _copy(audio, source, max_seconds)
+    audio, queries = Path(audio), [Query.of(query) for query in queries]
+    contents = [part.content for query in queries for part in query.parts]
+    examples = [Path(content) for content in contents if is_file(content)]
+    with _in_words_of_the_page([audio, *examples]):
+        _check_names(queries)
+        for example in examples:
+            with _open(example):
+                pass  # it is not too dense
+        with _open(audio) as stream:
+            blocks = _at_most(stream, max_seconds)
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            # Outputs are this name with an ending: none of them can replace it.
+            out = tempfile.mkdtemp(prefix=ANSWER_PREFIX, dir=folder)
+            source = Path(out) / f"{safe_name(audio.stem)}.wav"
+            _write(source, stream, blocks)
         found = separate_files(model, [source], queries, residual=True)
-    except ValueError as error:
-        raise ValueError(str(error).replace(str(audio), audio.name)) from error
-    if found.failed:
-        raise ValueError(found.failed[source])
+        if found.failed:
+            raise ValueError(found.failed[source])
     info = soundfile.info(source)
     paths = [source, *found.written]
-    names = ["mixture", *(Query.of(query).name for query in queries), "residual"]
+    names = ["mixture", *(query.name for query in queries), RESIDUAL]
     scores = [found.presence.get(path) for path in paths]
     mixture, *estimates, residual = map(Track, names, paths, draw_together(paths), scores)
     return Answer(
@@ -151,23 +163,64 @@ def find_sounds(
     )
 
 
-def _copy(audio: Path, target: Path, max_seconds: float) -> None:
-    """Writes what was uploaded as a WAV file that every browser plays."""
-    with open_audio(audio) as stream:
-        style = {"samplerate": stream.sample_rate, "channels": stream.channels, "subtype": "FLOAT"}
-        blocks = _at_most(stream.blocks, round(max_seconds * stream.sample_rate), max_seconds)
-        with soundfile.SoundFile(target, "w", **style) as file:
-            for block in blocks:
-                file.write(block.T.numpy())
+@contextmanager
+def _in_words_of_the_page(files: Sequence[Path]) -> Iterator[None]:
+    """Has errors call files as their owner does, and say nothing of the command line's options."""
+    try:
+        yield
+    except ValueError as error:
+        message = _OPTION_SENTENCE.sub("", str(error))
+        for path in files:
+            message = message.replace(str(path), path.name)
+        raise ValueError(message) from error
 
 
-def _at_most(blocks: Iterator, length: int, max_seconds: float) -> Iterator:
-    done = 0
-    for block in blocks:
-        done += block.shape[-1]
-        if done > length:
+def _check_names(queries: Sequence[Query]) -> None:
+    for query in queries:
+        if safe_name(query.name).casefold() == RESIDUAL:
             raise ValueError(
-                f"Expected at most {max_seconds / 60:g} minutes of audio on this page, received "
-                "more. `asteroid-bimodal separate FILE QUERY` has no limit."
+                f"Expected a sound to look for, received {query.name!r}: what no query takes, "
+                "which the page shows anyway. Leave it out of the queries."
             )
-        yield block
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[AudioStream]:
+    """Opens a file with as many samples a second as there is memory for."""
+    with open_audio(path) as stream:
+        if stream.channels * stream.sample_rate > MAX_DENSITY:
+            raise ValueError(
+                f"Expected at most two channels at {MAX_DENSITY / 2000:g} kHz or eight at "
+                f"{MAX_DENSITY / 8000:g} kHz on this page, received {path} with {stream.channels} "
+                f"channels at {stream.sample_rate} Hz. Upload fewer channels, or a lower rate."
+            )
+        yield stream
+
+
+def _at_most(stream: AudioStream, max_seconds: float) -> Iterator[Tensor]:
+    """Gives the blocks of a file that is not too long: by its header, or else as they come."""
+    longest = round(max_seconds * stream.sample_rate)
+    too_long = ValueError(
+        f"Expected at most {max_seconds / 60:g} minutes of audio on this page, received more. "
+        "`asteroid-bimodal separate FILE QUERY` has no limit."
+    )
+    if stream.exact and stream.frames > longest:
+        raise too_long
+
+    def blocks() -> Iterator[Tensor]:
+        done = 0
+        for block in stream.blocks:
+            done += block.shape[-1]
+            if done > longest:
+                raise too_long
+            yield block
+
+    return blocks()
+
+
+def _write(target: Path, stream: AudioStream, blocks: Iterator[Tensor]) -> None:
+    """Writes what was uploaded as a WAV file that every browser plays."""
+    style = {"samplerate": stream.sample_rate, "channels": stream.channels, "subtype": "FLOAT"}
+    with soundfile.SoundFile(target, "w", **style) as file:
+        for block in blocks:
+            file.write(block.T.numpy())

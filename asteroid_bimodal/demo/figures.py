@@ -21,7 +21,7 @@ from PIL import Image
 FLOOR_DB = -70.0
 _WIDTH, _HEIGHT = 800, 160
 _WINDOW_SECONDS = 0.064
-_FRAMES = 2048  # at a time
+_SAMPLES = 2**21  # of overlapping windows, at a time
 _STEPS = 48  # colours: few make small pictures
 _KILOHERTZ = (0.25, 0.5, 1, 2, 4, 8, 16, 32, 64)
 
@@ -62,14 +62,14 @@ def magnitudes(path: str | Path) -> np.ndarray:
     """
     with soundfile.SoundFile(path) as file:
         window = 2 ** round(np.log2(_WINDOW_SECONDS * file.samplerate))
-        hop = window // 4
+        hop, count = window // 4, max(1, _SAMPLES // window)
         total = -(-file.frames // hop)
         columns = np.arange(total) * min(_WIDTH, total) // total
         picture = np.zeros((_HEIGHT, min(_WIDTH, total)), np.float32)
-        for first in range(0, total, _FRAMES):
-            samples = _read(file, first * hop - window // 2, _FRAMES * hop + window - hop)
+        for first in range(0, total, count):
+            samples = _read(file, first * hop - window // 2, count * hop + window - hop)
             frames = _transform(samples, window, hop, file.samplerate)[:, : total - first]
-            np.maximum.at(picture, (slice(None), columns[first : first + _FRAMES]), frames)
+            np.maximum.at(picture, (slice(None), columns[first : first + count]), frames)
     return picture
 
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import re
-import shutil
-from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from ..models import QueriedSeparator, load_separator
 from ..models.bundle import FOLDER, is_portable
@@ -19,13 +14,18 @@ from ..models.pretrained import CONFIG, WEIGHTS
 from ..utils.files import safe_name
 from ..utils.folders import atomic_folder
 from .card import model_card
+from .handmade import CARD, keep_handmade, sign
+from .texts import copy_texts, read_dict
 from .upload import upload
 
-BEST, CARD, ASTEROID_FILE = "best_model.pth", "README.md", "pytorch_model.bin"
+BEST, ASTEROID_FILE = "best_model.pth", "pytorch_model.bin"
 _TEXTS = ("conf.yml", "run.json", "final_metrics*.json", "metrics*.csv")
 _REPORT = "report.html"  # has the examples inside
 # Of an earlier version, these must not stay: least of all recordings that were left out since.
-_OPTIONAL = [*_TEXTS, _REPORT, "example/*", "plots/*", f"{FOLDER}/*"]
+_OPTIONAL = [
+    *(*_TEXTS, _REPORT, "example/mixture.flac", "example/estimate_*.flac"),
+    *("example/spectrograms.png", "plots/training.png", f"{FOLDER}/*"),
+]
 
 
 def write_publish_dir(
@@ -37,6 +37,9 @@ def write_publish_dir(
     license_id: str = "mit",
 ) -> Path:
     """Writes `<exp_dir>/publish_dir`, whole or not at all, in place of an earlier one.
+
+    Of an earlier one stay files that are not of this package, and a card that was changed by hand,
+    with a warning.
 
     It holds the best model as model.safetensors with config.json, and as pytorch_model.bin for
     Asteroid's own `BaseModel.from_pretrained`; configuration, run, metrics, report, curves of
@@ -66,26 +69,28 @@ def write_publish_dir(
         )
     model = load_separator(exp_dir / BEST)
     _check_encoder(model, bundle_encoder)
-    conf = _read(exp_dir / "conf.yml", yaml.safe_load)
+    conf = read_dict(exp_dir / "conf.yml")
     finals = sorted(exp_dir.glob("final_metrics*.json"), key=lambda path: len(path.name))
-    with atomic_folder(exp_dir / "publish_dir") as folder:
+    target = exp_dir / "publish_dir"
+    with atomic_folder(target) as folder:
         model.save_pretrained(folder, bundle_encoder=bundle_encoder)
         saved = load_separator(folder)  # what nobody could load is not published
         torch.save(_asteroid_package(model, saved), folder / ASTEROID_FILE)
-        _copy_texts(exp_dir, folder, conf, [*_TEXTS, _REPORT] if example else _TEXTS)
+        copy_texts(exp_dir, folder, conf, [*_TEXTS, _REPORT] if example else _TEXTS)
         card = model_card(
             saved,
-            conf=conf,
-            run=_read(folder / "run.json", json.loads),
-            results=[_read(folder / path.name, json.loads) for path in finals],
+            conf=read_dict(folder / "conf.yml"),
+            run=read_dict(folder / "run.json"),
+            results=[read_dict(folder / path.name) for path in finals],
             repo_id=repo_id or f"user/{safe_name(exp_dir.resolve().name)}",
             example=write_example(exp_dir, folder) if example else None,
             spectrograms=SPECTROGRAMS,
             curves=CURVES if write_curves(exp_dir, folder) else "",
             license_id=license_id,
         )
-        (folder / CARD).write_text(card, encoding="utf-8")
-    return exp_dir / "publish_dir"
+        (folder / CARD).write_text(sign(card), encoding="utf-8")
+        keep_handmade(target, folder, [*_OPTIONAL, WEIGHTS, CONFIG, ASTEROID_FILE])
+    return target
 
 
 def publish(
@@ -163,38 +168,3 @@ def _asteroid_package(model: QueriedSeparator, saved: QueriedSeparator) -> dict[
     if is_portable(name):
         package["model_args"] = {**package["model_args"], "query_encoder": name}
     return package
-
-
-def _copy_texts(
-    exp_dir: Path, folder: Path, conf: Mapping[str, Any], patterns: list[str] | tuple[str, ...]
-) -> None:
-    """Copies text files; folders of this machine lose what is before their own name."""
-    data = conf.get("data")
-    roots = [data.get("root") if isinstance(data, dict) else None, str(exp_dir.resolve())]
-    private = [root for root in roots if root and Path(root).is_absolute()]
-    for pattern in patterns:
-        for path in exp_dir.glob(pattern):
-            if not private or path.suffix == ".csv":
-                shutil.copyfile(path, folder / path.name)
-                continue
-            text = path.read_text(encoding="utf-8")
-            for root in private:
-                # A whole path only: by chance, a short one is inside of base64, too.
-                whole = rf"(?<![\w+/.-]){re.escape(root)}(?![\w.-])"
-                text = re.sub(whole, lambda _, name=Path(root).name: name, text)
-            (folder / path.name).write_text(text, encoding="utf-8")
-
-
-def _read(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        content = parse(path.read_text(encoding="utf-8"))
-    except (ValueError, yaml.YAMLError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(
-            f"Expected {path.suffix[1:].upper()} in {path.name}: {reason}. Mend or delete the file."
-        ) from error
-    if not isinstance(content, dict):
-        raise ValueError(f"Expected names with values in {path.name}. Mend or delete the file.")
-    return content

@@ -12,6 +12,7 @@ T = TypeVar("T")
 
 WAITS = (1.0, 4.0, 15.0)  # seconds before it is tried again
 _PASSING = (408, 429, 500, 502, 503, 504)  # answers that another time may be others
+_LOG_IN = "Log in with `hf auth login` or set HF_TOKEN"
 
 
 def upload(folder: Path, repo_id: str, *, private: bool = False, owned: Sequence[str] = ()) -> str:
@@ -51,29 +52,43 @@ def upload(folder: Path, repo_id: str, *, private: bool = False, owned: Sequence
             )
         )
     except (OSError, HTTPError, RuntimeError, json.JSONDecodeError) as error:
+        cause = _first_cause(error)
+        reason = " ".join(str(cause).split()).rstrip(".") or type(cause).__name__
+        remedy = "Check the network, or wait a while" if _is_passing(cause) else _LOG_IN
         raise ConnectionError(
-            f"Could not upload {folder} to {repo_id}: {_reason(error)}. Log in with "
-            "`hf auth login` or set HF_TOKEN, and publish again: nothing is lost."
+            f"Could not upload {folder} to {repo_id}: {reason}. {remedy}, and publish again: "
+            "nothing is lost."
         ) from error
     return str(url)
 
 
 def _patiently(action: Callable[[], T]) -> T:
-    """Does something again while the hub has passing troubles."""
-    from huggingface_hub.errors import HfHubHTTPError
+    """Does something again while the network or the hub has passing troubles.
+
+    The hub's client has some patience of its own with what goes into a commit, and none with making
+    a repository, asking about it, and the commit.
+    """
+    from huggingface_hub.errors import HTTPError
 
     for wait in WAITS:
         try:
             return action()
-        except HfHubHTTPError as error:
-            if error.response.status_code not in _PASSING:
+        except HTTPError as error:
+            if not _is_passing(error):
                 raise
             time.sleep(wait)
     return action()
 
 
-def _reason(error: BaseException) -> str:
-    """Says what was wrong in the first place, on one line."""
+def _is_passing(error: BaseException) -> bool:
+    """Tells troubles of the network, which leave no answer, and of the hub from refusals."""
+    from huggingface_hub.errors import HTTPError
+
+    answer = getattr(error, "response", None)
+    return isinstance(error, HTTPError) and (answer is None or answer.status_code in _PASSING)
+
+
+def _first_cause(error: BaseException) -> BaseException:
     while isinstance(error, RuntimeError) and error.__cause__ is not None:
         error = error.__cause__
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    return error

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import yaml
 from asteroid.models.publisher import save_publishable
 
 from ..models import load_separator
+from .texts import path_shortener, read_dict
 
 _LICENCE_KEYS = {
     "title",
@@ -56,8 +55,8 @@ def write_zenodo_dir(exp_dir: str | PathLike, licenses: Sequence[Mapping[str, An
             f"Expected the licence of each data set, with {', '.join(sorted(_LICENCE_KEYS))}; "
             f"missing {missing[0] if missing else 'all'}."
         )
-    conf = yaml.safe_load((exp_dir / "conf.yml").read_text(encoding="utf-8"))
-    metrics = json.loads((exp_dir / "final_metrics.json").read_text(encoding="utf-8"))
+    conf, metrics = (read_dict(exp_dir / name) for name in ("conf.yml", "final_metrics.json"))
+    conf = path_shortener(conf, exp_dir)(conf)
     package = {
         **load_separator(exp_dir / "best_model.pth").serialize(),
         "dataset": str(conf.get("data", {}).get("name", "unknown")),

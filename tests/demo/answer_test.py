@@ -107,6 +107,45 @@ def test_a_file_that_is_too_long_belongs_on_the_command_line(model, noise, out):
     assert find_sounds(model, noise(length=11_025), ["violin"], out, max_seconds=1).seconds == 1
 
 
+def test_a_file_that_is_too_long_is_not_decoded(model, noise, out, monkeypatch):
+    path = noise(length=11_026)
+    monkeypatch.setattr(soundfile.SoundFile, "read", None)
+    assert "minutes" in refused(model, path, out, max_seconds=1)
+    assert not list(out.iterdir())
+
+
+@pytest.mark.parametrize("rate, channels", [(48_001, 8), (384_001, 1), (8000, 1000)])
+def test_more_samples_a_second_than_memory_is_meant_for(model, tmp_path, out, rate, channels):
+    path = tmp_path / "dense.wav"
+    soundfile.write(path, np.zeros((800, channels)), rate)
+    message = refused(model, path, out)
+    assert f"{channels} channels at {rate} Hz" in message and str(tmp_path) not in message
+    assert not list(out.iterdir())
+    like = Query.like(path, "like dense")
+    assert f"{channels} channels at {rate} Hz" in refused(
+        model, tmp_path / "dense.wav", out, [like]
+    )
+
+
+def test_stereo_at_192_khz_is_answered(model, noise, out):
+    answer = find_sounds(model, noise(rate=192_000, length=19_200), ["violin"], out)
+    assert (answer.sample_rate, answer.channels) == (192_000, 2)
+
+
+@pytest.mark.parametrize("word", ["residual", "Residual!"])
+def test_the_residual_is_shown_without_being_asked_for(model, noise, out, word):
+    message = refused(model, noise(), out, ["violin", word])
+    assert repr(word) in message and "shows anyway" in message and "--" not in message
+
+
+def test_options_of_the_command_line_are_not_spoken_of(model, noise, out, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise OSError("Could not write to a.b (disk full). Choose another folder with --out.")
+
+    monkeypatch.setattr("asteroid_bimodal.separate.files.write_targets", refuse)
+    assert refused(model, noise(), out) == "Could not write to a.b (disk full)."
+
+
 def test_a_file_with_nan(model, tmp_path, out):
     samples = np.zeros((4000, 1), np.float32)
     samples[2000] = np.nan
@@ -117,6 +156,18 @@ def test_a_file_with_nan(model, tmp_path, out):
 def test_an_example_of_the_sound_for_a_model_of_texts(model, noise, out):
     message = refused(model, noise(), out, [Query.like(noise("violin.wav"))])
     assert "Expected texts for this model" in message
+
+
+def test_an_example_of_too_many_samples_a_second(model, noise, tmp_path, out):
+    soundfile.write(tmp_path / "dense.wav", np.zeros((800, 9)), 48_000)
+    message = refused(model, noise(), out, [Query.like(tmp_path / "dense.wav")])
+    assert "received dense.wav with 9 channels at 48000 Hz" in message
+
+
+def test_an_example_that_is_no_audio_is_called_by_its_name(model, noise, tmp_path, out):
+    (tmp_path / "like.wav").write_text("no audio")
+    message = refused(model, noise(), out, [Query.like(tmp_path / "like.wav")])
+    assert "like.wav" in message and str(tmp_path) not in message
 
 
 def test_queries_are_lines_commas_and_phrases_of_a_caption():

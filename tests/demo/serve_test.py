@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
@@ -102,6 +104,17 @@ def test_what_is_wrong_is_said(client, noise, options, words):
         ask(client, audio, **options)
 
 
+def test_an_upload_that_is_too_large_is_refused_before_it_is_all_here(model, monkeypatch):
+    monkeypatch.setattr(sys.modules["asteroid_bimodal.demo.serve"], "_MAX_UPLOAD", "10kb")
+    with serve(model) as address:
+        statuses = []
+        for size in (10_000, 20_000):
+            files = {"files": ("noise.wav", bytes(size))}
+            answer = requests.post(f"{address.url}gradio_api/upload", files=files, timeout=10)
+            statuses.append(answer.status_code)
+    assert statuses == [200, 413]
+
+
 def test_nobody_else_can_connect(address):
     parts = urlsplit(address.url)
     assert parts.hostname == "127.0.0.1" and address.public is None
@@ -138,7 +151,7 @@ def test_a_question_in_the_browser(address, browser):
     browser.call("Page.navigate", url=address.url)
     browser.wait_for("document.querySelector('#separate')")
     assert browser.evaluate("document.title") == "tiny"
-    browser.wait_for("document.querySelector('#found').innerText.includes('will be here')")
+    browser.wait_for("document.querySelector('#found')?.innerText.includes('will be here')")
 
     browser.evaluate(CLICK.format("Separate"))  # with nothing in it
     browser.wait_for("document.body.innerText.includes('Write a query such as')")
@@ -195,6 +208,30 @@ def test_the_command_serves_until_it_is_stopped(model, monkeypatch, capsys, free
     assert answers[0].ok and not opened
     assert f"http://127.0.0.1:{free_port}" in capsys.readouterr().out
     assert not listens("127.0.0.1", free_port)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_to_stop_leaves_nothing_behind(model, monkeypatch, tmp_path, free_port, name):
+    number = getattr(signal, name)
+    found = []
+
+    def stop():
+        found.extend(tmp_path.iterdir())
+        os.kill(os.getpid(), number)
+        time.sleep(10)
+
+    monkeypatch.setattr("asteroid_bimodal.hub.load_model", lambda *args: model)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(command, "Event", lambda: SimpleNamespace(wait=stop))
+    before = signal.signal(number, lambda *args: pytest.fail("nobody listens"))
+    try:
+        with pytest.raises(SystemExit) as stopped:
+            cli.main(["demo", "--port", str(free_port), "--no-browser"])
+        assert signal.getsignal(number).__name__ == "<lambda>"
+    finally:
+        signal.signal(number, before)
+    assert stopped.value.code == 128 + number
+    assert found and not list(tmp_path.iterdir())
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
 TOKEN = "hf_right"
-DROP = "drop the connection"
+DROP, DROP_ANSWER = "drop the connection", "do it, then drop the connection"
 
 
 @dataclass
@@ -47,8 +47,8 @@ class Hub(ThreadingHTTPServer):
         repos: by id.
         stored: large files by SHA-256.
         asked: how often each method and kind of address was asked for.
-        troubles: regular expression of "METHOD path" to what it meets with: statuses, or DROP,
-            one for each request; None lets one through.
+        troubles: regular expression of "METHOD path" to what it meets with: statuses, DROP or
+            DROP_ANSWER, one for each request; None lets one through.
         part_size: larger files are to come in parts of this size.
     """
 
@@ -121,10 +121,10 @@ class _Handler(BaseHTTPRequestHandler):
         body, path = self.body(), urlsplit(self.path).path
         trouble = self.trouble(f"{self.command} {path}")
         if trouble == DROP:
-            self.close_connection = True
-            self.connection.close()
-            return
-        if trouble:
+            return self.drop()
+        if trouble == DROP_ANSWER:
+            self.reply = lambda *args, **headers: self.drop()
+        elif trouble:
             return self.reply({"error": "in trouble"}, trouble)
         for method, pattern, name in self.ROUTES:
             match = re.fullmatch(pattern, path)
@@ -135,6 +135,10 @@ class _Handler(BaseHTTPRequestHandler):
                     getattr(self, name)(body, *groups)
                 return
         self.reply({"error": f"Unexpected {self.command} {path}"}, 404)
+
+    def drop(self):
+        self.close_connection = True
+        self.connection.close()
 
     do_GET = do_HEAD = do_POST = do_PUT = handle_any
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+import yaml
 from PIL import Image
 
 from asteroid_bimodal.hub import write_publish_dir
@@ -19,7 +21,8 @@ EXPERIMENT = {
     *("conf.yml", "run.json", "final_metrics.json", "final_metrics_3src.json", "metrics.csv"),
     "report.html",
 }
-MODEL = {"model.safetensors", "config.json", "pytorch_model.bin", "README.md"}
+CARD = "README.md"
+MODEL = {"model.safetensors", "config.json", "pytorch_model.bin", CARD}
 SHOWN = {"plots/training.png", "example/spectrograms.png"} | {
     f"example/{name}.flac" for name in ("mixture", "estimate_1", "estimate_2")
 }
@@ -62,13 +65,30 @@ def test_pictures_and_sounds_can_be_opened_and_the_card_shows_them(folder):
     assert levels[0] == pytest.approx(levels[2] / 2, rel=0.01)  # one gain for all
 
 
-def test_writing_again_replaces_the_folder_and_leaves_nothing_else_behind(experiment):
-    (write_publish_dir(experiment) / "old").write_text("of another time")
+def test_writing_again_replaces_what_was_written_and_nothing_else(experiment):
+    folder = write_publish_dir(experiment)
     before = names(experiment)
+    (folder / "example/notes").mkdir()
+    (folder / "example/notes/mine.txt").write_text("of my own")
+    (folder / "conf.yml").write_text("of another time")
     write_publish_dir(experiment, repo_id="me/tiny", example=False)
-    gone = {"old", "report.html"} | SHOWN - {"plots/training.png"}
-    assert names(experiment) == before - {f"publish_dir/{name}" for name in gone}
+    gone = {"report.html"} | SHOWN - {"plots/training.png"}
+    kept = {"publish_dir/example/notes/mine.txt"}
+    assert names(experiment) == before - {f"publish_dir/{name}" for name in gone} | kept
+    assert (folder / "conf.yml").read_text() == (experiment / "conf.yml").read_text()
     assert (experiment / "publish_dir").stat().st_mode & 0o777 == 0o755
+
+
+def test_card_stays_as_it_was_changed_and_is_else_written_anew(experiment, recwarn):
+    card = write_publish_dir(experiment, repo_id="me/tiny") / CARD
+    write_publish_dir(experiment, repo_id="you/other")
+    assert "you/other" in card.read_text() and "me/tiny" not in card.read_text()
+    assert not recwarn.list
+    mine = card.read_text() + "And a word of mine.\n"
+    card.write_text(mine)
+    with pytest.warns(UserWarning, match=f"{re.escape(str(card))} was changed by hand .* Delete"):
+        write_publish_dir(experiment, repo_id="me/tiny")
+    assert card.read_text() == mine
 
 
 def test_bare_experiment_is_published_as_far_as_it_goes(tmp_path, tiny_model):
@@ -77,28 +97,50 @@ def test_bare_experiment_is_published_as_far_as_it_goes(tmp_path, tiny_model):
 
 
 def test_folders_of_this_machine_are_not_told(experiment):
-    root = "/home/somebody/data/mini"
-    conf = (experiment / "conf.yml").read_text().replace("data/mini", root)
-    (experiment / "conf.yml").write_text(conf)
-    (experiment / "run.json").write_text(f'{{"command": "train.py --exp_dir {experiment}"}}')
+    """Wherever they are in the configuration, and however a file writes them."""
+    home = "/home/jürgen & co"
+    conf = yaml.safe_load((experiment / "conf.yml").read_text())
+    conf["data"] |= {
+        "root": f"{home}/data/mini",
+        "clean": {"root": f"{home}/a folder with so long a name that YAML breaks it/singles/"},
+        "shards": f"{home}/data/mini/train-{{0..2}}.tar",
+        "n_src": 2,
+    }
+    conf["query"] = {"clap": f"{home}/my_clap", "resnet": f"resnet:{home}/my_resnet|56"}
+    conf["scorer"] = {"name": f"{home}/my_clap"}
+    conf["training"] = {"init": f"{home}/exp/first", "gains": [0.5, "pipe:cat /home/jane/x.tar"]}
+    (experiment / "conf.yml").write_text(yaml.safe_dump(conf, allow_unicode=True))
+    command = f"train.py --exp_dir {experiment} --data.root {home}/data/mini"
+    (experiment / "run.json").write_text(json.dumps({"command": command}))
+    (experiment / "report.html").write_text(f"<p>{html.escape(home)}/my_clap</p>")
     folder = write_publish_dir(experiment)
-    assert "root: mini" in (folder / "conf.yml").read_text()
-    assert "--exp_dir tiny" in (folder / "README.md").read_text()
+    told = yaml.safe_load((folder / "conf.yml").read_text())
+    expected = {"root": "singles/"}, "train-{0..2}.tar", "mini"
+    assert tuple(told["data"][key] for key in ("clean", "shards", "root")) == expected
+    assert told["query"] == {"clap": "my_clap", "resnet": "resnet:my_resnet|56"}
+    assert told["training"] == {"init": "first", "gains": [0.5, "pipe:cat x.tar"]}
+    assert told["loss"] == conf["loss"] and told["data"]["n_src"] == 2
+    assert (folder / "report.html").read_text() == "<p>my_clap</p>"
+    card = (folder / CARD).read_text()
+    assert "--exp_dir tiny --data.root mini" in card and "| Semantic scorer | my_clap |" in card
     for path in folder.rglob("*"):
         if path.is_file():
-            assert not re.search(rb"/home/somebody|" + str(experiment).encode(), path.read_bytes())
+            private = rb"/home/j|rgen|" + str(experiment).encode()
+            assert not re.search(private, path.read_bytes()), path
 
 
 def test_short_folder_of_the_data_is_not_cut_out_of_other_texts(experiment):
     """Sounds in the report are base64, where "/mnt" comes up by chance."""
     conf = (experiment / "conf.yml").read_text().replace("data/mini", "/mnt")
-    (experiment / "conf.yml").write_text(conf + "list: /mnt/train.csv\nother: /mnt2\n")
+    conf += "list: /mnt/train.csv\nothers: [https://host/mnt, a/mnt, clip:a/b, /]\n"
+    (experiment / "conf.yml").write_text(conf)
     report = '<audio src="data:audio/flac;base64,AAAA/mnt/BBB+/mnt=="> in /mnt'
     (experiment / "report.html").write_text(report)
     folder = write_publish_dir(experiment)
     assert (folder / "report.html").read_text() == report[: -len("/mnt")] + "mnt"
-    conf = (folder / "conf.yml").read_text()
-    assert "root: mnt," in conf and "list: mnt/train.csv\nother: /mnt2" in conf
+    conf = yaml.safe_load((folder / "conf.yml").read_text())
+    assert (conf["data"]["root"], conf["list"]) == ("mnt", "train.csv")
+    assert conf["others"] == ["https://host/mnt", "a/mnt", "clip:a/b", "/"]
 
 
 BROKEN = ["best_model.pth", "conf.yml", "final_metrics.json", "examples/item_000/example.json"]

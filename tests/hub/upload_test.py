@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hub_server import DROP, Repo
+from hub_server import DROP, DROP_ANSWER, Repo
 
-from asteroid_bimodal.hub import publish
+from asteroid_bimodal.hub import publish, write_publish_dir
 from asteroid_bimodal.models import BiModalUNet
 
 PUT = "^PUT /lfs"
@@ -65,10 +65,19 @@ def test_wrong_token_and_none_are_one_sentence(folder, hub, monkeypatch, token):
     assert not hub.repos
 
 
-def test_no_network_is_one_sentence(folder, hub):
+def test_card_changed_after_a_dry_run_goes_up(experiment, hub):
+    (write_publish_dir(experiment) / "README.md").write_text("mine")
+    with pytest.warns(UserWarning, match="changed by hand"):
+        publish(experiment, "me/tiny")
+    assert hub.files("me/tiny")["README.md"] == b"mine"
+
+
+def test_no_network_is_waited_for_and_then_one_sentence(folder, hub, waits):
     hub.close()
-    with pytest.raises(ConnectionError, match="Could not upload .* to me/tiny: "):
+    with pytest.raises(ConnectionError, match="Could not upload .* to me/tiny: ") as error:
         publish(folder, "me/tiny")
+    assert len(waits) == 3
+    assert "Check the network" in str(error.value) and "HF_TOKEN" not in str(error.value)
 
 
 def test_private_model_does_not_go_to_a_public_repository(folder, hub):
@@ -79,7 +88,7 @@ def test_private_model_does_not_go_to_a_public_repository(folder, hub):
 
 
 @pytest.mark.parametrize("step", ["repos/create", "preupload", "objects/batch", PUT, "/commit/"])
-@pytest.mark.parametrize("status", [500, 503])
+@pytest.mark.parametrize("status", [429, 500, 503, DROP])
 def test_passing_troubles_of_the_hub_are_waited_for(folder, hub, waits, step, status):
     hub.troubles[step] = [status, status]
     publish(folder, "me/tiny")
@@ -123,11 +132,10 @@ def test_interrupted_upload_is_repeated_safely(folder, hub, waits):
 def test_answer_that_is_lost_does_no_harm(folder, hub, waits):
     """The commit was made, the client never heard of it."""
     publish(folder, "me/tiny")
-    hub.troubles["/commit/"] = [DROP]
+    hub.troubles["/commit/"] = [DROP_ANSWER]
     (folder / "README.md").write_text("newer")
-    with pytest.raises(ConnectionError, match="publish again"):
-        publish(folder, "me/tiny")
     publish(folder, "me/tiny")
+    assert not hub.troubles["/commit/"]
     assert hub.files("me/tiny")["README.md"] == b"newer"
     assert len(hub.repos["me/tiny"].commits) == 2
 

@@ -39,6 +39,13 @@ def test_asteroid_loads_what_asteroid_wrote(experiment, tiny_model, capsys):
             torch.testing.assert_close(model.state_dict()[name], value, rtol=0, atol=0)
 
 
+def test_folders_of_this_machine_are_not_told(experiment):
+    conf = (experiment / "conf.yml").read_text().replace("data/mini", "/home/jane/data/mini")
+    (experiment / "conf.yml").write_text(conf)
+    content = (write_zenodo_dir(experiment, [LICENCE]) / "model.pth").read_bytes()
+    assert b"home/jane" not in content
+
+
 class Zenodo(BaseHTTPRequestHandler):
     """The part of Zenodo's API that Asteroid uses."""
 
