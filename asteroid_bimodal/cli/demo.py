@@ -24,7 +24,8 @@ def add_demo(commands) -> None:
     parser.add_argument(
         "--model",
         default="mini",
-        help="mini (the default), an experiment or other folder, a file, or user/repo on the hub",
+        help="mini (instruments, the default), mini-events (36 everyday sounds), an experiment or "
+        "other folder, a file, or user/repo on the hub",
     )
     parser.add_argument("--port", type=int, help="default: the first free one from 7860")
     parser.add_argument("--no-browser", action="store_true", help="do not open the browser")

@@ -34,7 +34,8 @@ def add_separate(commands) -> None:
     parser.add_argument(
         "--model",
         default="mini",
-        help="mini (the default), an experiment or other folder, a file, or user/repo on the hub",
+        help="mini (instruments, the default), mini-events (36 everyday sounds), an experiment or "
+        "other folder, a file, or user/repo on the hub",
     )
     parser.add_argument("--out", type=Path, help="folder to write to (default: the input's)")
     parser.add_argument("--residual", action="store_true", help="also write what is left")

@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from asteroid_filterbanks import Decoder, Encoder, TorchSTFTFB
 from torch import Tensor
 
+_FAINTEST = 1e-4  # root mean square of magnitudes below which a spectrogram is not raised further
+
 
 class FixedSTFTFB(TorchSTFTFB):
     """`TorchSTFTFB` with a periodic Hann window, whose filters stay out of the checkpoints.
@@ -139,6 +141,26 @@ def magnitude(spectrum: Tensor) -> Tensor:
         tensor([[5.]])
     """
     return torch.complex(*spectrum.chunk(2, dim=-2)).abs()
+
+
+def at_level(magnitudes: Tensor, level: float) -> Tensor:
+    """Scales each spectrogram to a root mean square; silence stays silent.
+
+    Args:
+        magnitudes: any number of spectrograms.
+        level: the root mean square wanted.
+
+    Shape:
+        - magnitudes: (..., F, T)
+        - returns: (..., F, T)
+
+    Examples:
+        >>> at_level(torch.tensor([[3.0, 4.0], [0.0, 0.0]]), 5.0)
+        tensor([[6., 8.],
+                [0., 0.]])
+    """
+    power = magnitudes.square().mean((-2, -1), keepdim=True)
+    return magnitudes * (level / power.clamp_min(_FAINTEST**2).sqrt())
 
 
 def log_magnitude(magnitudes: Tensor) -> Tensor:

@@ -50,6 +50,7 @@ def build_model(conf: DictConfig) -> QueriedSeparator:
     model = kind(
         sample_rate=conf.data.sample_rate,
         query_encoder=encoder,
+        input_level=conf.get("input_level"),  # no key of earlier experiments
         **kind.query_args(encoder),
         **conf.filterbank,
         **conf[section],

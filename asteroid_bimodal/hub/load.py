@@ -18,8 +18,8 @@ def load_model(
     """Loads a separator, ready to be used.
 
     Args:
-        name: `"mini"` (shipped with the package), an experiment folder, another folder or file
-            with a saved model, or `"user/repo"` on the hub.
+        name: `"mini"` or `"mini-events"` (shipped with the package), an experiment folder, another
+            folder or file with a saved model, or `"user/repo"` on the hub.
         device: where to put it; by default a GPU if there is one.
         revision: branch, tag or commit of the repository; `"user/repo@revision"` says the same.
 

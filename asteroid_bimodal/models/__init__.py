@@ -5,7 +5,8 @@ from .bimodal_unet import BiModalUNet
 from .clipsep import CLIPSep
 from .lassnet import LASSNet
 from .load import load_separator
-from .queried import QueriedSeparator, Separation
+from .queried import QueriedSeparator
+from .spectra import Separation
 
 for _separator in (BiModalUNet, CLIPSep, LASSNet):
     register_model(_separator)

@@ -25,6 +25,7 @@ _BUNDLED = re.compile(
 )
 _KIND = re.compile(r"(clap|clip|bert|clap-audio|clip-image|resnet|laion):")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_SHIPPED = ("mini", "mini-events", "minilm")  # with the package
 _NOTHING_TO_COPY = re.compile(r"(labels|outputs):.*", re.DOTALL)
 
 
@@ -57,7 +58,7 @@ def is_portable(spec: str | None) -> bool:
         return True
     name = _KIND.sub("", spec).partition("|")[0]
     on_hub = _HUB_ID.fullmatch(name) and not spec.startswith("laion:")
-    return name in ("mini", "minilm") or bool(on_hub) and not Path(name).exists()
+    return name in _SHIPPED or bool(on_hub) and not Path(name).exists()
 
 
 def locate(spec: str, folder: Path | None) -> str:

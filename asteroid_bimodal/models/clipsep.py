@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ..dsp.spectral import log_magnitude, magnitude
 from ..masknn.sound_unet import SoundUNet
-from .queried import QueriedSeparator, Separation
+from .queried import QueriedSeparator
+from .spectra import Separation
 
 if TYPE_CHECKING:
     from ..queries.base import QueryEmbedding
@@ -40,6 +40,5 @@ class CLIPSep(QueriedSeparator):
             ValueError: where there is no noise head.
         """
         spectrum = self.forward_encoder(wav.unsqueeze(1)).squeeze(1)  # (B, 2·F, T)
-        log_mag = log_magnitude(magnitude(spectrum)).unsqueeze(1)
-        found = self.masker.forward_with_noise(log_mag, query)
+        found = self.masker.forward_with_noise(self.masker_input(spectrum), query)
         return Separation.of(spectrum, found.masks, wav.shape[-1]), found.noise

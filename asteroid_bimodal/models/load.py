@@ -17,8 +17,8 @@ def load_separator(
     """Loads a saved separator as what it was saved as, in eval mode; nothing in a file is run.
 
     Args:
-        name: `"mini"` (shipped with the package), an experiment or other folder, a file, or
-            `"user/repo"` on the Hugging Face hub.
+        name: `"mini"` or `"mini-events"` (shipped with the package), an experiment or other folder,
+            a file, or `"user/repo"` on the Hugging Face hub.
         revision: branch, tag or commit of the repository; `"user/repo@revision"` says the same.
         **kwargs: arguments of the class that replace the saved ones.
 

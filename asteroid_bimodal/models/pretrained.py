@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1  # of what is saved; a reader of an older one cannot read it right
 _SHIPPED = Path(__file__).parents[1] / "pretrained"
-_SHIPPED_NAMES = ("mini",)
+_FOLDERS = {"mini": "mini", "mini-events": "mini_events"}  # of the shipped models
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 _KEYS = ("model_name", "model_args", "state_dict")
 
@@ -84,8 +84,8 @@ class PretrainedMixin:
         """Loads a saved model, in eval mode; nothing in a file is run.
 
         Args:
-            pretrained_model_conf_or_path: `"mini"` (shipped with the package), a folder, a file,
-                `"user/repo"` on the Hugging Face hub, or what `serialize` returned.
+            pretrained_model_conf_or_path: `"mini"` or `"mini-events"` (shipped with the package), a
+                folder, a file, `"user/repo"` on the Hugging Face hub, or what `serialize` returned.
             revision: branch, tag or commit of the repository; `"user/repo@revision"` says the same.
             **kwargs: arguments of the class that replace the saved ones.
 
@@ -102,8 +102,8 @@ def load_package(name: str | PathLike, *, revision: str | None = None) -> dict[s
     """Finds and reads a saved model.
 
     Args:
-        name: `"mini"` (shipped with the package), a folder, a file, or `"user/repo"` on the
-            Hugging Face hub (`"user/repo@revision"`).
+        name: `"mini"` or `"mini-events"` (shipped with the package), a folder, a file, or
+            `"user/repo"` on the Hugging Face hub (`"user/repo@revision"`).
         revision: branch, tag or commit of the repository.
 
     Returns:
@@ -195,14 +195,14 @@ def _check_keys(package: dict[str, Any], source: str) -> dict[str, Any]:
 def _find(name: str | PathLike, revision: str | None) -> Path:
     """Finds the file that holds the weights."""
     path = Path(name).expanduser()
-    here = name in _SHIPPED_NAMES or path.exists()
+    here = name in _FOLDERS or path.exists()
     if revision is not None and (here or not _HUB_ID.fullmatch(str(name))):
         raise ValueError(
             f"Expected a hub id such as 'user/repo' with revision={revision!r}, received "
             f"{str(name)!r}. Files and folders have no revisions."
         )
-    if name in _SHIPPED_NAMES:
-        return _SHIPPED / name / WEIGHTS
+    if name in _FOLDERS:
+        return _SHIPPED / _FOLDERS[name] / WEIGHTS
     if path.is_file():
         return path
     if path.is_dir():
@@ -210,7 +210,7 @@ def _find(name: str | PathLike, revision: str | None) -> Path:
     if _HUB_ID.fullmatch(str(name)):
         return _find_in_folder(_find_on_hub(str(name), revision))
     raise ValueError(
-        f"Expected {', '.join(map(repr, _SHIPPED_NAMES))}, an existing file or folder, or a hub id "
+        f"Expected {', '.join(map(repr, _FOLDERS))}, an existing file or folder, or a hub id "
         f"such as 'user/repo', received {str(name)!r}. Check the spelling."
     )
 

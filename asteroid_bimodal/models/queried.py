@@ -5,8 +5,8 @@ Legend: B mixtures, C channels, Q queries of a mixture, F frequencies, T frames 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..dsp.spectral import (
     apply_mask,
+    at_level,
     log_magnitude,
     magnitude,
     pad_for_stft,
@@ -26,55 +27,12 @@ from ..dsp.spectral import (
 from .bundle import locate
 from .pretrained import PretrainedMixin
 from .separation import check_wav, separate
+from .spectra import Separation
 
 if TYPE_CHECKING:
     from ..queries.base import QueryEmbedding, QueryEncoder
 
     Queries = Sequence[str] | Sequence[Sequence[str]] | QueryEmbedding
-
-
-@dataclass(frozen=True)
-class Separation:
-    """Mixtures and their estimates as spectra.
-
-    Attributes:
-        magnitude: of the mixtures, (B, F, T).
-        estimates: masked magnitudes, (B, Q, F, T).
-        masks: between 0 and 1, (B, Q, F, T).
-        spectrum: of the mixtures, real parts then imaginary parts, (B, 2·F, T).
-        length: samples of the mixtures.
-    """
-
-    magnitude: Tensor
-    estimates: Tensor
-    masks: Tensor
-    spectrum: Tensor
-    length: int
-
-    @classmethod
-    def of(cls, spectrum: Tensor, masks: Tensor, length: int) -> Separation:
-        """Masks the magnitudes of spectra.
-
-        Args:
-            spectrum: (B, 2·F, T).
-            masks: (B, Q, F, T).
-            length: samples of the mixtures.
-        """
-        magnitudes = magnitude(spectrum)
-        return cls(magnitudes, masks * magnitudes.unsqueeze(1), masks, spectrum, length)
-
-    @property
-    def presence(self) -> Tensor:
-        r"""How surely each sound is there, from 0 to 1, (B, Q).
-
-        The mean of the mask over what it lets through,
-        :math:`\sum m (m |X|)^2 / \sum (m |X|)^2`: near 1 where an estimate is made of places that
-        clearly are its own, near 0 where it is made of crumbs. Neither the level of the mixture
-        nor the share of the sound in it matters. Of silence it is 0.
-        """
-        energy = self.estimates.square()
-        total = energy.sum((-2, -1)).clamp_min(torch.finfo(energy.dtype).tiny)
-        return (self.masks * energy).sum((-2, -1)) / total
 
 
 class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
@@ -92,6 +50,9 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
             the folder or hub id of a CLAP, `"bert:…"`), loaded when it is first needed;
             a `QueryEncoder`; or None for a model that is given a `QueryEmbedding` each time. It is
             frozen and no part of the checkpoints.
+        input_level: root mean square that the magnitudes of each mixture are brought to before the
+            masker looks at them, so that a quiet recording gets the masks of a loud one. None, as
+            in the paper's release, lets it look at them as they are.
         **masker_args: arguments of the masker.
 
     Shape:
@@ -122,12 +83,16 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         n_fft: int = 1022,
         hop_length: int = 256,
         query_encoder: str | QueryEncoder | None = "mini",
+        *,
+        input_level: float | None = None,
         **masker_args: Any,
     ) -> None:
+        if input_level is not None and not 0 < input_level < math.inf:
+            raise ValueError(f"Expected an input_level above 0 or None, received {input_level}.")
         encoder, decoder = stft_pair(n_fft, hop_length, sample_rate)
         super().__init__(encoder, self.masker_class(**masker_args), decoder)
         self.in_channels = None
-        self.n_fft, self.hop_length = n_fft, hop_length
+        self.n_fft, self.hop_length, self.input_level = n_fft, hop_length, input_level
         named = query_encoder is None or isinstance(query_encoder, str)
         self._encoder_name = query_encoder if named else getattr(query_encoder, "name", None)
         self._query_encoder = None if named else query_encoder
@@ -199,8 +164,14 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
 
     def forward_masker(self, tf_rep: Tensor, query: QueryEmbedding) -> Tensor:
         """Finds the masks of all queries: (B, 2·F, T) to (B, Q, F, T)."""
-        log_mag = log_magnitude(magnitude(tf_rep)).unsqueeze(1)  # (B, 1, F, T)
-        return self.masker(log_mag, query).to(tf_rep.dtype)
+        return self.masker(self.masker_input(tf_rep), query).to(tf_rep.dtype)
+
+    def masker_input(self, tf_rep: Tensor) -> Tensor:
+        """Returns what the masker looks at: (B, 2·F, T) to (B, 1, F, T)."""
+        magnitudes = magnitude(tf_rep)
+        if self.input_level is not None:
+            magnitudes = at_level(magnitudes, self.input_level)
+        return log_magnitude(magnitudes).unsqueeze(1)
 
     def apply_masks(self, tf_rep: Tensor, est_masks: Tensor) -> Tensor:
         """Masks every channel: (B, C, 2·F, T) and (B, Q, F, T) to (B, Q, C, 2·F, T)."""
@@ -274,6 +245,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
             "n_fft": self.n_fft,
             "hop_length": self.hop_length,
             "query_encoder": self._encoder_name,
+            "input_level": self.input_level,
             **self.masker.get_config(),
         }
 

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from ..dsp.chunked import QueryOverlapAdd
 from ..dsp.resample import resample
-from .queried import QueriedSeparator, Separation
+from .queried import QueriedSeparator
 from .separation import check_wav, evaluating
+from .spectra import Separation
 
 HOP_SECONDS, OVERLAP_SECONDS = 16, 8
 _GRID = 64  # STFT frames: a network of six levels halves their number six times

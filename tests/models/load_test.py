@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
+from asteroid_bimodal.data.mini.events import render_event
+from asteroid_bimodal.metrics import bss_eval
 from asteroid_bimodal.models import BiModalUNet, CLIPSep, LASSNet, load_separator
 from asteroid_bimodal.queries import QueryEmbedding
 
@@ -70,7 +73,21 @@ def test_presence_tells_own_places_from_crumbs():
     torch.testing.assert_close(spectra.presence, expected)
 
 
-def test_the_shipped_model_is_finite():
-    """Half precision once made variances of its norms infinite: those channels were constant."""
-    values = load_separator("mini").state_dict().values()
+@pytest.mark.parametrize("name", ["mini", "mini-events"])
+def test_the_shipped_models_are_finite(name):
+    """Half precision once made variances of norms infinite: those channels were constant."""
+    values = load_separator(name).state_dict().values()
     assert all(torch.isfinite(value).all() for value in values if value.is_floating_point())
+
+
+@pytest.mark.parametrize(
+    "queries", [["church bell ringing", "people clapping"], ["bells", "a crowd claps"]]
+)
+def test_the_shipped_events_model_separates_what_it_has_not_heard(queries):
+    rng, labels = np.random.default_rng(1), ["church bell ringing", "people clapping"]
+    takes = [torch.from_numpy(render_event(label, 4.0, 8000, rng)).float() for label in labels]
+    references = torch.stack([take / take.square().mean().sqrt() for take in takes])
+    mixture = references.sum(0)
+    estimates = load_separator("mini-events").separate(mixture, queries)
+    before = bss_eval(mixture.expand_as(references), references)["sdr"]
+    assert (bss_eval(estimates, references)["sdr"] - before > 3.0).all()
