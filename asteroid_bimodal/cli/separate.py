@@ -11,7 +11,7 @@ from .options import add_device
 
 _EXAMPLES = """examples:
   asteroid-bimodal separate duet.wav violin "acoustic guitar" --residual
-  asteroid-bimodal separate songs/ --caption "a man talks while a dog barks" --out parts
+  asteroid-bimodal separate street/ --caption "a horn honks while a dog barks" --model mini-events
   asteroid-bimodal separate duet.wav --like "my violin.wav" --blend bowed violin:0.7 cello:0.3
   asteroid-bimodal separate song.wav --without drums"""
 
