@@ -85,7 +85,7 @@ def query_encoder_name(conf: DictConfig, role: str = "encoder") -> str:
     query, data = conf.query, conf.data
     name = query[role]
     if name == "label":
-        return LabelEncoder(labels_of(conf), [data.prompt, *data.more_prompts]).name
+        return LabelEncoder(_classes(conf), [data.prompt, *data.more_prompts]).name
     if name == "outputs":
         per_mixture = data.n_src if query.outputs == "sources" else 1
         return f"outputs:{data.n_mix * per_mixture}"
@@ -119,7 +119,7 @@ def build_classifier(conf: DictConfig) -> TimbreClassifier:
     """
     timbre = conf.timbre
     num_freqs = conf.filterbank.n_fft // 2 + 1
-    return TimbreClassifier(labels_of(conf), num_freqs, timbre.channels, timbre.num_layers)
+    return TimbreClassifier(_classes(conf), num_freqs, timbre.channels, timbre.num_layers)
 
 
 def classifier_path(conf: DictConfig) -> Path:
@@ -226,6 +226,16 @@ def build_system(conf: DictConfig) -> BiModalSystem:
         labels=labels_of(conf),
         query_encoder=encoder,
     )
+
+
+def _classes(conf: DictConfig) -> list[str]:
+    labels = labels_of(conf)
+    if not labels:
+        raise ValueError(
+            f"Expected clips with labels in {conf.data.root}/train.csv, which {conf.system} needs; "
+            "found captions alone. Choose a system that reads them, such as bimodal_clap."
+        )
+    return labels
 
 
 def _check_noise_heads(conf: DictConfig) -> None:

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -140,3 +142,11 @@ def test_finding_a_test_list(tiny_conf, own_tone_set):
     found.with_name("test_2src_other_000000000000.csv").write_bytes(found.read_bytes())
     with pytest.raises(FileNotFoundError, match="found 2"):
         find_test_list(root, "test", 2)
+
+
+@pytest.mark.parametrize("name", ["weaksup", "bimodal_timbre_joint"])
+def test_a_system_that_needs_labels_says_so(tiny_conf, tmp_path, name):
+    rows = [f"audio/{index}.wav,,a dog barks,1.0,train" for index in range(4)]
+    (tmp_path / "train.csv").write_text("\n".join(["path,label,caption,seconds,split", *rows]))
+    with pytest.raises(ValueError, match=f"clips with labels in .*, which {name} needs"):
+        build_system(tiny_conf(SimpleNamespace(root=tmp_path), name))
