@@ -204,7 +204,7 @@ def _share_object(left: Clause, words: list[str]) -> tuple[Clause, list[str]]:
 
 def _share_subject(clauses: list[Clause], kind: int, words: list[str]) -> Clause:
     """Gives "laughs" or "he laughs" the subject that it leaves out."""
-    if words[0] in lex.PRONOUNS:
+    if words[0] in lex.PRONOUNS and not _is_weather(words):
         return Clause.of(_antecedent(clauses, words[0]) + words[1:])
     left = clauses[-1] if clauses else None
     if not left or not left.subject or kind in (INTRO, STOP):
@@ -237,6 +237,17 @@ def _fits(subject: list[str], verb: str) -> bool:
 
 def _is_animate(words: list[str]) -> bool:
     return any(w in lex.HUMANS or w in lex.ANIMALS for w in words)
+
+
+def _is_weather(words: list[str]) -> bool:
+    """Whether "it" stands for nothing, as in "it is raining" and "it starts to rain"."""
+    verb = next((w for w in words[1:] if not _comes_before_verb(w)), "")
+    return words[0] == "it" and verb in lex.WEATHER
+
+
+def _comes_before_verb(word: str) -> bool:
+    begins = lex.base_of(word) in {"start", "begin", "continue"}
+    return begins or word in lex.AUXILIARIES or word == "to" or word.endswith("ly")
 
 
 def _antecedent(clauses: list[Clause], pronoun: str) -> list[str]:

@@ -116,12 +116,15 @@ _NOT_GERUNDS = frozenset(
 _VOWELS = "aeiou"
 
 
+_SINGLE = frozenset("open answer power hammer thunder".split())  # their last letter stays so
+
+
 def _gerund(base: str) -> str:
     """The -ing form of a verb."""
     if base.endswith("e") and not base.endswith("ee"):
         return base[:-1] + "ing"
     short = len(base) > 2 and base[-1] not in _VOWELS + "wxy" and base[-2] in _VOWELS
-    if short and base[-3] not in _VOWELS and base not in {"open", "answer", "power", "hammer"}:
+    if short and base[-3] not in _VOWELS and base not in _SINGLE:
         return base + base[-1] + "ing"
     return base + "ing"
 
@@ -135,6 +138,12 @@ def _third(base: str) -> str:
 
 GERUND_OF = {_gerund(base): base for base in sorted(VERBS)}
 THIRD_OF = {_third(base): base for base in sorted(VERBS)}
+# Verbs whose "it" stands for nothing: "it is raining".
+WEATHER = frozenset(
+    form(base)
+    for base in ("rain", "snow", "hail", "drizzle", "storm", "thunder")
+    for form in (str, _third, _gerund)
+)
 FUNCTION_WORDS = DETERMINERS | PREPOSITIONS | AUXILIARIES
 
 

@@ -88,6 +88,12 @@ def test_beats_the_release_on_the_same_captions(part):
         ("Dogs bark followed by silence", ["dogs bark"]),
         ("A door creaks as it opens", ["a door creaks", "a door opens"]),
         ("A dog barks; a dog is barking again", ["a dog barks"]),
+        ("A dog barks while it is raining", ["a dog barks", "it is raining"]),
+        (
+            "A train passes as it starts to snow or it thunders",
+            ["a train passes", "it starts to snow", "it thunders"],
+        ),
+        ("A car idles, and then it gently rains", ["a car idles", "it gently rains"]),
         ("A man talks with rain in the background", ["a man talks", "rain in the background"]),
         ("A man talks with a child", ["a man talks with a child"]),
         ("Hissing and buzzing of insects", ["hissing of insects", "buzzing of insects"]),
