@@ -11,35 +11,32 @@ source or an example cannot be read are left out and counted.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import torch
+from pinned import pinned_parser, read_pinned
 from torch import Tensor
 from tqdm import tqdm
 
 from asteroid_bimodal.data.audio import UnreadableAudioError, read_crop
 from asteroid_bimodal.data.datasets import EvaluationItem
 from asteroid_bimodal.data.manifest import Clip, by_label, read_manifest
-from asteroid_bimodal.engine.loaders import build_test_set, labels_of
-from asteroid_bimodal.engine.recipe import recipe_conf, run_script
+from asteroid_bimodal.engine.loaders import labels_of
+from asteroid_bimodal.engine.recipe import run_script
 from asteroid_bimodal.metrics import bss_eval
 from asteroid_bimodal.models import QueriedSeparator, load_separator
 from asteroid_bimodal.queries import AudioExample, ClapAudioEncoder, QueryEmbedding
-
-RECIPE = Path(__file__).parents[1] / "egs/music"
 
 
 @torch.inference_mode()
 def main(options: list[str]) -> None:
     """Prints the figures of one model."""
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("--model", default="mini")
+    parser = pinned_parser()
     parser.add_argument("--seconds", type=float, default=5.0, help="of an example")
     args, rest = parser.parse_known_args(options)
-    conf = recipe_conf(RECIPE, rest)
+    conf, items = read_pinned(args, rest)
     root, rate = Path(conf.data.root), conf.data.sample_rate
-    model, items = load_separator(args.model), build_test_set(conf, "test", 2)
+    model = load_separator(args.model)
     encoder = ClapAudioEncoder(conf.query.clap, labels_of(conf))
     clips = by_label(read_manifest(root / "valid.csv"))
     generator = torch.Generator().manual_seed(0)

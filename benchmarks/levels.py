@@ -1,6 +1,7 @@
 """Tells how much the level of a recording matters, with a model's `input_level` and without it.
 
     python benchmarks/levels.py --model mini
+    python benchmarks/levels.py --model mini-events --recipe vggsound
 
 The mixtures of the pinned 2-source test list are made quieter and louder. Printed: the mean SDR
 improvement at each level.
@@ -8,31 +9,24 @@ improvement at each level.
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import pandas as pd
 import torch
+from pinned import pinned_parser, read_pinned, scorable
 from tqdm import tqdm
 
-from asteroid_bimodal.engine.loaders import build_test_set
-from asteroid_bimodal.engine.recipe import recipe_conf, run_script
+from asteroid_bimodal.engine.recipe import run_script
 from asteroid_bimodal.metrics import bss_eval
 from asteroid_bimodal.models import load_separator
 
-RECIPES = Path(__file__).parents[1] / "egs"
 DECIBELS = (-40, -20, -10, 0, 10, 20)
 
 
 @torch.inference_mode()
 def main(options: list[str]) -> None:
     """Prints a row for each level."""
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("--model", default="mini")
-    parser.add_argument("--recipe", default="music", help="whose list; a folder of egs")
-    args, rest = parser.parse_known_args(options)
-    items = build_test_set(recipe_conf(RECIPES / args.recipe, rest), "test", 2)
-    usable = [item for item in map(items.__getitem__, range(len(items))) if not item.skipped]
+    args, rest = pinned_parser().parse_known_args(options)
+    _, items = read_pinned(args, rest)
+    usable = scorable(items)
     own = load_separator(args.model)
     models = {"as it is": load_separator(args.model, input_level=None)}
     if own.input_level is not None:

@@ -1,6 +1,7 @@
 """Tells what a separator makes of sounds that are not there.
 
     python benchmarks/presence.py --model mini
+    python benchmarks/presence.py --model mini-events --recipe vggsound
 
 Every mixture of the pinned 2-source test list is asked for the labels that it holds and for all
 others. Printed: the energy of the estimates of absent sounds relative to the mixture, and how well
@@ -9,20 +10,15 @@ the presence score tells present from absent (area under the ROC curve; 0.5 is c
 
 from __future__ import annotations
 
-import argparse
-import sys
-from pathlib import Path
-
 import torch
+from pinned import pinned_parser, read_pinned, scorable
 from torchmetrics.functional.classification import binary_auroc
 from tqdm import tqdm
 
-from asteroid_bimodal.engine.loaders import build_test_set, labels_of
-from asteroid_bimodal.engine.recipe import recipe_conf
+from asteroid_bimodal.engine.loaders import labels_of
+from asteroid_bimodal.engine.recipe import run_script
 from asteroid_bimodal.models import load_separator
 from asteroid_bimodal.queries import phrase_prompt
-
-RECIPE = Path(__file__).parents[1] / "egs/music"
 
 
 def decibels(energy: torch.Tensor) -> torch.Tensor:
@@ -33,16 +29,12 @@ def decibels(energy: torch.Tensor) -> torch.Tensor:
 @torch.inference_mode()
 def main(options: list[str]) -> None:
     """Prints the figures of one model."""
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("--model", default="mini")
-    args, rest = parser.parse_known_args(options)
-    conf = recipe_conf(RECIPE, rest)
-    model = load_separator(args.model)
-    items, labels = build_test_set(conf, "test", 2), labels_of(conf)
+    args, rest = pinned_parser().parse_known_args(options)
+    conf, items = read_pinned(args, rest)
+    model, usable, labels = load_separator(args.model), scorable(items), labels_of(conf)
     phrases = [phrase_prompt(label, conf.data.prompt) for label in labels]
     query = model.encode_queries(phrases, 1)
     scores, levels, present = [], [], []
-    usable = [item for item in map(items.__getitem__, range(len(items))) if not item.skipped]
     for item in tqdm(usable):
         separation = model.separate_spectra(item.mixture[None], query)
         scores.append(separation.presence[0])
@@ -59,4 +51,4 @@ def main(options: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    run_script(main)

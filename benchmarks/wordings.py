@@ -1,6 +1,6 @@
 """Tells how much the wording of a query matters: SDR of everyday sounds asked for in several ways.
 
-    python benchmarks/wordings.py --model mini-events --data.root egs/vggsound/data/mini
+    python benchmarks/wordings.py --model mini-events
 
 Every source of the pinned 2-source test list of the miniature VGGSound is asked for by the prompt
 of training ("The sound of dog barking"), its label ("dog barking"), a clause ("a dog barks"), a
@@ -10,34 +10,27 @@ are drawn from those that the miniature AudioCaps is written with.
 
 from __future__ import annotations
 
-import argparse
 import random
 from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
 import torch
+from pinned import pinned_parser, read_pinned, scorable
 from tqdm import tqdm
 
 from asteroid_bimodal.data.mini.events_words import WORDS
-from asteroid_bimodal.engine.loaders import build_test_set
-from asteroid_bimodal.engine.recipe import recipe_conf, run_script
+from asteroid_bimodal.engine.recipe import run_script
 from asteroid_bimodal.metrics import bss_eval
 from asteroid_bimodal.models import load_separator
 from asteroid_bimodal.queries import phrase_prompt
-
-RECIPE = Path(__file__).parents[1] / "egs/vggsound"
 
 
 @torch.inference_mode()
 def main(options: list[str]) -> None:
     """Prints the SDR improvement of each way to ask."""
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("--model", default="mini-events")
-    args, rest = parser.parse_known_args(options)
-    conf = recipe_conf(RECIPE, rest)
-    model, items = load_separator(args.model), build_test_set(conf, "test", 2)
-    usable = [item for item in map(items.__getitem__, range(len(items))) if not item.skipped]
+    args, rest = pinned_parser("mini-events", "vggsound").parse_known_args(options)
+    conf, items = read_pinned(args, rest)
+    model, usable = load_separator(args.model), scorable(items)
     wordings = ways_to_ask(conf.data.prompt, random.Random(0))
     rows = []
     for item in tqdm(usable):
