@@ -5,6 +5,7 @@ Its "videos" have two frames each, of a brightness of their own.
 
 from __future__ import annotations
 
+import multiprocessing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,11 @@ from PIL import Image
 from asteroid_bimodal.data.frames import frames_folder
 from asteroid_bimodal.data.manifest import Clip, write_manifest
 from asteroid_bimodal.data.pinned import draw_test_list, write_test_list
+
+# Processes that the tests start come from a server that has no threads: a fork of this process,
+# which has some, may wait for ever on a lock that another thread held.
+multiprocessing.set_forkserver_preload(["asteroid_bimodal.data"])
+multiprocessing.set_start_method("forkserver", force=True)
 
 RATE = 8000
 TAKES = {"train": 2, "valid": 1, "test": 1}

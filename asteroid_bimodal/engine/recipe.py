@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from ..metrics import write_json, write_rows
 from ..models import load_separator
@@ -77,7 +78,7 @@ def _choose(kind: str, name: str, known: dict[str, Path]) -> Path:
 
 
 def run_script(main: Callable[[list[str]], None]) -> None:
-    """Runs a script's main: an expected problem is one clear line and exit code 1, no traceback.
+    """Runs a script's main: an expected problem, or a stop, is one clear line and exit code 1.
 
     Args:
         main: takes the command line's arguments.
@@ -89,7 +90,7 @@ def run_script(main: Callable[[list[str]], None]) -> None:
         # What a DataLoader's worker raised comes with the worker's traceback around it.
         message = lines[-1:] if lines and "DataLoader worker" in lines[0] else lines
         sys.exit(f"Error: {' '.join(' '.join(message).split())}")
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SIGTERMException):  # the latter alone would exit with 0
         sys.exit("Stopped. The same command goes on from the last epoch.")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import re
 import secrets
 import stat
@@ -10,6 +12,9 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_PROBE = b"\0" * 2**20  # more than any program buffers before it notices that a disk is full
 
 
 @contextmanager
@@ -20,6 +25,10 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
     Args:
         path: the file to write; its folder is made when missing.
+
+    Raises:
+        OSError: when the file cannot be written; with the errno of a full disk also where the
+            writer, libsndfile for example, hides why it failed.
 
     Examples:
         >>> import tempfile, pathlib
@@ -42,8 +51,49 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         yield temporary
         temporary.chmod(permissions)
         temporary.replace(path)
+    except Exception as error:
+        if full := disk_full_error(path.parent, error):
+            raise full from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def disk_full_error(folder: str | Path, error: BaseException) -> OSError | None:
+    """Tells whether a failure to write came of a full disk or an exhausted quota.
+
+    Programs and libraries word it differently, or not at all; the system has one errno for each.
+    So the errors behind `error` are looked through, and then a file is written to see.
+
+    Args:
+        folder: that was written to, with what was written still in it.
+        error: that the writer raised.
+
+    Returns:
+        An error with the system's errno, None when there is space.
+
+    Examples:
+        >>> disk_full_error(".", ValueError("another reason")) is None
+        True
+    """
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, OSError) and behind.errno in _NO_SPACE:
+            return OSError(behind.errno, os.strerror(behind.errno), str(folder))
+        behind = behind.__cause__ or behind.__context__
+    probe = Path(folder) / f".{secrets.token_hex(8)}"
+    try:
+        with probe.open("xb", buffering=0) as file:
+            written = 0
+            while written < len(_PROBE):  # a nearly full disk takes a part
+                written += file.write(_PROBE[written:])
+            os.fsync(file.fileno())  # network file systems check quotas here
+    except OSError as refused:
+        if refused.errno in _NO_SPACE:
+            return OSError(refused.errno, os.strerror(refused.errno), str(folder))
+    finally:
+        probe.unlink(missing_ok=True)
+    return None
 
 
 def safe_name(text: str, max_length: int = 60) -> str:

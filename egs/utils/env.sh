@@ -2,6 +2,9 @@
 #
 # The current Python is used when it can import asteroid_bimodal; otherwise .venv at the repository's
 # root is, made and filled on first use. $EXTRAS names extras to install, for example "dev".
+# `bash egs/utils/env.sh` makes .venv and does nothing else.
+
+set -euo pipefail
 
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
@@ -16,17 +19,44 @@ sys.exit(not (ours and all(map(util.find_spec, ["torch", "asteroid", "midirender
 PY
 }
 
-# The first supported Python on the PATH.
+# The first Python on the PATH that is supported and can make environments.
 find_python() {
-  local name
+  local name supported=
   for name in python3 python3.12 python3.11 python3.10; do
     if "$name" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then
-      echo "$name"
-      return
+      supported=$name
+      if "$name" -c 'import ensurepip, venv' 2>/dev/null; then
+        echo "$name"
+        return
+      fi
     fi
   done
-  echo "Expected Python 3.10, 3.11 or 3.12 on the PATH, found none." >&2
+  if [ -n "$supported" ]; then
+    echo "$supported has no venv module; on Debian and Ubuntu, install the package python3-venv." >&2
+  else
+    echo "There is no Python 3.10, 3.11 or 3.12 on the PATH." >&2
+  fi
   return 1
+}
+
+# PyPI's PyTorch for x86_64 comes with CUDA; for other processors it is small.
+check_space() {
+  local gigabytes=2 free
+  if [ "$(uname -m)" = x86_64 ]; then gigabytes=8; fi
+  free=$(df -Pk "$REPO" | awk 'NR == 2 { print int($4 / 1000000) }')
+  if [ "$free" -lt "$gigabytes" ]; then
+    echo "The environment takes $gigabytes GB and $REPO has $free GB left: make room, or set PYTHON to a Python that has the package." >&2
+    return 1
+  fi
+}
+
+# Without pesq, which would need a C compiler: see requirements.py. The small packages come first,
+# so that a missing network shows at once.
+install_package() {
+  local alone=(asteroid==0.7.0 pb_bss_eval==0.0.2)
+  "$PYTHON" -m pip install --quiet --no-deps "${alone[@]}" --editable "$REPO"
+  "$PYTHON" "$REPO/egs/utils/requirements.py" "${EXTRAS:-}" asteroid-bimodal "${alone[@]%%=*}" |
+    "$PYTHON" -m pip install --quiet --no-warn-conflicts --requirement /dev/stdin
 }
 
 # Run from elsewhere than the repository, so that only an installed package counts.
@@ -38,8 +68,9 @@ else
   if ! (cd / && [ -x "$PYTHON" ] && has_package "$PYTHON"); then
     echo "Making $REPO/.venv (a few minutes, once)"
     base=$(find_python)
+    check_space
     "$base" -m venv "$REPO/.venv"
-    "$PYTHON" -m pip install --quiet --editable "$REPO${EXTRAS:+[$EXTRAS]}"
+    install_package
   fi
 fi
 export PYTHON

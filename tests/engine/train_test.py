@@ -1,9 +1,13 @@
 import csv
 import json
+import os
+import signal
 
 import pytest
 import torch
 
+from asteroid_bimodal.engine.recipe import run_script
+from asteroid_bimodal.engine.system import BiModalSystem
 from asteroid_bimodal.engine.train import build_trainer, choose_precision, count_devices, train
 from asteroid_bimodal.models import BiModalUNet
 from asteroid_bimodal.utils.conf import save_conf
@@ -126,6 +130,28 @@ def test_an_interrupted_run_goes_on_by_itself(trained, tmp_path, tiny_conf, brok
     whole, parts = (BiModalUNet.from_pretrained(p) for p in (trained / "best_model.pth", best))
     for name, value in whole.state_dict().items():
         torch.testing.assert_close(parts.state_dict()[name], value, msg=name)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_stopped_training_does_not_look_finished(
+    tmp_path, tiny_conf, tone_set, monkeypatch, name
+):
+    """Lightning leaves with exit code 0 when it is told to terminate; the recipe would go on."""
+    step = BiModalSystem.training_step
+    before = signal.getsignal(signal.SIGINT)
+
+    def stopped(self, *args):
+        os.kill(os.getpid(), getattr(signal, name))
+        return step(self, *args)
+
+    monkeypatch.setattr(BiModalSystem, "training_step", stopped)
+    with pytest.raises(SystemExit) as left:
+        run_script(lambda _: train(tiny_conf(tone_set, **QUICK), tmp_path / "exp"))
+    signal.signal(signal.SIGINT, before)
+    assert left.value.code not in (None, 0)
+    if name == "SIGTERM":
+        assert left.value.code == "Stopped. The same command goes on from the last epoch."
+    assert not (tmp_path / "exp/best_model.pth").exists()
 
 
 def test_training_starts_from_a_saved_model(trained, tmp_path, tiny_conf, tone_set):

@@ -188,7 +188,6 @@ def test_command_line_with_the_documented_variables(experiment, hub, tmp_path):
         env={**os.environ, **variables},
         capture_output=True,
         text=True,
-        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"{hub.address}/me/tiny"

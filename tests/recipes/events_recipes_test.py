@@ -207,7 +207,6 @@ def test_run_sh(name):
         env={**os.environ, "PYTHON": sys.executable},
         capture_output=True,
         text=True,
-        timeout=300,
     )
     told = run(["bash", EGS / name / "run.sh", "--help"])
     assert told.returncode == 0 and "Stages: 0 get the data" in told.stdout

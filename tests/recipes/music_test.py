@@ -55,7 +55,6 @@ def run(*arguments) -> subprocess.CompletedProcess:
         env={**os.environ, "PYTHON": sys.executable, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=300,
     )
 
 

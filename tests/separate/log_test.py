@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import subprocess
+import sys
 import time
 
 import pandas as pd
 import pytest
-import torch
 
 from asteroid_bimodal.separate import LOG_NAME, LogRow, read_log, separate_files
 from asteroid_bimodal.separate.log import BatchLog
@@ -105,21 +105,32 @@ def test_another_file_of_that_name_is_not_replaced(model, folder):
     assert (out / LOG_NAME).read_text() == "my,table\n" and not results.written
 
 
+SEPARATE_ALL = """
+import sys
+from pathlib import Path
+from tiny_model import HashedTexts, build_tiny
+from asteroid_bimodal.separate import separate_files
+
+model = build_tiny(n_fft=126, hop_length=32, pooled_dim=4, query_encoder=HashedTexts())
+files = [Path(name) for name in sys.argv[1:]]
+separate_files(model, files, ["violin"], out=files[0].parents[1] / "out", log=True)
+"""
+
+
 def test_a_batch_that_is_killed_goes_on_where_it_was(model, tmp_path, write, noise):
     files = [write(tmp_path / "in" / f"{i:02}.wav", noise(12_000)) for i in range(20)]
     out = tmp_path / "out"
 
-    def separate_all():
-        torch.set_num_threads(1)  # a forked process has lost the parent's other threads
-        run(model, tmp_path / "in")
-
-    process = multiprocessing.get_context("fork").Process(target=separate_all)
-    process.start()
-    deadline = time.monotonic() + 60
-    while len(read_log(out / LOG_NAME)) < 2 and time.monotonic() < deadline:
+    paths = os.pathsep.join(sys.path)
+    process = subprocess.Popen(
+        [sys.executable, "-c", SEPARATE_ALL, *map(str, files)],
+        env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+    )
+    while len(read_log(out / LOG_NAME)) < 2:
+        assert process.poll() is None
         time.sleep(0.001)
     process.kill()
-    process.join()
+    process.wait()
     done = read_log(out / LOG_NAME)
     assert 2 <= len(done) and {row.status for row in done.values()} == {"ok"}
     assert all((out / name).exists() for row in done.values() for name in row.outputs)

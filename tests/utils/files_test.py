@@ -1,10 +1,12 @@
+import errno
 import os
 import re
 import stat
+from pathlib import Path
 
 import pytest
 
-from asteroid_bimodal.utils.files import atomic_write, safe_name
+from asteroid_bimodal.utils.files import atomic_write, disk_full_error, safe_name
 
 
 def test_writes_a_new_file_and_its_folders(tmp_path):
@@ -30,6 +32,52 @@ def test_an_error_leaves_the_old_file(tmp_path, error):
 def test_an_error_leaves_no_new_file(tmp_path):
     with pytest.raises(RuntimeError), atomic_write(tmp_path / "a.txt"):
         raise RuntimeError
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """Every file that is opened afterwards takes nothing any more: as long as `fill` was called."""
+
+    def fill(number):
+        real = Path.open
+
+        def refuse(self, mode="r", *args, **kwargs):
+            if mode != "xb":
+                return real(self, mode, *args, **kwargs)
+            raise OSError(number, "whatever the system says")
+
+        monkeypatch.setattr(Path, "open", refuse)
+
+    return fill
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told_whatever_the_writer_says(tmp_path, full_disk, number):
+    full_disk(number)
+    with pytest.raises(OSError) as raised, atomic_write(tmp_path / "a.wav"):
+        raise RuntimeError("Error in the output device, perhaps")
+    assert raised.value.errno == number and os.strerror(number) in str(raised.value)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_full_disk_behind_other_errors(tmp_path):
+    def fail():
+        try:
+            raise OSError(errno.ENOSPC, "full")
+        except OSError as error:
+            raise ValueError("cannot go on") from error
+
+    with pytest.raises(ValueError) as raised:
+        fail()
+    assert disk_full_error(tmp_path, raised.value).errno == errno.ENOSPC
+
+
+def test_other_errors_are_no_full_disk(tmp_path, full_disk):
+    assert disk_full_error(tmp_path, OSError(errno.EIO, "broken")) is None
+    assert disk_full_error(tmp_path / "none", RuntimeError()) is None
+    full_disk(errno.EACCES)
+    assert disk_full_error(tmp_path, RuntimeError()) is None
     assert os.listdir(tmp_path) == []
 
 

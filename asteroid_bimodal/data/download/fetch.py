@@ -101,7 +101,7 @@ class Fetcher:
             return Result(Row(path, entry.id, entry.start, "ok", "found", seconds), False)
         keep = False
         try:
-            with disk_watch():
+            with disk_watch(work):
                 work.mkdir(parents=True, exist_ok=True)
                 seconds = self._patiently(video, entry, kind, work, target)
         except FetchError as error:
@@ -141,7 +141,7 @@ class Fetcher:
             "timeout": self.options.timeout,
             "stop": self._stop,
         }
-        with TemporaryDirectory(dir=work) as folder:
+        with TemporaryDirectory(dir=work) as folder, disk_watch(Path(folder)):
             made = Path(folder) / target.name
             if kind == "audio":
                 rate = self.options.sample_rate

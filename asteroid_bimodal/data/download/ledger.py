@@ -68,7 +68,7 @@ class Ledger:
         self._file = lock(root)
         try:
             self.rows = read_ledger(root)
-            with disk_watch():
+            with disk_watch(self.path.parent):
                 self._mend()
         except BaseException:
             self._file.close()
@@ -97,7 +97,7 @@ class Ledger:
         now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         line = _line([*astuple(row)[:-1], now])
         size = self._file.tell()
-        with disk_watch():
+        with disk_watch(self.path.parent):
             if self._file.write(line) != len(line):
                 self._file.truncate(size)
                 self._file.write(line)

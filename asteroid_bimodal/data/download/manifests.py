@@ -49,7 +49,7 @@ def write_manifests(root: str | Path, *, every_caption: bool = False) -> dict[st
                 Clip(entry.path, entry.label, caption, round(seconds, 2), entry.split)
                 for caption in captions
             ]
-    with disk_watch():
+    with disk_watch(root):
         for split, clips in splits.items():
             write_manifest(root / f"{split}.csv", clips)
     return {split: root / f"{split}.csv" for split in splits}

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+
+from ...utils.files import disk_full_error
 
 _LONGEST = 240  # characters of a reason in the ledger
 
 # Looked for in this order: what YouTube says to a client that asks too often, or to a player or an
 # account that it does not serve, begins like what it says of a removed video.
-_FULL = r"no space left on device|disk quota exceeded"
 _REFUSED = (
     r"http error 429|too many requests|429 too many|not a bot|try again later|rate-limited|captcha"
     r"|blocked by youtube|unusual traffic"
@@ -61,7 +62,7 @@ class DiskFullError(DownloadStoppedError):
     """No space left."""
 
 
-def problem(text: str, hints: Sequence[str] = ()) -> FetchError | DiskFullError:
+def problem(text: str, hints: Sequence[str] = ()) -> FetchError:
     """Tells from a message what kind of problem it is about.
 
     Args:
@@ -77,7 +78,7 @@ def problem(text: str, hints: Sequence[str] = ()) -> FetchError | DiskFullError:
         >>> problem("[tcp] Connection to tcp://127.0.0.1:9 failed: Connection refused")
         UnreachableError('[tcp] Connection to tcp://127.0.0.1:9 failed: Connection refused')
     """
-    kinds = {_FULL: DiskFullError, _REFUSED: RefusedError, _NOT_SERVED: FetchError}
+    kinds = {_REFUSED: RefusedError, _NOT_SERVED: FetchError}
     kinds |= {_GONE: GoneError, _UNREACHABLE: UnreachableError}
     said = text.strip().lower().replace("’", "'")
     kind = next((kind for words, kind in kinds.items() if re.search(words, said)), FetchError)
@@ -105,11 +106,17 @@ def one_line(text: str) -> str:
 
 
 @contextmanager
-def disk_watch() -> Iterator[None]:
-    """Turns the system's word for a full disk into a `DiskFullError`."""
+def disk_watch(folder: Path) -> Iterator[None]:
+    """Turns whatever fails for want of space into a `DiskFullError`.
+
+    Args:
+        folder: that is written to.
+    """
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFullError(one_line(str(error))) from error
+    except DiskFullError:
+        raise
+    except (FetchError, OSError) as error:
+        if full := disk_full_error(folder, error):
+            raise DiskFullError(str(full.strerror)) from error
         raise

@@ -94,7 +94,7 @@ def _fetch(name: str, file: str, path: Path, timeout: float) -> Path:
             f"Cannot fetch {address}: {reason}. Check the network, or get the file by hand and "
             f"put it at {path}, or name it with --annotations."
         )
-    with disk_watch(), atomic_write(path) as temporary:
+    with disk_watch(path.parent), atomic_write(path) as temporary:
         temporary.write_bytes(content)
     return path
 

@@ -78,7 +78,7 @@ def read_set(
     listing = list_clips(
         name, read_annotations(name, annotations, root, timeout=timeout), seed=seed
     )
-    with disk_watch(), lock(root):
+    with disk_watch(Path(root)), lock(root):
         write_clips(root, listing.entries)
     return listing
 

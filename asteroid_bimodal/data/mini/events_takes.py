@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -64,7 +65,7 @@ def write_takes(
         splits: whose manifests to write.
         render: makes the audio of a take; a function of a module, or a `partial` of one.
         sample_rate: of the files, in hertz.
-        num_workers: processes.
+        num_workers: processes; with 1 it is this one.
 
     Returns:
         The manifest of each split.
@@ -77,15 +78,21 @@ def write_takes(
     _check_same(root, takes, sample_rate)
     if missing:
         jobs = [(root, take, render, sample_rate) for take in missing]
-        # Forked workers share the soundfont and do not import everything again.
-        with ProcessPoolExecutor(num_workers, mp_context=get_context("fork")) as pool:
-            done = pool.map(_write_take, jobs, chunksize=4)
+        with _workers(num_workers) as pool:
+            done = pool.map(_write_take, jobs, chunksize=4) if pool else map(_write_take, jobs)
             for _ in tqdm(done, total=len(jobs), desc="rendering", unit="take"):
                 pass
     manifests = {split: root / f"{split}.csv" for split in splits}
     for split, path in manifests.items():
         write_manifest(path, [take.clip for take in takes if take.clip.split == split])
     return manifests
+
+
+def _workers(number: int) -> AbstractContextManager[Executor | None]:
+    if number == 1:
+        return nullcontext()
+    # Forked workers share the soundfont and do not import everything again.
+    return ProcessPoolExecutor(number, mp_context=get_context("fork"))
 
 
 def _check_same(root: Path, takes: Sequence[Take], sample_rate: int) -> None:

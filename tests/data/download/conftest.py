@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
+from dataclasses import astuple
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -55,6 +58,7 @@ class Web:
         self.asked: Counter[str] = Counter()
         self.headers: list[dict[str, str]] = []
         self.busy = 0  # answers "429" as often as this
+        self.held = threading.Event()  # those who wait for what is held get it when it is set
         web = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -68,7 +72,6 @@ class Web:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
-        self.closing = threading.Event()
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -77,7 +80,7 @@ class Web:
         return f"{self.url}/{{id}}"
 
     def close(self) -> None:
-        self.closing.set()
+        self.held.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -101,8 +104,8 @@ class Web:
             self.send(request, b"<html><body>Nothing to hear</body></html>" * 50, "text/html")
         elif kind == "html":
             self.send(request, b"<html><body>Nothing to hear</body></html>" * 50, "video/mp4")
-        elif kind == "stalled":
-            self.send(request, self.media["mp4"], "video/mp4", stall=True)
+        elif kind == "held":
+            self.send(request, self.media["mp4"], "video/mp4", held=True)
         elif kind == "truncated":
             self.send(request, self.media["mp4"], "video/mp4", share=0.5)
         elif kind == "short":
@@ -119,7 +122,7 @@ class Web:
         kind: str,
         share: float = 1.0,
         pause: float = 0.0,
-        stall: bool = False,
+        held: bool = False,
     ) -> None:
         """Sends what was asked for, with ranges; `share` of it before the connection breaks."""
         wanted = re.match(r"bytes=(\d+)-(\d*)", request.headers.get("Range", ""))
@@ -136,10 +139,10 @@ class Web:
             return
         body = content[first : min(last + 1, int(share * len(content)))]
         try:
-            if stall:
+            if held:
                 request.wfile.write(body[:1000])
-                self.closing.wait(20)
-                return
+                self.held.wait()
+                body = body[1000:]
             for place in range(0, len(body), 4096 if pause else len(body) or 1):
                 request.wfile.write(body[place : place + 4096] if pause else body)
                 time.sleep(pause)
@@ -154,6 +157,20 @@ def web(media, monkeypatch):
     web = Web(media)
     yield web
     web.close()
+
+
+DOWNLOAD = """
+import json, signal, sys
+from asteroid_bimodal.data.download import DiskFullError, Entry, FetchOptions, download
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+rows, root, template, jobs = json.loads(sys.argv[1])
+options = FetchOptions(url_template=template, timeout=1e6)
+try:
+    download([Entry(*row) for row in rows], root, options=options, sleep=0.0, jobs=jobs)
+except (KeyboardInterrupt, DiskFullError) as error:
+    print(repr(error))
+"""
 
 
 class Site:
@@ -171,10 +188,25 @@ class Site:
     def whole(name: str) -> Entry:
         return Entry(f"solo/audio/tuba/{name}.wav", name, 0.0, None, "tuba", (), "train")
 
-    def get(self, entries: list[Entry], *, timeout: float = 1.0, **changes) -> Summary:
+    def get(self, entries: list[Entry], *, timeout: float = 60.0, **changes) -> Summary:
         options = FetchOptions(url_template=self.web.template, timeout=timeout)
         given = {"options": options, "sleep": 0.0, "jobs": 2, **changes}
         return download(entries, self.root, **given)
+
+    def start(self, entries: list[Entry], *, jobs: int = 2, before: str = "") -> subprocess.Popen:
+        """Downloads in a process of its own, which waits for the server without end.
+
+        Args:
+            entries: the clips.
+            jobs: how many of them at a time.
+            before: code that it runs first.
+
+        Returns:
+            The process; what ends a run is what it prints.
+        """
+        given = [[astuple(entry) for entry in entries], str(self.root), self.web.template, jobs]
+        command = [sys.executable, "-c", before + DOWNLOAD, json.dumps(given)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     def files(self) -> list[str]:
         # Unlike rglob, walk does not mind folders that vanish meanwhile.

@@ -68,7 +68,6 @@ BAD = {
     "page": ("failed", "Unsupported URL"),
     "html": ("failed", "Invalid data"),
     "truncated": ("failed", "is 3.8 s long, expected 10.0 s"),
-    "stalled": ("failed", ""),
 }
 
 
@@ -76,14 +75,20 @@ def test_each_clip_ends_in_its_own_way(site, tmp_path):
     entries = [site.clip(kind) for kind in ("mp4", *BAD)]
     entries += [site.whole("truncated_w"), site.whole("html_w")]
     summary = site.get(entries)
-    assert (summary.ok, summary.gone, summary.failed) == (1, 1, 6)
+    assert (summary.ok, summary.gone, summary.failed) == (1, 1, 5)
     rows = {row.id: row for row in read_ledger(tmp_path).values()}
     for kind, (status, reason) in BAD.items():
         assert rows[kind].status == status and reason in rows[kind].reason
     assert "more expected" in rows["truncated_w"].reason
     assert "Invalid data" in rows["html_w"].reason
     assert site.files() == ["audio/mp4_000003.flac", "download.csv"]
-    assert str(summary).startswith("1 of 8 clips are there; 1 gone, 6 failed: 87.5 % missing.\n  ")
+    assert str(summary).startswith("1 of 7 clips are there; 1 gone, 5 failed: 85.7 % missing.\n  ")
+
+
+def test_a_server_that_goes_silent(site):
+    entries = [site.clip("mp4"), site.clip("held"), site.clip("mp4_2")]
+    summary = site.get(entries, timeout=2.0, jobs=1)
+    assert (summary.ok, summary.failed) == (2, 1) and site.statuses()["held"] == "failed"
 
 
 def test_what_another_run_tries(site, web, tmp_path):

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
-import multiprocessing
-import os
+import json
 import signal
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from asteroid_bimodal.data.download import DiskFullError, DownloadStoppedError, fetch
+from asteroid_bimodal.data.download import DownloadStoppedError, fetch
 from asteroid_bimodal.data.download.problems import FetchError
 
 
@@ -45,25 +42,28 @@ def test_a_server_that_is_down_for_some_clips_only(site):
     assert site.statuses() == {"broken": "failed", "mp4": "ok", "broken_2": "failed"}
 
 
+def _wait_until(condition, process):
+    while not condition():
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.01)
+
+
 def test_a_run_that_is_killed_goes_on(site, web, tmp_path):
     entries = [site.clip(f"mp4_{number}") for number in range(6)] + [
-        site.whole(f"slow_{n}") for n in range(4)
+        site.whole(f"held_{n}") for n in range(4)
     ]
-    fork = multiprocessing.get_context("fork")
     for moment in (3, 7):
-        process = fork.Process(target=site.get, args=(entries,))
-        process.start()
-        deadline = time.monotonic() + 20
-        while len(site.files()) < moment and time.monotonic() < deadline:
-            time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
-        process.join()
-        assert process.exitcode == -signal.SIGKILL
+        process = site.start(entries)
+        _wait_until(lambda moment=moment: len(site.files()) >= moment, process)
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
         done = [name for name in site.files() if name.endswith((".flac", ".wav"))]
         kept = {name: (tmp_path / name).stat().st_mtime_ns for name in done if name[0] != "."}
         for name in kept:
             site.assert_seconds(tmp_path / name, *((0, 14) if "tuba" in name else (3, 10)))
     asked = web.asked.copy()
+    web.held.set()
     assert site.get(entries).ok == 10
     for name, written in kept.items():
         assert (tmp_path / name).stat().st_mtime_ns == written
@@ -74,25 +74,12 @@ def test_a_run_that_is_killed_goes_on(site, web, tmp_path):
     assert site.files() == sorted(["download.csv", *(entry.path for entry in entries)])
 
 
-def _until_interrupted(site, entries):
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    with suppress(KeyboardInterrupt):
-        site.get(entries, timeout=60.0)
-
-
 def test_an_interrupted_run_does_not_wait_for_ffmpeg(site, web):
-    entries = [site.clip("stalled"), site.clip("stalled_2")]
-    fork = multiprocessing.get_context("fork")
-    process = fork.Process(target=_until_interrupted, args=(site, entries))
-    process.start()
-    deadline = time.monotonic() + 20
-    # The lookup asks for each clip first, ffmpeg after it.
-    while min(web.asked["stalled"], web.asked["stalled_2"]) < 2 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGINT)
-    start = time.monotonic()
-    process.join(15)
-    assert time.monotonic() - start < 3 and process.exitcode == 0
+    process = site.start([site.clip("held"), site.clip("held_2")])
+    # The lookup asks for each clip first, ffmpeg after it; neither ever gets all of it.
+    _wait_until(lambda: min(web.asked["held"], web.asked["held_2"]) >= 2, process)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate()[0] == "KeyboardInterrupt()\n" and process.returncode == 0
     assert site.files() == ["download.csv"] and site.statuses() == {}
 
 
@@ -116,44 +103,46 @@ def test_a_video_is_taken_up_where_it_was_left(site, web, tmp_path):
     site.assert_seconds(tmp_path / site.whole("mp4").path, 0, 14)
 
 
-def _run_on_a_small_disk(site, entries, pipe):
-    """In a process of its own, whose mounts nobody else sees."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    new_user, new_mounts, private = 0x10000000, 0x00020000, 0x44000
-    ids = {"uid_map": f"0 {os.getuid()} 1", "setgroups": "deny", "gid_map": f"0 {os.getgid()} 1"}
-    if libc.unshare(new_user | new_mounts):
-        pipe.send(None)
-        return
-    for name, content in ids.items():
-        Path("/proc/self", name).write_text(content)
-    if libc.mount(b"none", b"/", None, private, None) or libc.mount(
-        b"tmpfs", str(site.root).encode(), b"tmpfs", 0, b"size=500k,mode=1777"
-    ):
-        pipe.send(None)
-        return
-    try:
-        site.get(entries, jobs=1)
-    except DiskFullError as error:
-        pipe.send((str(error), site.statuses(), site.files()))
+# Makes the folder of the set a disk of 500 kB; only the process itself sees that mount.
+SMALL_DISK = """
+import ctypes, json, os, sys
+from pathlib import Path
+
+root = json.loads(sys.argv[1])[1]
+libc = ctypes.CDLL(None, use_errno=True)
+new_user, new_mounts, private = 0x10000000, 0x00020000, 0x44000
+ids = {"uid_map": f"0 {os.getuid()} 1", "setgroups": "deny", "gid_map": f"0 {os.getgid()} 1"}
+if libc.unshare(new_user | new_mounts):
+    sys.exit(3)
+for name, content in ids.items():
+    Path("/proc/self", name).write_text(content)
+if libc.mount(b"none", b"/", None, private, None) or libc.mount(
+    b"tmpfs", root.encode(), b"tmpfs", 0, b"size=500k,mode=1777"
+):
+    sys.exit(3)
+
+import atexit
+from asteroid_bimodal.data.download import read_ledger
+
+@atexit.register
+def tell():
+    print(json.dumps({row.id: row.status for row in read_ledger(root).values()}))
+    files = [path for path in Path(root).rglob("*") if path.is_file()]
+    print(json.dumps(sorted(path.relative_to(root).as_posix() for path in files)))
+"""
 
 
 def test_a_full_disk(site, web, tmp_path):
     if not sys.platform.startswith("linux"):
         pytest.skip("needs Linux, to mount a small disk")
-    fork = multiprocessing.get_context("fork")
     entries = [site.clip(f"mp4_{number}") for number in range(9)]
-    ours, theirs = fork.Pipe()
-    process = fork.Process(target=_run_on_a_small_disk, args=(site, entries, theirs))
-    process.start()
-    process.join(30)
-    if process.is_alive():
-        process.kill()
-    assert ours.poll(), "neither a full disk nor the end of it"
-    if not (told := ours.recv()):
+    process = site.start(entries, before=SMALL_DISK, jobs=1)
+    told = process.communicate()[0].splitlines()
+    if process.returncode == 3:
         pytest.skip("this system does not let us mount a small disk")
-    message, ends, left = told
+    message, ends, left = told[0], json.loads(told[1]), json.loads(told[2])
     count = len(ends)
-    assert f"No space left for {tmp_path}" in message
+    assert message.startswith(f"DiskFullError('No space left for {tmp_path}")
     assert f"{count} clips are there, whole; the same command goes on from here" in message
     assert set(ends.values()) == {"ok"} and 0 < count < len(entries)
     assert left == sorted([*(entry.path for entry in entries[:count]), "download.csv"])
