@@ -98,6 +98,11 @@ class STFTDecoder(Decoder):
 def stft_pair(n_fft: int, hop_length: int, sample_rate: float) -> tuple[STFTEncoder, STFTDecoder]:
     """Returns an encoder and a decoder that share one `FixedSTFTFB`.
 
+    Args:
+        n_fft: length of the window and of the transform, even.
+        hop_length: samples between windows, at most half of `n_fft`.
+        sample_rate: of the audio in Hz, for information.
+
     Examples:
         >>> encoder, decoder = stft_pair(64, 16, 8000)
         >>> wav = torch.randn(1, 1, 100)
@@ -118,6 +123,11 @@ def pad_for_stft(wav: Tensor, n_fft: int, hop_length: int) -> Tensor:
     after the last frame's centre they fade to nothing, and the division would blow a masked
     spectrum up; one more frame mends it. With a hop of a quarter of `n_fft` this never happens.
 
+    Args:
+        wav: the signal.
+        n_fft: length of the transform in samples.
+        hop_length: samples between windows.
+
     Shape:
         - wav: (..., T), T >= 1
         - returns: (..., T + padding)
@@ -131,6 +141,9 @@ def pad_for_stft(wav: Tensor, n_fft: int, hop_length: int) -> Tensor:
 
 def magnitude(spectrum: Tensor) -> Tensor:
     """Returns the magnitudes of a spectrum; their gradient is 0, not NaN, where the spectrum is 0.
+
+    Args:
+        spectrum: real parts, then imaginary parts.
 
     Shape:
         - spectrum: (..., 2·F, T)
@@ -164,12 +177,20 @@ def at_level(magnitudes: Tensor, level: float) -> Tensor:
 
 
 def log_magnitude(magnitudes: Tensor) -> Tensor:
-    """Returns `log(1 + magnitude)`, the scale on which the networks look at a spectrum."""
+    """Returns `log(1 + magnitude)`, the input of the networks.
+
+    Args:
+        magnitudes: of any shape.
+    """
     return torch.log1p(magnitudes)
 
 
 def apply_mask(spectrum: Tensor, masks: Tensor) -> Tensor:
-    """Scales a spectrum's magnitudes and keep its phase.
+    """Scales a spectrum's magnitudes and keeps its phase.
+
+    Args:
+        spectrum: real parts, then imaginary parts.
+        masks: factors of the magnitudes.
 
     Shape:
         - spectrum: (..., 2·F, T)
@@ -185,6 +206,10 @@ def apply_mask(spectrum: Tensor, masks: Tensor) -> Tensor:
 
 def with_phase_of(magnitudes: Tensor, spectrum: Tensor) -> Tensor:
     """Gives magnitudes the phase of a spectrum (0 where that is silent).
+
+    Args:
+        magnitudes: of the result.
+        spectrum: whose phase is taken.
 
     Shape:
         - magnitudes: (..., F, T), broadcast against `spectrum`

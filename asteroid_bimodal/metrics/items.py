@@ -148,13 +148,23 @@ def summarise(
 
 
 def write_rows(rows: Iterable[Mapping[str, Any]], path: str | Path) -> None:
-    """Writes rows as CSV, whole or not at all."""
+    """Writes rows as CSV, whole or not at all.
+
+    Args:
+        rows: of `evaluate_item`.
+        path: of the file.
+    """
     with atomic_write(path) as temporary:
         pd.DataFrame([dict(row) for row in rows]).to_csv(temporary, index=False)
 
 
 def write_json(value: Mapping[str, Any], path: str | Path) -> None:
-    """Writes JSON, whole or not at all; NaN, which JSON lacks, is an error."""
+    """Writes JSON, whole or not at all; NaN, which JSON lacks, is an error.
+
+    Args:
+        value: what to write.
+        path: of the file.
+    """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     with atomic_write(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
