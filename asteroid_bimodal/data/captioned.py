@@ -10,8 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..queries import lexicon
-from ..queries.captions import PhraseAllocation, allocate_phrases, parse_caption
+from ..queries.captions import PhraseAllocation, allocate_phrases, lexicon, parse_caption
 from .audio import UnreadableAudioError, read_crop
 from .batches import Example, Skipped
 from .making import DrawnExamples

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import torch
 
-from asteroid_bimodal.queries.grammar import parse
-from asteroid_bimodal.queries.pieces import normalise
+from .grammar import parse
+from .segmentation import normalise
 
 PHRASE_TEMPLATE = "The sound of {}"
 MIXTURE_TEMPLATE = "The sound mixture of {}"
@@ -48,15 +48,15 @@ def parse_caption(caption: str, *, labels: Collection[str] = ()) -> list[str]:
     prompt stays as it is. The grammar is English; other languages are cut at punctuation alone.
 
     Args:
-        caption: A natural caption, what `mixture_caption` makes, or a single phrase.
-        labels: Labels that hold a comma or "and" themselves, which a mixture caption needs.
+        caption: a natural caption, what `mixture_caption` makes, or a single phrase.
+        labels: labels that hold a comma or "and" themselves, which a mixture caption needs.
 
     Returns:
         At least one phrase.
 
     Raises:
-        TypeError: If the caption is not a string.
-        ValueError: If it has no letter, or no word that names a sound.
+        TypeError: if the caption is not a string.
+        ValueError: if it has no letter, or no word that names a sound.
 
     Examples:
         >>> parse_caption("A man talks while wood clanks on a pan")
@@ -66,7 +66,7 @@ def parse_caption(caption: str, *, labels: Collection[str] = ()) -> list[str]:
     """
     if not isinstance(caption, str):
         kind = type(caption).__name__
-        raise TypeError(f"Expected a caption as a str, got {kind}: convert it or skip the clip.")
+        raise TypeError(f"Expected a caption as a str, received a {kind}. Skip the clip.")
     if not any(c.isalpha() for c in caption):
         raise _no_caption(caption, "no letter")
     text = " ".join(caption.split())
@@ -85,20 +85,20 @@ def phrase_prompt(label: str, template: str = PHRASE_TEMPLATE) -> str:
     """The prompt that asks for one label.
 
     Args:
-        label: What is to be heard.
-        template: Text with one "{}" for the label.
+        label: what is to be heard.
+        template: text with one "{}" for the label.
 
     Raises:
-        ValueError: If the label is blank or not text, or the template has no single "{}".
+        ValueError: if the label is blank or not text, or the template has no single "{}".
 
     Examples:
         >>> phrase_prompt("violin")
         'The sound of violin'
     """
     if template.count("{}") != 1:
-        raise ValueError(f'Expected a template with one "{{}}", got {template!r}: add it.')
+        raise ValueError(f'Expected a template with one "{{}}", received {template!r}.')
     if not isinstance(label, str) or not label.strip():
-        raise ValueError(f"Expected a label such as 'violin', got {label!r}: give it a name.")
+        raise ValueError(f"Expected a label such as 'violin', received {label!r}.")
     return template.replace("{}", label.strip())
 
 
@@ -106,18 +106,18 @@ def mixture_caption(labels: Sequence[str], template: str = MIXTURE_TEMPLATE) -> 
     """The caption of a mixture of labelled sources; `parse_caption` takes it apart again.
 
     Args:
-        labels: One or more labels.
-        template: Text with one "{}" for the list of labels.
+        labels: one or more labels.
+        template: text with one "{}" for the list of labels.
 
     Raises:
-        ValueError: If there is no label, a bare string instead of a list, or a blank label.
+        ValueError: if there is no label, a bare string instead of a list, or a blank label.
 
     Examples:
         >>> mixture_caption(["violin", "flute", "tuba"])
         'The sound mixture of violin, flute and tuba'
     """
     if isinstance(labels, str) or not labels:
-        raise ValueError(f"Expected a list of one or more labels, got {labels!r}: pass a list.")
+        raise ValueError(f"Expected a list of at least one label, received {labels!r}.")
     names = [phrase_prompt(label, "{}") for label in labels]
     listed = ", ".join(names[:-1])
     return phrase_prompt(f"{listed} and {names[-1]}" if listed else names[-1], template)
@@ -134,15 +134,15 @@ def allocate_phrases(
     query or the caption's own estimate): the P alone do not add up to the mixture.
 
     Args:
-        phrases: The K phrases of one mixture.
+        phrases: the K phrases of one mixture.
         num_phrases: P.
-        generator: Source of randomness.
+        generator: source of randomness.
 
     Returns:
         The P phrases, in the order of the text with repetitions last.
 
     Raises:
-        ValueError: If there is no phrase or P is not positive.
+        ValueError: if there is no phrase or P is not positive.
 
     Examples:
         >>> allocate_phrases(["a dog barks"], 2).weights
@@ -151,9 +151,9 @@ def allocate_phrases(
         1
     """
     if isinstance(phrases, str) or not phrases:
-        raise ValueError(f"Expected a list of one or more phrases, got {phrases!r}: pass a list.")
+        raise ValueError(f"Expected a list of at least one phrase, received {phrases!r}.")
     if num_phrases < 1:
-        raise ValueError(f"Expected num_phrases >= 1, got {num_phrases}: ask for at least one.")
+        raise ValueError(f"Expected num_phrases of at least 1, received {num_phrases}.")
     count = len(phrases)
     extra = torch.randint(count, (max(num_phrases - count, 0),), generator=generator)
     chosen = torch.randperm(count, generator=generator)[:num_phrases].sort().values
@@ -174,6 +174,6 @@ def _split_labels(listed: str, labels: Collection[str]) -> list[str]:
 def _no_caption(caption: str, what: str) -> ValueError:
     shown = caption if len(caption) <= 40 else caption[:40] + "..."
     return ValueError(
-        f"Expected a caption that names a sound, such as 'a dog barks', got {shown!r} with {what}: "
-        "correct the caption or skip the clip."
+        f"Expected a caption that names a sound, such as 'a dog barks', received {shown!r} with "
+        f"{what}. Correct the caption or skip the clip."
     )

@@ -1,4 +1,4 @@
-"""From a text to pieces: normal form, and cuts at the connectives."""
+"""Segmentation of captions: their normal form, and cuts at connectives."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-# How a connective relates two pieces. STOP ends a sentence, LINK is "while" and its like, INTRO
+# How a connective relates two segments. STOP ends a sentence, LINK is "while" and its like, INTRO
 # ("followed by") is a link with a noun phrase after it, so that no subject is shared across it.
 COORD, COMMA, THEN, LINK, INTRO, STOP = range(6)
 _KINDS = {
@@ -64,11 +64,7 @@ _SYMBOL = re.compile(r"[\x00-\x1f\x7f\"#$%()*+/<=>@\[\\\]^`{|}~]")
 def normalise(text: str) -> str:
     """Lower case, plain quotes and dashes, no symbols, no words that only say when.
 
-    Args:
-        text: Any text.
-
-    Returns:
-        The normal form, in which fixed phrases such as "on and off" are one word ("on_and_off").
+    Fixed phrases such as "on and off" become one word, "on_and_off".
 
     Examples:
         >>> normalise("“Beeps” ON and OFF, again!")
@@ -84,7 +80,7 @@ def normalise(text: str) -> str:
     return " ".join(_EMPTY.sub(" ", _TEMPORAL.sub(" ", text)).split())
 
 
-class Piece(NamedTuple):
+class Segment(NamedTuple):
     """Words between two connectives, with the connective before them and its kind."""
 
     kind: int
@@ -92,24 +88,24 @@ class Piece(NamedTuple):
     words: list[str]
 
 
-def split_pieces(text: str) -> list[Piece]:
+def split_segments(text: str) -> list[Segment]:
     """Cuts a normal form at its connectives.
 
     Of connectives in a row, as in ", and then", the one that says most counts.
 
     Examples:
-        >>> [piece.words for piece in split_pieces("a man speaks , and then a dog barks")]
+        >>> [segment.words for segment in split_segments("a man speaks , and then a dog barks")]
         [['a', 'man', 'speaks'], ['a', 'dog', 'barks']]
     """
-    pieces: list[Piece] = []
+    segments: list[Segment] = []
     kind, link, start = COORD, "", 0
     for cut in _CUT.finditer(text):
         words = text[start : cut.start()].split()
         start = cut.end()
         if words:
-            pieces.append(Piece(kind, link, words))
+            segments.append(Segment(kind, link, words))
         found = int(cut.lastgroup[1:])
         if words or found >= kind:
             kind, link = found, cut[0]
     words = text[start:].split()
-    return [*pieces, Piece(kind, link, words)] if words else pieces
+    return [*segments, Segment(kind, link, words)] if words else segments

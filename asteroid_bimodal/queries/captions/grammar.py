@@ -1,6 +1,6 @@
-"""A small grammar of sound captions: from pieces to phrases.
+"""A small grammar of sound captions: from segments to phrases.
 
-A caption is cut into *pieces* at its connectives. Reading from left to right, each piece then
+A caption is cut into *segments* at its connectives. Reading from left to right, each segment then
 belongs to the clause before it ("a man | and | woman speaking", "beeps | with | a pattern"), or
 shares its subject ("a man speaks | and | laughs"), or shares its object ("hissing | and | buzzing
 of insects"), or is a clause of its own. What says *when* and not *what* is dropped.
@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from asteroid_bimodal.queries import lexicon as lex
-from asteroid_bimodal.queries.pieces import (
+from . import lexicon as lex
+from .segmentation import (
     COMMA,
     COORD,
     INTRO,
@@ -20,8 +20,8 @@ from asteroid_bimodal.queries.pieces import (
     STOP,
     THEN,
     WEAK,
-    Piece,
-    split_pieces,
+    Segment,
+    split_segments,
 )
 
 _REACH = 40  # A subject and its verb lie this close together: keeps long texts linear.
@@ -100,7 +100,7 @@ def parse(text: str) -> list[str]:
     """Single-source phrases of a normal form, in the order of the text.
 
     Args:
-        text: What `normalise` returns.
+        text: what `normalise` returns.
 
     Returns:
         Phrases without duplicates; empty when nothing is left.
@@ -112,11 +112,11 @@ def parse(text: str) -> list[str]:
         ['hissing of insects', 'buzzing of insects', 'a man and woman speaking']
     """
     clauses: list[Clause] = []
-    pieces = split_pieces(text)
-    for piece, after in zip_longest(pieces, pieces[1:]):
-        kind, link, words = piece
+    segments = split_segments(text)
+    for segment, after in zip_longest(segments, segments[1:]):
+        kind, link, words = segment
         left = clauses[-1] if clauses else None
-        if left and _belongs(left, piece, after):
+        if left and _belongs(left, segment, after):
             listed = lex.is_modifier(words[0]) or lex.is_modifier(left.words[-1])
             joint = {COMMA: [","] * listed, THEN: []}.get(kind, link.split())
             left.words.extend(joint + words)
@@ -128,9 +128,9 @@ def parse(text: str) -> list[str]:
     return _clean(clauses)
 
 
-def _belongs(left: Clause, piece: Piece, after: Piece | None) -> bool:
-    """Whether a piece goes on with the clause before it."""
-    kind, link, words = piece
+def _belongs(left: Clause, segment: Segment, after: Segment | None) -> bool:
+    """Whether a segment goes on with the clause before it."""
+    kind, link, words = segment
     if link in WEAK:
         return not _starts_sound(left, link, _with_joint_subject(words, after))
     if kind not in (COORD, COMMA):  # "the dog | then | barks"
@@ -171,8 +171,8 @@ def _is_joint_subject(left: list[str], words: list[str]) -> bool:
     return both[0] == both[1]
 
 
-def _with_joint_subject(words: list[str], after: Piece | None) -> list[str]:
-    """The piece itself, or with the next one where they share a verb: "a man | woman speaking"."""
+def _with_joint_subject(words: list[str], after: Segment | None) -> list[str]:
+    """The segment, or with the next one where they share a verb: "a man | woman speaking"."""
     if after and after.kind == COORD and find_verb(words) is None:
         if _is_joint_subject(words, after.words):
             return words + after.words
