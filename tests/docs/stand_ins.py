@@ -15,7 +15,7 @@ from asteroid.engine.system import System
 from asteroid.models import ConvTasNet
 
 from asteroid_bimodal import losses
-from asteroid_bimodal.data.download.ledger import Ledger, Row
+from asteroid_bimodal.data.download.ledger import Row, open_ledger
 from asteroid_bimodal.data.manifest import Clip, write_manifest
 from asteroid_bimodal.models import BiModalUNet
 from asteroid_bimodal.queries import load_query_encoder
@@ -166,7 +166,7 @@ def videos_gone(place: Path) -> dict:
         rows = "audiocap_id,youtube_id,start_time,caption\n"
         rows += f"{number},abcdefghij{number},30,A dog barks\n"
         (root / "annotations" / f"{split}.csv").write_text(rows)
-    with Ledger(root) as ledger:
+    with open_ledger(root) as ledger:
         path = "audio/abcdefghij2_000030.flac"
         ledger.append(Row(path, "abcdefghij2", 30.0, "gone", "Private video"))
     return {}

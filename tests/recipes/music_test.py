@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from asteroid_bimodal.cli import main as cli
-from asteroid_bimodal.data.download.ledger import Ledger, Row
+from asteroid_bimodal.data.download.ledger import Row, open_ledger
 from asteroid_bimodal.data.manifest import read_manifest
 from asteroid_bimodal.data.mini.music import render
 from asteroid_bimodal.data.pinned import read_test_list
@@ -219,7 +219,7 @@ def full(tmp_path):
     (tmp_path / "solo/audio/tuba/tu03.wav").write_bytes(b"")
     (tmp_path / "solo/audio/tuba/tu04.wav").unlink()
     (tmp_path / "MUSIC_solo_videos.json").write_text(json.dumps({"videos": videos}))
-    with Ledger(tmp_path) as ledger:  # so that nothing is looked for on the internet
+    with open_ledger(tmp_path) as ledger:  # so that nothing is looked for on the internet
         for video in ("tu03", "tu04"):
             path = f"solo/audio/tuba/{video}.wav"
             ledger.append(Row(path, video, 0.0, "gone", "Private video"))

@@ -1,9 +1,9 @@
 """Downloading MUSIC, VGGSound and AudioCaps."""
 
 from .clips import Entry, Listing
+from .errors import DiskFullError, DownloadStoppedError
 from .ledger import Row, read_ledger
 from .manifests import write_manifests
-from .problems import DiskFullError, DownloadStoppedError
 from .run import Summary, download, read_set
 from .video import FetchOptions
 

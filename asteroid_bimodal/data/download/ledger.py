@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import os
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from types import TracebackType
 
-from .problems import DownloadStoppedError, disk_watch
+from ...utils.ledger import Ledger, lock_file
+from ...utils.ledger import read_ledger as _read_ledger
+from .errors import DownloadStoppedError, disk_watch
 
 LEDGER = "download.csv"
 
@@ -38,108 +38,57 @@ class Row:
     when: str = ""
 
 
-_COLUMNS = [field.name for field in fields(Row)]
-
-
-class Ledger:
-    """Appends rows, each of them in one write, and knows the last row of every path.
-
-    A run that was killed may leave half a row at the end of the file; it is cut off. Two runs at
-    once would fetch everything twice, so that the second is turned away.
-
-    Args:
-        root: folder of the set.
-
-    Raises:
-        DownloadStoppedError: when another run is at work.
-        ValueError: for a file that is no ledger.
-
-    Examples:
-        >>> import tempfile
-        >>> root = tempfile.mkdtemp()
-        >>> with Ledger(root) as ledger:
-        ...     ledger.append(Row("audio/a.flac", "a", 0.0, "gone", "Private video"))
-        >>> read_ledger(root)["audio/a.flac"].reason
-        'Private video'
-    """
-
-    def __init__(self, root: str | Path) -> None:
-        self.path = Path(root) / LEDGER
-        self._file = lock(root)
-        try:
-            self.rows = read_ledger(root)
-            with disk_watch(self.path.parent):
-                self._mend()
-        except BaseException:
-            self._file.close()
-            raise
-
-    def __enter__(self) -> Ledger:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._file.close()
+class DownloadLedger(Ledger[Row]):
+    """The rows of a set by their paths, each with the moment."""
 
     def append(self, row: Row) -> None:
-        """Adds a row, which is on its way to the disk when this returns.
-
-        Args:
-            row: without its moment, which is now.
+        """Adds a row.
 
         Raises:
             DiskFullError: when there is no space; nothing of the row stays.
         """
         now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        line = _line([*astuple(row)[:-1], now])
-        size = self._file.tell()
         with disk_watch(self.path.parent):
-            if self._file.write(line) != len(line):
-                self._file.truncate(size)
-                self._file.write(line)
-        self.rows[row.path] = row
-
-    def _mend(self) -> None:
-        content = self.path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            os.truncate(self.path, whole)
-        self._file.seek(0, os.SEEK_END)
-        if not whole:
-            self._file.write(_line(_COLUMNS))
+            super().append(replace(row, when=now))
 
 
-def lock(root: str | Path) -> io.FileIO:
-    """Keeps other commands out of a folder, until the file that is returned is closed.
+@contextmanager
+def open_ledger(root: str | Path) -> Iterator[DownloadLedger]:
+    """Opens the ledger of a set, and keeps other commands out of its folder meanwhile.
 
-    Args:
-        root: folder of the set, which is made when missing.
+    Raises:
+        DownloadStoppedError: when another command is at work, or the disk is full.
+        ValueError: for another file of that name.
 
-    Returns:
-        The ledger, for appending: it is what can be locked on network drives, too.
+    Examples:
+        >>> import tempfile
+        >>> root = tempfile.mkdtemp()
+        >>> with open_ledger(root) as ledger:
+        ...     ledger.append(Row("audio/a.flac", "a", 0.0, "gone", "Private video"))
+        >>> read_ledger(root)["audio/a.flac"].reason
+        'Private video'
+    """
+    with lock(root):
+        with disk_watch(Path(root)):
+            ledger = DownloadLedger(Path(root) / LEDGER, Row)
+        yield ledger
+
+
+@contextmanager
+def lock(root: str | Path) -> Iterator[None]:
+    """Keeps other commands out of a folder: two runs at once would fetch everything twice.
 
     Raises:
         DownloadStoppedError: when another command is at work.
     """
-    path = Path(root) / LEDGER
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("ab", buffering=0)
     try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locked = lock_file(Path(root) / LEDGER)  # network drives lock files, not folders
     except BlockingIOError as error:
-        file.close()
         raise DownloadStoppedError(
-            f"Another download is at work in {path.parent}: wait until it ends."
+            f"Another download is at work in {root}: wait until it ends."
         ) from error
-    except (ImportError, OSError):
-        pass  # neither Windows nor every network drive has such locks
-    return file
+    with locked:
+        yield
 
 
 def read_ledger(root: str | Path) -> dict[str, Row]:
@@ -149,31 +98,6 @@ def read_ledger(root: str | Path) -> dict[str, Row]:
         root: folder of the set; one without a ledger has no rows.
 
     Raises:
-        ValueError: for a file that is no ledger.
+        ValueError: for another file of that name.
     """
-    path = Path(root) / LEDGER
-    if not path.is_file():
-        return {}
-    content = path.read_bytes()
-    lines = content[: content.rfind(b"\n") + 1].decode("utf-8", "replace")
-    table = csv.reader(io.StringIO(lines, newline=""))
-    rows = {}
-    for number, cells in enumerate(table, start=1):
-        if number == 1 and cells == _COLUMNS:
-            continue
-        try:
-            name, video, start, status, reason, seconds, when = cells
-            row = Row(name, video, float(start), status, reason, float(seconds), when)
-        except ValueError as error:
-            raise ValueError(
-                f"{path}, line {number}: expected the columns {', '.join(_COLUMNS)}, received "
-                f"{cells}. Delete this line, or the file: what is there is then checked again."
-            ) from error
-        rows[name] = row
-    return rows
-
-
-def _line(cells: list) -> bytes:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(cells)
-    return buffer.getvalue().encode()
+    return _read_ledger(Path(root) / LEDGER, Row)

@@ -9,8 +9,8 @@ from tqdm import tqdm
 from ..audio import UnreadableAudioError, audio_seconds
 from ..manifest import Clip, write_manifest
 from .clips import Entry, read_clips
+from .errors import disk_watch
 from .ledger import Row, read_ledger
-from .problems import disk_watch
 
 
 def write_manifests(root: str | Path, *, every_caption: bool = False) -> dict[str, Path]:

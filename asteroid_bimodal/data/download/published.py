@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...utils.files import atomic_write
-from .problems import DownloadStoppedError, disk_watch
+from .errors import DownloadStoppedError, disk_watch
 
 _MUSIC = "https://raw.githubusercontent.com/roudimit/MUSIC_dataset/master"
 _AUDIOCAPS = "https://raw.githubusercontent.com/cdjkim/audiocaps/master/dataset"

@@ -1,10 +1,10 @@
-"""Downloading a set: several clips at a time, every end noted, and nothing done twice."""
+"""Downloading a set: several clips at a time, each outcome in the ledger, nothing done twice."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from ...utils.ffmpeg import find_ffmpeg
 from ..frames import frames_folder
 from .annotations import list_clips
 from .clips import Entry, Listing, write_clips
-from .fetch import PARTIAL, Fetcher, Result
-from .ledger import Ledger, Row, lock
-from .problems import DiskFullError, DownloadStoppedError, FetchError, RefusedError, disk_watch
+from .errors import DiskFullError, DownloadStoppedError, RefusedError, disk_watch
+from .fetch import PARTIAL, ClipFetcher, Outcome
+from .ledger import DownloadLedger, Row, lock, open_ledger
 from .published import read_annotations
 from .video import FetchOptions, import_yt_dlp
 
-_MOST_TROUBLES = 5  # clips without an answer, one after the other, that end a run
-_WORST_FIRST = ("failed", "gone", "ok")
+_MAX_UNANSWERED = 5  # clips without an answer, one after the other, that end a run
+_SEVERITY = {"ok": 0, "gone": 1, "failed": 2}
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def download(
         options: how to fetch.
         frames: whether to fetch a picture of each second, too.
         jobs: how many clips at a time.
-        sleep: seconds that each job waits before a clip, see `Patience`.
+        sleep: seconds that each job waits before a clip, see docs/download.md.
         retry_gone: whether clips that were gone are tried again.
 
     Returns:
@@ -110,13 +110,13 @@ def download(
     Raises:
         DownloadStoppedError: when the run cannot go on: no network, no space, no yt-dlp.
         FileNotFoundError: when there is no ffmpeg.
-        ValueError: for options that make no sense, and a ledger that is none.
+        ValueError: for options that make no sense, and another file in the ledger's place.
     """
     if jobs < 1:
-        raise ValueError(f"Expected 1 job or more, received {jobs}.")
+        raise ValueError(f"Give 1 job or more, received {jobs}.")
     root, stop = Path(root), threading.Event()
-    fetcher = Fetcher(root, options or FetchOptions(), sleep, stop)
-    with Ledger(root) as ledger:
+    fetcher = ClipFetcher(root, options or FetchOptions(), sleep, stop)
+    with open_ledger(root) as ledger:
         missing = [
             (entry, products)
             for entry in entries
@@ -128,9 +128,9 @@ def download(
             try:
                 _fetch_all(fetcher, missing, ledger, jobs, stop)
             except DownloadStoppedError as error:
-                raise _goodbye(error, root, _count(entries, ledger.rows, frames)) from error
-            _tidy(root / PARTIAL)
-        return _count(entries, ledger.rows, frames)
+                raise _stopped_error(error, root, _summary(entries, ledger.rows, frames)) from error
+            _remove_empty(root / PARTIAL)
+        return _summary(entries, ledger.rows, frames)
 
 
 def _products(entry: Entry, frames: bool) -> dict[str, str]:
@@ -143,7 +143,7 @@ def _products(entry: Entry, frames: bool) -> dict[str, str]:
 def _missing(
     entry: Entry, root: Path, rows: Mapping[str, Row], frames: bool, retry_gone: bool
 ) -> dict[str, str]:
-    """What of a clip has to be tried."""
+    """The products of a clip that have to be fetched."""
 
     def settled(path: str) -> bool:
         status = rows[path].status if path in rows else ""
@@ -153,105 +153,87 @@ def _missing(
 
 
 def _fetch_all(
-    fetcher: Fetcher,
+    fetcher: ClipFetcher,
     missing: Sequence[tuple[Entry, dict[str, str]]],
-    ledger: Ledger,
+    ledger: DownloadLedger,
     jobs: int,
     stop: threading.Event,
 ) -> None:
-    book = _Book(ledger, max(_MOST_TROUBLES, 2 * jobs))
+    progress = _Progress(ledger, max(_MAX_UNANSWERED, 2 * jobs))
+    clips, running = iter(missing), set()
     with (
         ThreadPoolExecutor(jobs) as pool,
         tqdm(total=len(missing), desc="downloading", unit="clip") as bar,
     ):
         try:
-            for results in _in_any_order(pool, fetcher, missing, jobs):
-                book.add(results)
-                bar.set_postfix(book.counts, refresh=False)
-                bar.update()
-            book.close()
+            while True:
+                more = islice(clips, 2 * jobs - len(running))
+                running |= {pool.submit(fetcher.fetch, *clip) for clip in more}
+                if not running:
+                    break
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    progress.add(future.result())
+                    bar.set_postfix(progress.counts, refresh=False)
+                    bar.update()
+            progress.close()
         except BaseException:
             stop.set()
             pool.shutdown(cancel_futures=True)
             raise
 
 
-def _in_any_order(
-    pool: ThreadPoolExecutor,
-    fetcher: Fetcher,
-    missing: Sequence[tuple[Entry, dict[str, str]]],
-    jobs: int,
-) -> Iterator[list[Result]]:
-    rest, running = iter(missing), set()
-    while True:
-        more = islice(rest, 2 * jobs - len(running))
-        running |= {pool.submit(fetcher.fetch, *clip) for clip in more}
-        if not running:
-            return
-        done, running = wait(running, return_when=FIRST_COMPLETED)
-        for future in done:
-            yield future.result()
-
-
-class _Book:
-    """Notes results; those without an answer only when another clip gets one.
+class _Progress:
+    """Writes outcomes to the ledger; those without an answer only when another clip gets one.
 
     Without a network nothing can be said about a clip. When too many in a row get no answer, or
     none gets one at all, the run ends and they stay as untried as they were.
     """
 
-    def __init__(self, ledger: Ledger, most_troubles: int) -> None:
+    def __init__(self, ledger: DownloadLedger, max_unanswered: int) -> None:
         self.counts: Counter[str] = Counter(ok=0, gone=0, failed=0)
-        self._ledger = ledger
-        self._most_troubles = most_troubles
-        self._unanswered: list[list[Result]] = []
-        self._trouble: FetchError | None = None
+        self._ledger, self._max_unanswered = ledger, max_unanswered
+        self._unanswered: list[Outcome] = []
         self._answered = False
 
-    def add(self, results: list[Result]) -> None:
-        """Takes the results of one clip."""
-        trouble = next((result.trouble for result in results if result.trouble), None)
-        if trouble:
-            self._trouble = trouble
-            self._unanswered.append(results)
-            if len(self._unanswered) >= self._most_troubles:
+    def add(self, outcome: Outcome) -> None:
+        if outcome.error:
+            self._unanswered.append(outcome)
+            if len(self._unanswered) >= self._max_unanswered:
                 self._give_up()
             return
-        if any(result.answered for result in results):
+        if outcome.answered:
             self._answered = True
-            self._settle()
-        self._note(results)
+            self._write_unanswered()
+        self._write(outcome)
 
     def close(self) -> None:
-        """Notes what is left, unless no clip of the run got an answer."""
         if self._unanswered and not self._answered:
             self._give_up()
-        self._settle()
+        self._write_unanswered()
 
-    def _settle(self) -> None:
-        for results in self._unanswered:
-            self._note(results)
-        self._unanswered.clear()
+    def _write_unanswered(self) -> None:
+        while self._unanswered:
+            self._write(self._unanswered.pop(0))
 
-    def _note(self, results: list[Result]) -> None:
-        for result in results:
-            self._ledger.append(result.row)
-        ends = {result.row.status for result in results}
-        self.counts[next(status for status in _WORST_FIRST if status in ends)] += 1
+    def _write(self, outcome: Outcome) -> None:
+        for row in outcome.rows:
+            self._ledger.append(row)
+        self.counts[_worst(outcome.rows).status] += 1
 
     def _give_up(self) -> None:
-        count, trouble = len(self._unanswered), self._trouble
-        if isinstance(trouble, RefusedError):
+        count, error = len(self._unanswered), self._unanswered[-1].error
+        if isinstance(error, RefusedError):
             raise DownloadStoppedError(
-                f"The server refused {count} clips in a row ({trouble}). Wait some hours, then go "
-                "on with fewer --jobs, a longer --sleep, or --cookies of a browser that is let in."
+                f"The server refused {count} clips in a row ({error}). Wait some hours, then go on "
+                "with fewer --jobs, a longer --sleep, or --cookies of a browser that is let in."
             )
         raise DownloadStoppedError(
-            f"No answer for {count} clips in a row ({trouble}). Check the network."
+            f"No answer for {count} clips in a row ({error}). Check the network."
         )
 
 
-def _goodbye(error: DownloadStoppedError, root: Path, summary: Summary) -> DownloadStoppedError:
+def _stopped_error(error: DownloadStoppedError, root: Path, summary: Summary) -> OSError:
     text = str(error)
     if isinstance(error, DiskFullError):
         text = f"No space left for {root} ({text}). Make room, or move the folder to a larger disk."
@@ -260,24 +242,24 @@ def _goodbye(error: DownloadStoppedError, root: Path, summary: Summary) -> Downl
     )
 
 
-def _count(entries: Sequence[Entry], rows: Mapping[str, Row], frames: bool) -> Summary:
+def _summary(entries: Sequence[Entry], rows: Mapping[str, Row], frames: bool) -> Summary:
     counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     for entry in entries:
-        ends = {
-            rows[path].status: rows[path]
-            for path in _products(entry, frames).values()
-            if path in rows
-        }
-        worst = next((ends[status] for status in _WORST_FIRST if status in ends), None)
-        if worst:
+        found = [rows[path] for path in _products(entry, frames).values() if path in rows]
+        if found:
+            worst = _worst(found)
             counts[worst.status] += 1
             if worst.status != "ok":
                 reasons[worst.reason.replace(worst.id, "…")] += 1
     return Summary(counts["ok"], counts["gone"], counts["failed"], reasons.most_common())
 
 
-def _tidy(partial: Path) -> None:
+def _worst(rows: Sequence[Row]) -> Row:
+    return max(rows, key=lambda row: _SEVERITY.get(row.status, -1))
+
+
+def _remove_empty(partial: Path) -> None:
     """Removes the folder of unfinished files when there are none."""
     for folder in (*partial.glob("*"), partial):
         with suppress(OSError):  # not empty: it holds a part of a video

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ...utils.ffmpeg import find_ffmpeg
-from .media import Media
-from .problems import DownloadStoppedError, FetchError, one_line, problem
+from .errors import DownloadStoppedError, FetchError, classify_error, one_line
+from .excerpt import Excerpt
 
 WATCH = "https://www.youtube.com/watch?v={id}"
 
@@ -23,20 +23,8 @@ _FORMATS = {
     "audio": "ba[protocol!*=dash]/b[protocol!*=dash]/ba/b",
     "frames": "bv*[height<=360][protocol!*=dash]/bv*[protocol!*=dash]/bv*/b",
 }
-
-
 _COOKIES = r"#( Netscape)? HTTP Cookie File"
 _LIVE = ("is_live", "is_upcoming", "post_live")
-# What comes of a page that yt-dlp does not understand.
-_MISUNDERSTOOD = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 @dataclass(frozen=True)
@@ -58,16 +46,15 @@ class FetchOptions:
     timeout: float = 30.0
 
     def __post_init__(self) -> None:
-        """Checks the template and the cookies, of which the message shows nothing."""
         if "{id}" not in self.url_template:
             raise ValueError(
-                f"Expected an address with {{id}} in it, such as {WATCH}; received "
-                f"{self.url_template!r}."
+                f"There is no {{id}} in the address {self.url_template!r}: give one such as "
+                f"{WATCH}."
             )
-        if self.cookies is not None and not re.match(_COOKIES, self.cookies):
+        if self.cookies is not None and not re.match(_COOKIES, self.cookies):  # shows none of it
             raise ValueError(
-                "Expected cookies in Netscape's format, which begins with the line '# Netscape "
-                "HTTP Cookie File', received something else. Export them as cookies.txt."
+                "These cookies are not in Netscape's format, which begins with the line "
+                "'# Netscape HTTP Cookie File'. Export them as cookies.txt."
             )
 
 
@@ -77,7 +64,7 @@ class Video:
     Args:
         video_id: what the address is made from.
         options: how to fetch.
-        stop: ends a transfer when it is set.
+        stop: ends a lookup or a transfer when it is set.
     """
 
     def __init__(self, video_id: str, options: FetchOptions, stop: threading.Event) -> None:
@@ -86,53 +73,46 @@ class Video:
         self.stop = stop
         self._info: dict[str, Any] | None = None
 
-    def find(self, kind: str) -> Media:
-        """Returns the address of its sound or pictures.
+    def excerpt(self, kind: str, folder: Path, start: float, seconds: float | None) -> Excerpt:
+        """Finds an excerpt of its "audio" or its "frames".
 
-        Args:
-            kind: audio or frames.
-
-        Raises:
-            FetchError: when it is not there, or has none.
-        """
-        with self._client(kind, None) as client:
-            info = self._choose(client)
-            headers = dict(info.get("http_headers") or {})
-            if cookies := client.cookiejar.get_cookie_header(info["url"]):
-                headers["Cookie"] = cookies
-            return Media(info["url"], headers, info.get("duration"))
-
-    def download(self, kind: str, folder: Path) -> Media:
-        """Fetches its sound or pictures whole; goes on where an earlier run was interrupted.
-
-        Args:
-            kind: audio or frames.
-            folder: where the file goes.
+        Of an excerpt without an end the whole video is fetched into a folder, where it goes on
+        where an earlier run was interrupted; otherwise only the address is looked up.
 
         Raises:
-            FetchError: when it is not there, or has none.
+            FetchError: when it is not there, or is live.
         """
+        whole = seconds is None
         with self._client(kind, folder) as client:
-            self._choose(client)
-            info = client.process_ie_result(client.sanitize_info(self._info), download=True)
-            return Media(info["requested_downloads"][0]["filepath"], {}, info.get("duration"))
+            info = self._choose_format(client)
+            headers = dict(info.get("http_headers") or {})
+            if whole:
+                info = client.process_ie_result(client.sanitize_info(self._info), download=True)
+                source = info["requested_downloads"][0]["filepath"]
+            else:
+                source = info["url"]
+                if cookies := client.cookiejar.get_cookie_header(source):
+                    headers["Cookie"] = cookies
+            duration, timeout = info.get("duration"), self.options.timeout
+            return Excerpt(source, start, seconds, duration, self.stop, headers, timeout)
 
     @contextmanager
-    def _client(self, kind: str, folder: Path | None) -> Iterator[Any]:
+    def _client(self, kind: str, folder: Path) -> Iterator[Any]:
         """A client of yt-dlp, whose errors end this clip and not the run."""
         yt_dlp = import_yt_dlp()
-        log = _Log(self._glance)
+        log = _Log(self._check_stop)
         try:
             with yt_dlp.YoutubeDL(self._params(kind, folder, log)) as client:
                 yield client
         except yt_dlp.utils.YoutubeDLError as error:
-            raise problem(str(error), log.warnings) from error
-        except _MISUNDERSTOOD as error:
+            raise classify_error(str(error), log.warnings) from error
+        except (FetchError, OSError, MemoryError):
+            raise
+        except Exception as error:  # on a page of a new form, yt-dlp raises a KeyError or the like
             reason = f"yt-dlp: {type(error).__name__}: {error}"
             raise FetchError(one_line(" — ".join([reason, *log.warnings]))) from error
 
-    def _choose(self, client: Any) -> dict[str, Any]:
-        """Looks the video up and chooses what to fetch of it, when it may be fetched."""
+    def _choose_format(self, client: Any) -> dict[str, Any]:
         if self._info is None:
             self._info = client.sanitize_info(client.extract_info(self.address, download=False))
         if "formats" not in self._info:
@@ -140,13 +120,13 @@ class Video:
         if self._info.get("live_status") in _LIVE:
             raise FetchError("is live, or about to be: its seconds are not settled yet")
         info = client.process_ie_result(client.sanitize_info(self._info), download=False)
-        # YouTube sends nothing before the advertisements would have ended.
+        # YouTube sends nothing before the advertisements would have ended. yt-dlp waits for that,
+        # too, but before whole videos only, and no stop ends its wait.
         if self.stop.wait(max(0.0, (info.get("available_at") or 0.0) - time.time())):
             raise FetchError("stopped")
         return info
 
-    def _params(self, kind: str, folder: Path | None, log: _Log) -> dict[str, Any]:
-        options = self.options
+    def _params(self, kind: str, folder: Path, log: _Log) -> dict[str, Any]:
         params = {
             "format": _FORMATS[kind],
             "logger": log,
@@ -154,29 +134,29 @@ class Video:
             "noprogress": True,
             "color": "never",
             "noplaylist": True,
-            "socket_timeout": options.timeout,
+            "socket_timeout": self.options.timeout,
             "retries": 1,
             "extractor_retries": 1,
             "fragment_retries": 2,
             "fixup": "never",
             "ffmpeg_location": find_ffmpeg(),
-            "ratelimit": options.rate_limit,
-            "progress_hooks": [self._glance],
+            "ratelimit": self.options.rate_limit,
+            "progress_hooks": [self._check_stop],
             "outtmpl": {"default": "%(format_id)s.%(ext)s"},
-            "paths": {"home": str(folder)} if folder else {},
+            "paths": {"home": str(folder)},
         }
-        if options.cookies is not None:
+        if self.options.cookies is not None:
             # A stream: yt-dlp would write the cookies that it gets back into a file.
-            params["cookiefile"] = io.StringIO(options.cookies)
+            params["cookiefile"] = io.StringIO(self.options.cookies)
         return params
 
-    def _glance(self, _: object) -> None:
+    def _check_stop(self, _: object) -> None:
         if self.stop.is_set():
             raise FetchError("stopped")
 
 
 class _Log:
-    """Keeps the first warnings, which often say why something fails.
+    """Keeps the first warnings of yt-dlp, which often say why something fails.
 
     Args:
         debug: is given every other message, one before each request.
@@ -194,7 +174,7 @@ class _Log:
         """Leaves it out: it is raised, too."""
 
 
-def import_yt_dlp():
+def import_yt_dlp() -> Any:
     """Imports yt-dlp.
 
     Raises:
@@ -204,7 +184,7 @@ def import_yt_dlp():
         import yt_dlp
     except ImportError as error:
         raise DownloadStoppedError(
-            "Expected yt-dlp, which finds the videos, found it not installed. Run `pip install "
+            "yt-dlp, which finds the videos, is not installed. Run `pip install "
             "'asteroid-bimodal[download]'` or `pip install 'yt-dlp[default]'`."
         ) from error
     return yt_dlp

@@ -42,7 +42,7 @@ def test_the_command(web, tmp_path, capsys):
         (["--rate-limit", "fast"], "expected bytes such as 500K or 2M, received 'fast'"),
         (["--cookies", "none.txt"], "Expected a cookies.txt at none.txt, found none"),
         (["--split", "train"], "Expected clips of the split train, the annotations list none"),
-        (["--url-template", "http://a"], "Expected an address with {id} in it"),
+        (["--url-template", "http://a"], "There is no {id} in the address 'http://a'"),
     ],
 )
 def test_what_the_command_is_told(web, tmp_path, capsys, more, message):

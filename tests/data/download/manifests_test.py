@@ -10,7 +10,7 @@ from asteroid_bimodal.data.download import (
     read_set,
     write_manifests,
 )
-from asteroid_bimodal.data.download import ledger as ledger_module
+from asteroid_bimodal.data.download.ledger import open_ledger
 from asteroid_bimodal.data.manifest import read_manifest
 
 
@@ -33,6 +33,6 @@ def test_manifests_list_what_is_there(tmp_path):
 def test_a_ledger_row_without_its_file_is_not_in_the_manifest(tmp_path):
     (tmp_path / "vggsound.csv").write_text("a,3,rain,test\nb,3,rain,test\n")
     read_set("vggsound", tmp_path, [tmp_path / "vggsound.csv"])
-    with ledger_module.Ledger(tmp_path) as ledger:
+    with open_ledger(tmp_path) as ledger:
         ledger.append(Row("audio/a_000003.flac", "a", 3.0, "ok", "", 10.0))
     assert write_manifests(tmp_path)["test"].read_text().count("\n") == 1

@@ -19,7 +19,7 @@ from asteroid_bimodal.data.download import (
     video,
 )
 from asteroid_bimodal.data.download.clips import read_clips
-from asteroid_bimodal.data.download.ledger import Ledger
+from asteroid_bimodal.data.download.ledger import open_ledger
 from asteroid_bimodal.data.frames import frames_of
 
 
@@ -137,9 +137,12 @@ def test_what_is_not_installed(site, monkeypatch):
     assert site.statuses() == {}
 
 
-@pytest.mark.parametrize("changes", [{"jobs": 0}, {"sleep": -1.0}])
-def test_impossible_options(site, changes):
-    with pytest.raises(ValueError, match="Expected"):
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"jobs": 0}, "Give 1 job or more"), ({"sleep": -1.0}, "A pause lasts 0 to 600 s")],
+)
+def test_impossible_options(site, changes, message):
+    with pytest.raises(ValueError, match=message):
         site.get([site.clip("mp4")], **changes)
 
 
@@ -165,6 +168,6 @@ def test_two_commands_do_not_lose_each_others_clips(tmp_path, monkeypatch):
 def test_clips_are_not_noted_during_a_download(tmp_path):
     pytest.importorskip("fcntl", reason="needs locks of files")
     (tmp_path / "a.csv").write_text("a,0,rain,test\n")
-    with Ledger(tmp_path), pytest.raises(DownloadStoppedError, match="Another download is at"):
+    with open_ledger(tmp_path), pytest.raises(DownloadStoppedError, match="Another download is at"):
         read_set("vggsound", tmp_path, [tmp_path / "a.csv"])
     assert not (tmp_path / "clips.csv").exists()

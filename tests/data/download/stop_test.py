@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from asteroid_bimodal.data.download import DownloadStoppedError, fetch
-from asteroid_bimodal.data.download.problems import FetchError
+from asteroid_bimodal.data.download import DownloadStoppedError
+from asteroid_bimodal.data.download.errors import FetchError
+from asteroid_bimodal.data.download.excerpt import Excerpt
 
 
 def test_a_server_that_asks_for_patience_gets_it(site, web):
@@ -84,12 +85,12 @@ def test_an_interrupted_run_does_not_wait_for_ffmpeg(site, web):
 
 
 def test_a_stop_leaves_the_video_and_nothing_of_the_cut(site, monkeypatch):
-    def cut(media, target, *, stop, **_):
+    def cut(excerpt, target, sample_rate):
         target.write_bytes(b"RIFF")
-        stop.set()
+        excerpt.stop.set()
         raise FetchError("stopped")
 
-    monkeypatch.setattr(fetch, "cut_audio", cut)
+    monkeypatch.setattr(Excerpt, "cut_audio", cut)
     site.get([site.whole("mp4")])
     assert site.files() == [".partial/mp4.wav.audio/mp4.mp4", "download.csv"]
 

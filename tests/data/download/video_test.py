@@ -8,7 +8,7 @@ import time
 import pytest
 
 from asteroid_bimodal.data.download import FetchOptions, read_ledger, video
-from asteroid_bimodal.data.download.problems import FetchError
+from asteroid_bimodal.data.download.errors import FetchError
 
 
 @pytest.fixture
@@ -88,24 +88,28 @@ def test_nothing_is_fetched_before_the_advertisements_end(web, found, monkeypatc
     monkeypatch.setattr(video, "time", clock)
     found(available_at=1030.0)
     page = video.Video("mp4", FetchOptions(url_template=web.template), clock)
-    page.download("audio", tmp_path) if whole else page.find("audio")
+    page.excerpt("audio", tmp_path, 0.0, None if whole else 10.0)
     assert clock.waits == [(30.0, 1)]  # after the lookup
     assert web.asked.total() == (2 if whole else 1)
 
 
-def test_a_stop_ends_the_wait_for_advertisements(web, found):
+def test_a_stop_ends_the_wait_for_advertisements(web, found, tmp_path):
     found(available_at=time.time() + 1e6)
     stop = threading.Event()
     threading.Timer(1.0, stop.set).start()
     with pytest.raises(FetchError, match="stopped"):
-        video.Video("mp4", FetchOptions(url_template=web.template), stop).find("audio")
+        video.Video("mp4", FetchOptions(url_template=web.template), stop).excerpt(
+            "audio", tmp_path, 3.0, 10.0
+        )
 
 
-def test_a_stop_ends_a_lookup_before_its_next_request(web):
+def test_a_stop_ends_a_lookup_before_its_next_request(web, tmp_path):
     stop = threading.Event()
     stop.set()
     with pytest.raises(FetchError, match="stopped"):
-        video.Video("mp4", FetchOptions(url_template=web.template), stop).find("audio")
+        video.Video("mp4", FetchOptions(url_template=web.template), stop).excerpt(
+            "audio", tmp_path, 3.0, 10.0
+        )
     assert not web.asked
 
 
@@ -119,12 +123,12 @@ def test_cookies_are_sent_and_not_written(site, web):
 
 
 def test_a_template_without_a_place_for_the_id():
-    with pytest.raises(ValueError, match=r"an address with \{id\} in it.*received 'http://a'"):
+    with pytest.raises(ValueError, match=r"There is no \{id\} in the address 'http://a'"):
         FetchOptions(url_template="http://a")
 
 
 @pytest.mark.parametrize("cookies", ['[{"value": "secret"}]', "key=secret", ""])
 def test_cookies_in_another_format(cookies):
-    with pytest.raises(ValueError, match="Netscape's format.*cookies.txt") as error_info:
+    with pytest.raises(ValueError, match="not in Netscape's format.*cookies.txt") as error_info:
         FetchOptions(cookies=cookies)
     assert "secret" not in str(error_info.value)

@@ -2,16 +2,16 @@ import errno
 
 import pytest
 
-from asteroid_bimodal.data.download import problems
-from asteroid_bimodal.data.download.problems import (
+from asteroid_bimodal.data.download import errors
+from asteroid_bimodal.data.download.errors import (
     DiskFullError,
     FetchError,
     GoneError,
     RefusedError,
     UnreachableError,
+    classify_error,
     disk_watch,
     one_line,
-    problem,
 )
 
 # What yt-dlp and YouTube say, word for word; YouTube's apostrophes are curly.
@@ -74,7 +74,7 @@ LATER = [
     ],
 )
 def test_what_youtube_says(text, kind):
-    assert type(problem(f"ERROR: [youtube] dQw4w9WgXcQ: {text}")) is kind
+    assert type(classify_error(f"ERROR: [youtube] dQw4w9WgXcQ: {text}")) is kind
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_what_youtube_says(text, kind):
 )
 def test_a_player_without_a_runtime_is_not_believed_without_a_why(text, kind):
     hint = "[youtube] No supported JavaScript runtime could be found. Only deno is enabled by"
-    assert type(problem(f"a: {text}")) is GoneError
-    assert type(problem(f"a: {text}", ["other", hint])) is kind
+    assert type(classify_error(f"a: {text}")) is GoneError
+    assert type(classify_error(f"a: {text}", ["other", hint])) is kind
 
 
 @pytest.mark.parametrize(
@@ -116,11 +116,11 @@ def test_a_player_without_a_runtime_is_not_believed_without_a_why(text, kind):
     ],
 )
 def test_what_a_message_is_about(text, kind):
-    assert type(problem(text)) is kind
+    assert type(classify_error(text)) is kind
 
 
 def test_hints_add_to_the_reason_and_do_not_decide():
-    found = problem("a: Requested format is not available", ["No runtime: HTTP Error 404"])
+    found = classify_error("a: Requested format is not available", ["No runtime: HTTP Error 404"])
     assert type(found) is FetchError
     assert str(found) == "a: Requested format is not available — No runtime: HTTP Error 404"
 
@@ -143,6 +143,6 @@ def test_a_program_that_fails_on_a_full_disk(tmp_path, monkeypatch):
     with pytest.raises(FetchError, match="No space"), disk_watch(tmp_path):
         raise FetchError("No space left on device")
     full = OSError(errno.EDQUOT, "Disk quota exceeded")
-    monkeypatch.setattr(problems, "disk_full_error", lambda folder, error: full)
+    monkeypatch.setattr(errors, "disk_full_error", lambda folder, error: full)
     with pytest.raises(DiskFullError, match="quota"), disk_watch(tmp_path):
         raise FetchError("is 3.0 s long, expected 10.0 s")

@@ -1,4 +1,4 @@
-"""What keeps a clip from being fetched, told apart by what can be done about it."""
+"""Why a clip could not be fetched: gone, refused, unreachable or failed."""
 
 from __future__ import annotations
 
@@ -62,26 +62,33 @@ class DiskFullError(DownloadStoppedError):
     """No space left."""
 
 
-def problem(text: str, hints: Sequence[str] = ()) -> FetchError:
-    """Tells from a message what kind of problem it is about.
+_PATTERNS = {
+    _REFUSED: RefusedError,
+    _NOT_SERVED: FetchError,
+    _GONE: GoneError,
+    _UNREACHABLE: UnreachableError,
+}
+
+
+def classify_error(text: str, hints: Sequence[str] = ()) -> FetchError:
+    """Tells from a message of yt-dlp or ffmpeg what kind of error it is about.
 
     Args:
-        text: what yt-dlp or ffmpeg says.
+        text: the message.
         hints: warnings that came before it, which add to the reason. That there is no JavaScript
             runtime also makes a video that is "unavailable", without a why, worth another try.
 
     Examples:
-        >>> problem("ERROR: [youtube] abc: Private video. Sign in if you've been granted access")
-        GoneError("abc: Private video. Sign in if you've been granted access")
-        >>> problem("Video unavailable. This content isn't available, try again later")
+        >>> classify_error("ERROR: [youtube] a: Private video. Sign in if you've access")
+        GoneError("a: Private video. Sign in if you've access")
+        >>> classify_error("Video unavailable. This content isn't available, try again later")
         RefusedError("Video unavailable. This content isn't available, try again later")
-        >>> problem("[tcp] Connection to tcp://127.0.0.1:9 failed: Connection refused")
+        >>> classify_error("[tcp] Connection to tcp://127.0.0.1:9 failed: Connection refused")
         UnreachableError('[tcp] Connection to tcp://127.0.0.1:9 failed: Connection refused')
     """
-    kinds = {_REFUSED: RefusedError, _NOT_SERVED: FetchError}
-    kinds |= {_GONE: GoneError, _UNREACHABLE: UnreachableError}
     said = text.strip().lower().replace("’", "'")
-    kind = next((kind for words, kind in kinds.items() if re.search(words, said)), FetchError)
+    found = (kind for pattern, kind in _PATTERNS.items() if re.search(pattern, said))
+    kind = next(found, FetchError)
     # Without a runtime yt-dlp asks as one player only, which YouTube tells of videos "made for
     # kids" what it tells everybody of those that are not there.
     if re.search(_UNEXPLAINED, said) and any("JavaScript runtime" in hint for hint in hints):
@@ -91,9 +98,6 @@ def problem(text: str, hints: Sequence[str] = ()) -> FetchError:
 
 def one_line(text: str) -> str:
     """Puts a message into a short line, without colours and advice to report it.
-
-    Args:
-        text: any message.
 
     Examples:
         >>> one_line("ERROR: [generic] Unable to open; please report this issue on a page")
@@ -107,11 +111,7 @@ def one_line(text: str) -> str:
 
 @contextmanager
 def disk_watch(folder: Path) -> Iterator[None]:
-    """Turns whatever fails for want of space into a `DiskFullError`.
-
-    Args:
-        folder: that is written to.
-    """
+    """Turns whatever fails for want of space in a folder into a `DiskFullError`."""
     try:
         yield
     except DiskFullError:

@@ -1,0 +1,180 @@
+"""CSV files that rows are only appended to, so that the writer may be killed at any moment."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import io
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Generic, TypeVar, get_type_hints
+
+from .files import atomic_write
+
+Row = TypeVar("Row")
+
+_TEXT = {"encoding": "utf-8", "errors": "surrogateescape"}  # a file may have any name
+
+
+def read_ledger(path: str | Path, row_type: type[Row]) -> dict[str, Row]:
+    """Reads the last row of each key; half a row at the end is left out.
+
+    Args:
+        path: the CSV; no rows where there is none.
+        row_type: as for `Ledger`.
+
+    Raises:
+        ValueError: for a file with other columns, or with a row that does not fit them.
+    """
+    path, columns = Path(path), _columns(row_type)
+    content = path.read_bytes() if path.is_file() else b""
+    whole = _whole_rows(content)
+    if not whole and _format([columns]).startswith(content):
+        return {}  # nothing, or half a header
+    table = csv.reader(io.StringIO(whole.decode(**_TEXT), newline=""))
+    rows: dict[str, Row] = {}
+    try:
+        header = next(table, None)
+        for cells in filter(None, table if header == columns else ()):
+            rows[cells[0]] = _parse(cells, row_type)
+    except (ValueError, csv.Error) as error:
+        raise ValueError(
+            f"{path}, line {table.line_num}: this row does not fit the columns "
+            f"{', '.join(columns)}. Delete the line, or the file."
+        ) from error
+    if header != columns:
+        raise ValueError(
+            f"{path} is another file: its columns are not {', '.join(columns)}. Move it, or choose "
+            "another folder."
+        )
+    return rows
+
+
+class Ledger(Generic[Row]):
+    """The rows of a CSV by the first column, of which the last row of each key counts.
+
+    A row is appended in one write. Half a row, which a killed writer may have left, is cut off
+    when the file is opened again. Several processes may append to one file.
+
+    Args:
+        path: the CSV, made with its header when missing.
+        row_type: a dataclass: its fields are the columns, the first one is the key. Cells of
+            fields that are not text hold JSON.
+
+    Attributes:
+        rows: the last row of each key.
+
+    Raises:
+        ValueError: as `read_ledger`; the file stays as it is.
+
+    Examples:
+        >>> import tempfile
+        >>> from dataclasses import dataclass
+        >>> @dataclass
+        ... class Song:
+        ...     name: str
+        ...     parts: list[str]
+        >>> path = Path(tempfile.mkdtemp(), "songs.csv")
+        >>> Ledger(path, Song).append(Song("duet", ["violin", "flute"]))
+        >>> Ledger(path, Song).rows["duet"].parts
+        ['violin', 'flute']
+    """
+
+    def __init__(self, path: str | Path, row_type: type[Row]) -> None:
+        self.path, self._row_type = Path(path), row_type
+        self.rows = read_ledger(path, row_type)
+        content = self.path.read_bytes() if self.path.is_file() else b""
+        whole = _whole_rows(content)
+        if len(whole) < len(content):
+            os.truncate(self.path, len(whole))
+        if not whole:
+            self._write([_columns(row_type)])
+
+    def append(self, row: Row) -> None:
+        """Adds a row, which is on its way to the disk when this returns.
+
+        Raises:
+            OSError: when it cannot be written, for want of space for example; no part of it stays.
+        """
+        cells = _cells(row)
+        self._write([cells])
+        self.rows[cells[0]] = row
+
+    def compact(self) -> None:
+        """Writes the last row of each key, and nothing else."""
+        self.rows = read_ledger(self.path, self._row_type)  # another process may have added some
+        with atomic_write(self.path) as temporary:
+            lines = [_columns(self._row_type), *map(_cells, self.rows.values())]
+            temporary.write_bytes(_format(lines))
+
+    def _write(self, lines: Iterable[list[str]]) -> None:
+        content = _format(lines)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path, "ab", buffering=0) as file:
+            written = file.write(content)
+            if written < len(content):
+                file.truncate(file.tell() - written)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+
+
+def lock_file(path: str | Path) -> io.FileIO:
+    """Locks a file, which is made when missing, until the file that is returned is closed.
+
+    Where the system has no such locks (Windows, some network drives), nothing is locked.
+
+    Raises:
+        BlockingIOError: when another holds the lock.
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    file = open(path, "ab", buffering=0)
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise
+    except (ImportError, OSError):
+        pass
+    return file
+
+
+def _columns(row_type: type) -> list[str]:
+    return [column.name for column in fields(row_type)]
+
+
+def _cells(row: Any) -> list[str]:
+    values = (getattr(row, name) for name in _columns(type(row)))
+    return [
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for value in values
+    ]
+
+
+def _parse(cells: list[str], row_type: type[Row]) -> Row:
+    types = get_type_hints(row_type)
+    pairs = zip(_columns(row_type), cells, strict=True)
+    return row_type(**{name: _value(cell, types[name]) for name, cell in pairs})
+
+
+def _value(cell: str, kind: type) -> Any:
+    if kind is str:
+        return cell
+    return float(cell) if kind is float else json.loads(cell)
+
+
+def _format(lines: Iterable[list[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue().encode(**_TEXT)
+
+
+def _whole_rows(content: bytes) -> bytes:
+    """Leaves out half a row at the end."""
+    end = content.rfind(b"\n") + 1
+    while content.count(b'"', 0, end) % 2:  # a line break within quotes
+        end = content.rfind(b"\n", 0, end - 1) + 1
+    return content[:end]
