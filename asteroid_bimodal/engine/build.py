@@ -14,8 +14,8 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau, StepLR
 from torch.utils.data import DataLoader
 
-from ..losses import mask_terms, terms
-from ..losses.composite import CompositeLoss
+from ..losses.composite import CompositeLoss, Weighted
+from ..losses.terms import TERMS, URL
 from ..models import BiModalUNet, CLIPSep, LASSNet, QueriedSeparator
 from ..queries import LabelEncoder, QueryEncoder, load_query_encoder
 from ..scorers import ClapScorer, TimbreClassifier
@@ -144,35 +144,34 @@ def build_loss(conf: DictConfig) -> CompositeLoss:
     Raises:
         ValueError: for a term that does not exist.
     """
-    builders = {
-        "url": terms.CaptionReconstruction,
-        "crl": terms.PhraseReconstruction,
-        "cnt": lambda: terms.PhraseSimilarity(
-            build_scorer(conf),
-            conf.data.sample_rate,
-            conf.scorer.chunk_size,
-            conf.scorer.noise_floor,
-            conf.scorer.logit_scale,
-            conf.scorer.equal_above,
-            conf.scorer.against_captions,
-        ),
-        TIMBRE: lambda: terms.PhraseClass(TimbreClassifier.load(classifier_path(conf))),
-        "timbre_joint": lambda: terms.PhraseClass(build_classifier(conf), joint=True),
-        "pit": terms.PermutedReconstruction,
-        "mixit": terms.MixtureInvariance,
-        "absent": terms.AbsentSilence,
-        "bce": mask_terms.BinaryMasks,
-        "nit": mask_terms.NoiseInvariance,
-        "cosep": lambda: mask_terms.CoSeparation(build_classifier(conf)),
+    arguments = {
+        "cnt": lambda: {
+            "scorer": build_scorer(conf),
+            "sample_rate": conf.data.sample_rate,
+            "chunk_size": conf.scorer.chunk_size,
+            "noise_floor": conf.scorer.noise_floor,
+            "logit_scale": conf.scorer.logit_scale,
+            "equal_above": conf.scorer.equal_above,
+            "against_captions": conf.scorer.against_captions,
+        },
+        TIMBRE: lambda: {"classifier": TimbreClassifier.load(classifier_path(conf))},
+        "timbre_joint": lambda: {"classifier": build_classifier(conf)},
+        "cosep": lambda: {"classifier": build_classifier(conf)},
     }
-    unknown = [name for name in conf.loss.terms if name not in builders]
+    unknown = [name for name in conf.loss.terms if name not in TERMS]
     if unknown:
-        raise ValueError(f"Expected loss terms of {', '.join(builders)}, received {unknown[0]!r}.")
+        raise ValueError(f"Expected loss terms of {', '.join(TERMS)}, received {unknown[0]!r}.")
+    loss = conf.loss
     return CompositeLoss(
-        {name: builders[name]() for name in conf.loss.terms},
-        conf.loss.weights,
-        start=conf.loss.start,
-        normalise=conf.loss.normalise,
+        {
+            name: Weighted(
+                TERMS[name](**arguments.get(name, dict)()),
+                loss.weights[name],
+                loss.start.get(name, 0),
+            )
+            for name in loss.terms
+        },
+        normalise=loss.normalise,
     )
 
 
@@ -185,9 +184,7 @@ def build_clean_loss(conf: DictConfig) -> CompositeLoss | None:
     if not conf.data.clean.share:
         return None
     weight = conf.loss.clean_weight * conf.loss.weights.url
-    return CompositeLoss(
-        {"url": terms.CaptionReconstruction()}, {"url": weight}, normalise=conf.loss.normalise
-    )
+    return CompositeLoss({"url": Weighted(URL(), weight)}, normalise=conf.loss.normalise)
 
 
 def build_system(conf: DictConfig) -> BiModalSystem:

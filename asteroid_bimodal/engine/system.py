@@ -14,7 +14,7 @@ from torch import Tensor
 from ..data.batches import Batch, SemiSupervisedBatch
 from ..data.datasets import EvaluationItem
 from ..losses.composite import CompositeLoss, LossReport
-from ..losses.terms import Estimates
+from ..losses.outputs import SeparatorOutputs
 from ..metrics import bss_eval
 from ..queries import QueryEncoder, concat_queries
 from .answers import separate_items
@@ -81,7 +81,7 @@ class BiModalSystem(System):
     def _loss_of(self, batch: Batch, loss: CompositeLoss) -> LossReport:
         return loss(self.estimate(batch, loss.needs(self.global_step)), self.global_step)
 
-    def estimate(self, batch: Batch, needs: frozenset[str]) -> Estimates:
+    def estimate(self, batch: Batch, needs: frozenset[str]) -> SeparatorOutputs:
         """Separates a batch by all queries that are needed, in one pass.
 
         Args:
@@ -100,7 +100,7 @@ class BiModalSystem(System):
         found = dict(zip(asked, separation.estimates.split(counts, dim=1), strict=True))
         masks = dict(zip(asked, separation.masks.split(counts, dim=1), strict=True))
         phrases = found.pop("phrases", None)  # (B, N * P, F, T)
-        estimates = Estimates(
+        estimates = SeparatorOutputs(
             total=separation.magnitude,
             mixtures=self.model.magnitude(batch.mixtures),
             caption_masks=masks.get("captions"),

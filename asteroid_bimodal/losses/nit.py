@@ -18,7 +18,7 @@ from .checks import (
     mean_per_example,
     reduce_batch,
 )
-from .permutation import best_permutation
+from .mixpit import best_permutation
 from .reconstruction import LogWeightedBCE
 
 

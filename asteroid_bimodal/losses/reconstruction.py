@@ -207,12 +207,25 @@ class HierarchicalReconstructionLoss(nn.Module):
         phrase_weights: Tensor,
     ) -> ReconstructionTerms:
         """Returns both terms and their weighted sum (see the class)."""
-        _check_levels(est_captions, est_phrases, mixtures, total, phrase_weights)
-        added = torch.einsum("bnp...,bnp->bn...", est_phrases, phrase_weights.to(est_phrases))
-        reference = total.unsqueeze(1).expand_as(mixtures)
-        url = reduce_batch(self._over_mixtures(est_captions, mixtures, reference), self.reduction)
-        crl = reduce_batch(self._over_mixtures(added, mixtures, mixtures), self.reduction)
+        url = reduce_batch(self.url(est_captions, mixtures, total), self.reduction)
+        crl = reduce_batch(self.crl(est_phrases, mixtures, phrase_weights), self.reduction)
         return ReconstructionTerms(url, crl, self.caption_weight * url + self.phrase_weight * crl)
+
+    def url(self, est_captions: Tensor, mixtures: Tensor, total: Tensor) -> Tensor:
+        """The caption level alone, one value per example: (B,)."""
+        check_signals("mixtures", mixtures, "(batch, n_mix, ...)")
+        batch, _, *rest = mixtures.shape
+        check_shape("est_captions", est_captions, tuple(mixtures.shape), "the shape of mixtures")
+        check_shape("total", total, (batch, *rest), "(batch, ...)")
+        check_finite("total", total)
+        return self._over_mixtures(est_captions, mixtures, total.unsqueeze(1).expand_as(mixtures))
+
+    def crl(self, est_phrases: Tensor, mixtures: Tensor, phrase_weights: Tensor) -> Tensor:
+        """The phrase level alone, one value per example: (B,)."""
+        _check_phrases(est_phrases, mixtures, phrase_weights)
+        weights = phrase_weights.view(*phrase_weights.shape, *[1] * (est_phrases.ndim - 3))
+        added = (weights * est_phrases).sum(2)  # (B, N, ...)
+        return self._over_mixtures(added, mixtures, mixtures)
 
     def _over_mixtures(self, est: Tensor, target: Tensor, reference: Tensor) -> Tensor:
         """Sums the distances of one example's mixtures: (B, N, ...) to (B,)."""
@@ -221,15 +234,10 @@ class HierarchicalReconstructionLoss(nn.Module):
         return flat.view(batch, n_mix).sum(1)
 
 
-def _check_levels(
-    captions: Tensor, phrases: Tensor, mixtures: Tensor, total: Tensor, weights: Tensor
-) -> None:
+def _check_phrases(phrases: Tensor, mixtures: Tensor, weights: Tensor) -> None:
     check_signals("mixtures", mixtures, "(batch, n_mix, ...)")
-    batch, n_mix, *rest = mixtures.shape
-    check_shape("est_captions", captions, tuple(mixtures.shape), "the shape of mixtures")
-    check_shape("total", total, (batch, *rest), "(batch, ...)")
-    check_finite("total", total)
     check_signals("est_phrases", phrases, "(batch, n_mix, n_phrases, ...)", min_ndim=4)
+    batch, n_mix, *rest = mixtures.shape
     n_phrases = phrases.shape[2]
     expected = (batch, n_mix, n_phrases, *rest)
     check_shape("est_phrases", phrases, expected, "(batch, n_mix, n_phrases, ...)")

@@ -1,175 +1,132 @@
-"""What a separator made of a batch, and the terms of a training signal that look at it."""
+"""The terms that a recipe's loss adds up: each a public loss, and what it needs of the separator.
+
+A term is a module that says in `needs` what is to be estimated (captions, phrases, waveforms,
+labels, outputs, absent, noise) and maps `SeparatorOutputs` to one loss per example, (B,). A new one
+is a class here and a line in `TERMS`; one with arguments gets them in `engine/build.py`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from .co_separation import CoSeparationLoss
 from .mixit import TextConditionedMixIT
 from .mixpit import MixPITLossWrapper
-from .reconstruction import LogWeightedL1
-from .similarity import ClapSimilarityLoss
+from .nit import NoiseInvariantLoss
+from .outputs import SeparatorOutputs
+from .reconstruction import HierarchicalReconstructionLoss, LogWeightedBCE, LogWeightedL1
+from .similarity import ClapSimilarityLoss, Scorer
 from .weak_label import WeakLabelLoss
 
 
-@dataclass(frozen=True)
-class Estimates:
-    """What a separator made of a batch, and what it should have made.
-
-    B examples, N mixtures, P phrases per mixture, S outputs, A absent sounds, F frequencies,
-    T frames.
-
-    Attributes:
-        total: (B, F, T), magnitude of the mixture of mixtures.
-        mixtures: (B, N, F, T), magnitudes of the natural mixtures.
-        captions: (B, N, F, T), estimates queried by caption.
-        phrases: (B, N, P, F, T), estimates queried by phrase; None when no term asks for them.
-        phrase_wavs: (B, N * P, samples), the same as waveforms.
-        phrase_texts: B lists of N * P phrases.
-        caption_texts: B lists of N captions.
-        phrase_weights: (B, N, P), 1 / (times a phrase is repeated).
-        phrase_labels: (B, N * P), classes of the phrases.
-        outputs: (B, S, F, T), estimates of a separator that is not told what to look for.
-        absent: (B, A, F, T), estimates queried by what does not sound.
-        caption_masks: (B, N, F, T), of `captions`, between 0 and 1.
-        phrase_masks: (B, N, P, F, T), of `phrases`.
-        noise_masks: (B, N, F, T), of a separator's noise heads.
-    """
-
-    total: Tensor
-    mixtures: Tensor
-    captions: Tensor | None = None
-    phrases: Tensor | None = None
-    phrase_wavs: Tensor | None = None
-    phrase_texts: list[list[str]] | None = None
-    caption_texts: list[list[str]] | None = None
-    phrase_weights: Tensor | None = None
-    phrase_labels: Tensor | None = None
-    outputs: Tensor | None = None
-    absent: Tensor | None = None
-    caption_masks: Tensor | None = None
-    phrase_masks: Tensor | None = None
-    noise_masks: Tensor | None = None
-
-    def normalised(self) -> Estimates:
-        """Magnitudes in units of the mean magnitude of their example, so that level drops out."""
-        scale = self.total.mean(dim=(1, 2)).clamp_min(1e-5)  # (B,)
-        found = {name: getattr(self, name) for name in _MAGNITUDES}
-        scaled = {
-            name: value / scale.view(-1, *[1] * (value.ndim - 1))
-            for name, value in found.items()
-            if value is not None
-        }
-        return replace(self, **scaled)
-
-
-_MAGNITUDES = ("total", "mixtures", "captions", "phrases", "outputs", "absent")
-
-
-class CaptionReconstruction(nn.Module):
-    r"""URL, mix-and-separate: each caption's estimate is its mixture.
-
-    $$ L_{URL} = \sum_i \mathrm{mean}\big(w(|M|)\,\big||\hat M_i| - |M_i|\big|\big) $$
-    """
+class URL(nn.Module):
+    """Unsupervised reconstruction (mix-and-separate): each caption's estimate is its mixture."""
 
     needs = frozenset({"captions"})
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.distance = LogWeightedL1()
+        self.loss = HierarchicalReconstructionLoss(reduction="none")
 
-    def forward(self, estimates: Estimates) -> Tensor:
-        """Scalar loss."""
-        total = estimates.total[:, None].expand_as(estimates.mixtures)
-        num_mixtures = estimates.mixtures.shape[1]
-        return num_mixtures * self.distance(estimates.captions, estimates.mixtures, total)
+    def forward(self, outputs: SeparatorOutputs) -> Tensor:
+        """Returns the loss of each example, (B,)."""
+        return self.loss.url(outputs.captions, outputs.mixtures, outputs.total)
 
 
-class PhraseReconstruction(nn.Module):
-    r"""CRL: the estimates of a mixture's phrases add up to the mixture.
-
-    $$ L_{CRL} = \sum_i \mathrm{mean}\big(w(|M_i|)\,
-       \big|\textstyle\sum_k \omega_{ik} |\hat s_{ik}| - |M_i|\big|\big) $$
-    """
+class CRL(nn.Module):
+    """Consistency reconstruction: the estimates of a mixture's phrases add up to the mixture."""
 
     needs = frozenset({"phrases"})
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.distance = LogWeightedL1()
+        self.loss = HierarchicalReconstructionLoss(reduction="none")
 
-    def forward(self, estimates: Estimates) -> Tensor:
-        """Scalar loss."""
-        weights = estimates.phrase_weights[..., None, None]
-        together = (weights * estimates.phrases).sum(2)  # (B, N, F, T)
-        num_mixtures = estimates.mixtures.shape[1]
-        return num_mixtures * self.distance(together, estimates.mixtures, estimates.mixtures)
+    def forward(self, outputs: SeparatorOutputs) -> Tensor:
+        """Returns the loss of each example, (B,)."""
+        return self.loss.crl(outputs.phrases, outputs.mixtures, outputs.phrase_weights)
 
 
-class PhraseSimilarity(nn.Module):
-    """CNT: each phrase's estimate sounds like its own phrase among all phrases of the batch.
+class CNT(nn.Module):
+    """Contrastive loss: each phrase's estimate matches its own phrase among all of the batch.
 
     Args:
         scorer: embeds waveforms and texts in one space.
         sample_rate: of the estimates, in hertz.
-        chunk_size: estimates embedded at a time.
         noise_floor: RMS of a fixed noise under the estimates. The gradient of a log spectrum is the
             larger the quieter a band is; the noise bounds it.
-        logit_scale: sharpness of the contrast; the scorer's own when None.
-        equal_above: similarity of two phrases above which they count as one.
-        against_captions: contrast each estimate with the captions of the batch, too. What holds
+        against_captions: captions of several sounds are negatives of every estimate, too: one with
             remains of its mixture's other sounds is nearer to the caption than to its phrase.
+        **similarity: arguments of `ClapSimilarityLoss`.
     """
 
     needs = frozenset({"phrases", "waveforms"})
 
     def __init__(
         self,
-        scorer: nn.Module,
+        scorer: Scorer,
         sample_rate: int,
-        chunk_size: int | None = None,
+        *,
         noise_floor: float = 0.0,
-        logit_scale: float | None = None,
-        equal_above: float = 1 - 1e-5,
         against_captions: bool = False,
-    ):
+        **similarity,
+    ) -> None:
         super().__init__()
         self.noise_floor = noise_floor
         self.against_captions = against_captions
-        self.similarity = ClapSimilarityLoss(
-            scorer,
-            logit_scale,
-            sample_rate=sample_rate,
-            equal_above=equal_above,
-            chunk_size=chunk_size,
+        self.loss = ClapSimilarityLoss(
+            scorer, sample_rate=sample_rate, reduction="none", **similarity
         )
 
-    def forward(self, estimates: Estimates) -> Tensor:
-        """Scalar loss."""
-        wavs = estimates.phrase_wavs
+    def forward(self, outputs: SeparatorOutputs) -> Tensor:
+        """Returns the loss of each example, (B,)."""
+        wavs = outputs.phrase_wavs
         noise = torch.randn(wavs.shape[-1], generator=torch.Generator().manual_seed(0))
-        return self.similarity(
+        return self.loss(
             wavs + self.noise_floor * noise.to(wavs),
-            estimates.phrase_texts,
-            negatives=_captions_of_several(estimates) if self.against_captions else (),
+            outputs.phrase_texts,
+            negatives=_captions_of_several(outputs) if self.against_captions else (),
         )
 
 
-def _captions_of_several(estimates: Estimates) -> list[str]:
+def _captions_of_several(outputs: SeparatorOutputs) -> list[str]:
     """The captions of mixtures with different phrases: one of a single sound describes it."""
-    num_phrases = estimates.phrases.shape[2]
+    num_phrases = outputs.phrases.shape[2]
     found = {
         caption
-        for captions, phrases in zip(estimates.caption_texts, estimates.phrase_texts, strict=True)
+        for captions, phrases in zip(outputs.caption_texts, outputs.phrase_texts, strict=True)
         for n, caption in enumerate(captions)
         if len(set(phrases[n * num_phrases : (n + 1) * num_phrases])) > 1
     }
     return sorted(found)
 
 
-class PermutedReconstruction(nn.Module):
+class WeakLabels(nn.Module):
+    """Each phrase's estimate belongs to its class.
+
+    Args:
+        classifier: maps magnitudes (M, F, T) to logits (M, C).
+        joint: train the classifier beside the separator, on the mixtures of mixtures.
+    """
+
+    needs = frozenset({"phrases", "labels"})
+
+    def __init__(self, classifier: nn.Module, *, joint: bool = False) -> None:
+        super().__init__()
+        self.loss = WeakLabelLoss(classifier, joint=joint, reduction="none")
+
+    def forward(self, outputs: SeparatorOutputs) -> Tensor:
+        """Returns the loss of each example, (B,)."""
+        mixture = outputs.total if self.loss.joint else None
+        terms = self.loss(outputs.phrases.flatten(1, 2), outputs.phrase_labels, mixture)
+        return terms.classes + terms.labels
+
+
+class PIT(nn.Module):
     r"""PIT and MixPIT: as many outputs as mixtures, in the order that fits best.
 
     $$ L_{PIT} = \min_\pi \sum_i \mathrm{mean}\big(w(|M|)\,
@@ -180,18 +137,18 @@ class PermutedReconstruction(nn.Module):
 
     needs = frozenset({"outputs"})
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.wrapper = MixPITLossWrapper(LogWeightedL1(reduction="none"), pit_from="pw_pt")
+        distance = LogWeightedL1(reduction="none")
+        self.loss = MixPITLossWrapper(distance, pit_from="pw_pt", reduction="none")
 
-    def forward(self, estimates: Estimates) -> Tensor:
-        """Scalar loss."""
-        num_mixtures = estimates.mixtures.shape[1]
-        loss = self.wrapper(estimates.outputs, estimates.mixtures, reference=estimates.total)
-        return num_mixtures * loss
+    def forward(self, outputs: SeparatorOutputs) -> Tensor:
+        """Returns the loss of each example, (B,)."""
+        loss = self.loss(outputs.outputs, outputs.mixtures, reference=outputs.total)
+        return outputs.mixtures.shape[1] * loss
 
 
-class MixtureInvariance(nn.Module):
+class MixIT(nn.Module):
     r"""MixIT: the outputs, each put into one mixture, add up to the mixtures.
 
     $$ L_{MixIT} = \min_A \sum_i \mathrm{mean}\big(w(|M_i|)\,
@@ -200,52 +157,137 @@ class MixtureInvariance(nn.Module):
 
     needs = frozenset({"outputs"})
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.wrapper = TextConditionedMixIT(LogWeightedL1(reduction="none"))
+        self.loss = TextConditionedMixIT(LogWeightedL1(reduction="none"), reduction="none")
 
-    def forward(self, estimates: Estimates) -> Tensor:
-        """Scalar loss."""
-        return estimates.mixtures.shape[1] * self.wrapper(estimates.outputs, estimates.mixtures)
-
-
-class PhraseClass(nn.Module):
-    """A classifier hears the class of its phrase in each phrase's estimate.
-
-    Stands in CNT's place where a timbre classifier is the scorer, and is the class term of
-    separation by weak labels.
-
-    Args:
-        classifier: maps magnitudes (M, F, T) to logits (M, C).
-        joint: whether it is trained beside, on the mixtures and their labels; frozen otherwise.
-    """
-
-    def __init__(self, classifier: nn.Module, *, joint: bool = False):
-        super().__init__()
-        self.needs = frozenset({"phrases", "labels"})
-        self.loss = WeakLabelLoss(classifier, joint=joint)
-
-    def forward(self, estimates: Estimates) -> Tensor:
-        """Scalar loss."""
-        mixture = estimates.total if self.loss.joint else None
-        terms = self.loss(estimates.phrases.flatten(1, 2), estimates.phrase_labels, mixture)
-        return terms.classes + terms.labels
+    def forward(self, outputs: SeparatorOutputs) -> Tensor:
+        """Returns the loss of each example, (B,)."""
+        return outputs.mixtures.shape[1] * self.loss(outputs.outputs, outputs.mixtures)
 
 
-class AbsentSilence(nn.Module):
-    r"""What does not sound is estimated as silence.
+class AbsentSounds(nn.Module):
+    r"""The estimates of absent sounds are silent.
 
     $$ L_{absent} = \frac{1}{A} \sum_a \mathrm{mean}\big(w(|M|)\,|\hat s_a|\big) $$
     """
 
     needs = frozenset({"absent"})
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.distance = LogWeightedL1()
+        self.loss = LogWeightedL1(reduction="none")
 
-    def forward(self, estimates: Estimates) -> Tensor:
-        """Scalar loss."""
-        silence = torch.zeros_like(estimates.absent)
-        total = estimates.total[:, None].expand_as(estimates.absent)
-        return self.distance(estimates.absent, silence, total)
+    def forward(self, outputs: SeparatorOutputs) -> Tensor:
+        """Returns the loss of each example, (B,)."""
+        absent = outputs.absent
+        total = outputs.total[:, None].expand_as(absent)
+        return self.loss(absent, torch.zeros_like(absent), total)
+
+
+def dominance(mixtures: Tensor) -> Tensor:
+    """Marks where each mixture is louder than all others: the ideal binary masks.
+
+    Args:
+        mixtures: magnitudes, (B, N, F, T).
+
+    Returns:
+        (B, N, F, T), in each place 1 for one of the mixtures and 0 for the others.
+
+    Examples:
+        >>> dominance(torch.tensor([[[[3.0, 1.0]], [[2.0, 5.0]]]])).squeeze()
+        tensor([[1., 0.],
+                [0., 1.]])
+    """
+    loudest = mixtures.argmax(dim=1, keepdim=True)  # (B, 1, F, T)
+    return torch.zeros_like(mixtures).scatter_(1, loudest, 1.0)
+
+
+class BinaryMasks(nn.Module):
+    r"""Mix-and-separate with binary masks: each caption's mask is where its mixture dominates.
+
+    $$ L_{BCE} = \sum_i \mathrm{mean}\big(w(|M|)\,
+       \mathrm{BCE}(\hat m_i, [\,|M_i| > |M_j| \;\forall j \neq i\,])\big) $$
+    """
+
+    needs = frozenset({"captions"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loss = LogWeightedBCE(reduction="none")
+
+    def forward(self, outputs: SeparatorOutputs) -> Tensor:
+        """Returns the loss of each example, (B,)."""
+        total = outputs.total[:, None].expand_as(outputs.mixtures)
+        loss = self.loss(outputs.caption_masks, dominance(outputs.mixtures), total)
+        return outputs.mixtures.shape[1] * loss
+
+
+class NIT(nn.Module):
+    """Noise invariant training: binary masks that those of noise heads, in any order, complete."""
+
+    needs = frozenset({"captions", "noise"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loss = NoiseInvariantLoss(reduction="none")
+
+    def forward(self, outputs: SeparatorOutputs) -> Tensor:
+        """Returns the loss of each example, (B,)."""
+        target = dominance(outputs.mixtures)
+        terms = self.loss(outputs.caption_masks, outputs.noise_masks, target, outputs.total)
+        return outputs.mixtures.shape[1] * terms.total
+
+
+class CoSeparation(nn.Module):
+    """Co-separation: the masks of a mixture's objects add up to its own; each is of its class.
+
+    Args:
+        classifier: maps magnitudes (M, F, T) to logits (M, C); it is trained beside.
+    """
+
+    needs = frozenset({"phrases", "labels"})
+
+    def __init__(self, classifier: nn.Module) -> None:
+        super().__init__()
+        self.loss = CoSeparationLoss(_LogMagnitudeAdapter(classifier), reduction="none")
+
+    def forward(self, outputs: SeparatorOutputs) -> Tensor:
+        """Returns the loss of each example, (B,)."""
+        masks = outputs.phrase_masks  # (B, N, P, F, T)
+        own = torch.eye(masks.shape[1], device=masks.device)[..., None]  # (N, N, 1)
+        weights = own * outputs.phrase_weights[:, None]  # (B, N, N, P)
+        terms = self.loss(
+            masks.flatten(1, 2),
+            outputs.mixtures,
+            outputs.total,
+            weights.flatten(2),
+            outputs.phrase_labels,
+        )
+        return terms.total
+
+
+class _LogMagnitudeAdapter(nn.Module):
+    """A classifier of magnitudes as one of log-magnitudes."""
+
+    def __init__(self, classifier: nn.Module) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, log_magnitude: Tensor) -> Tensor:
+        return self.classifier(log_magnitude.exp())
+
+
+TERMS: dict[str, Callable[..., nn.Module]] = {
+    "url": URL,
+    "crl": CRL,
+    "cnt": CNT,
+    "timbre": WeakLabels,
+    "timbre_joint": partial(WeakLabels, joint=True),
+    "pit": PIT,
+    "mixit": MixIT,
+    "absent": AbsentSounds,
+    "bce": BinaryMasks,
+    "nit": NIT,
+    "cosep": CoSeparation,
+}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 import torch
 from asteroid.losses import (
@@ -13,6 +15,7 @@ from asteroid.losses import (
 )
 
 from asteroid_bimodal.losses import MixPITLossWrapper
+from asteroid_bimodal.losses.mixpit import best_permutation
 
 KINDS = [
     ("pw_mtx", pairwise_neg_sisdr),
@@ -75,3 +78,23 @@ def test_errors():
         MixPITLossWrapper(multisrc_neg_sisdr)(two, two)
     with pytest.raises(ValueError, match="pit_from: .*received 'pairwise'"):
         MixPITLossWrapper(pairwise_mse, pit_from="pairwise")
+
+
+@pytest.mark.parametrize("n_src", [1, 2, 3, 5])
+def test_the_best_pairing_against_all_permutations(n_src):
+    torch.manual_seed(0)
+    pairs = torch.randn(4, n_src, n_src, dtype=torch.float64)
+    targets = torch.arange(n_src)
+    every = [pairs[:, list(order), targets].mean(1) for order in permutations(range(n_src))]
+    losses, order = best_permutation(pairs)
+    torch.testing.assert_close(losses, torch.stack(every).amin(0))
+    chosen = torch.stack([pairs[b, order[b], targets].mean() for b in range(4)])
+    torch.testing.assert_close(losses, chosen)
+
+
+def test_four_sources_in_half_precision_and_no_rounding_under_autocast():
+    pairs = torch.randn(2, 4, 4)
+    assert best_permutation(pairs.bfloat16())[0].dtype == torch.bfloat16
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = best_permutation(pairs)[0]
+    assert torch.equal(inside, best_permutation(pairs)[0])
