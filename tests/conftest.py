@@ -74,7 +74,7 @@ def write_tone_set(root: Path) -> ToneSet:
                 clips.append(Clip(path, label, "", 2.0, split))
         write_manifest(root / f"{split}.csv", clips)
         if split != "train":
-            mixtures = draw_test_list(
+            drawn = draw_test_list(
                 clips,
                 root,
                 num_items=3,
@@ -83,7 +83,7 @@ def write_tone_set(root: Path) -> ToneSet:
                 num_samples=RATE,
                 seed=0,
             )
-            write_test_list(root / "lists", f"{split}_2src_seed0", mixtures)
+            write_test_list(root / "lists", f"{split}_2src_seed0", drawn.mixtures)
     return ToneSet(root, TONES, RATE)
 
 

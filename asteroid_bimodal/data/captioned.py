@@ -1,4 +1,4 @@
-"""Training mixtures of clips with natural captions, as of AudioCaps: nobody knows their sources."""
+"""Training mixtures of clips with natural captions, as of AudioCaps: their sources are unknown."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from torch import Tensor
 from ..queries.captions import PhraseAllocation, allocate_phrases, lexicon, parse_caption
 from .audio import UnreadableAudioError, read_crop
 from .batches import Example, Skipped
-from .making import DrawnExamples
+from .crops import crop_start, is_audible
 from .manifest import Clip, read_manifest, take_share
 from .mixing import draw_gains, mix
-from .pinned import QUIET
+from .on_the_fly import OnTheFlyDataset
 
 
 @dataclass(frozen=True)
-class _Draw:
-    """A crop (T,) of a clip, its caption, and the sounds that it names."""
+class _CaptionedCrop:
+    """Audio (T,) of a clip, the clip's caption, and the sounds that it names."""
 
-    crop: Tensor
+    audio: Tensor
     caption: str
     sounds: frozenset[frozenset[str]]
 
 
-class CaptionedMixtures(DrawnExamples):
+class CaptionedMixtures(OnTheFlyDataset):
     """Mixtures of mixtures made of natural clips, each with the phrases of its caption.
 
     Each example joins N clips that have no sound in common, as far as their captions tell. Every
@@ -45,7 +45,7 @@ class CaptionedMixtures(DrawnExamples):
         gain: least and greatest volume of a clip.
         share: part of the clips to use, from 0 to 1.
         num_absent: phrases of sounds that an example does not hold, drawn beside it.
-        seed: of the draws.
+        seed: random seed.
 
     Raises:
         ValueError: when clips have no captions, there are fewer than N of them, or none are asked
@@ -72,10 +72,10 @@ class CaptionedMixtures(DrawnExamples):
         self.num_phrases, self.num_mixtures = num_phrases, num_mixtures
         self.gain, self.num_absent = gain, num_absent
         self.clips = take_share(read_manifest(manifest), share)
-        silent = next((clip.path for clip in self.clips if not clip.caption), None)
-        if silent:
+        without = next((clip.path for clip in self.clips if not clip.caption), None)
+        if without:
             raise ValueError(
-                f"Expected a caption for every clip of {manifest}, found none for {silent}. For "
+                f"Expected a caption for every clip of {manifest}, found none for {without}. For "
                 "clips with labels use data.captioned false."
             )
         if min(num_phrases, num_mixtures) < 1 or len(self.clips) < num_mixtures:
@@ -85,63 +85,60 @@ class CaptionedMixtures(DrawnExamples):
             )
 
     def draw_example(self, generator: torch.Generator) -> Example:
-        """Makes an example."""
+        """Draws an example."""
+        crops: list[_CaptionedCrop] = []
         skipped: list[Skipped] = []
-        drawn: list[_Draw] = []
         for choice in torch.randperm(len(self.clips), generator=generator).tolist():
-            draw = self._draw(self.clips[choice], drawn, generator, skipped)
-            drawn += [draw] if draw else []
-            if len(drawn) == self.num_mixtures:
-                return self._example(drawn, generator, skipped)
+            drawn = self._draw_crop(self.clips[choice], generator, crops)
+            if isinstance(drawn, Skipped):
+                skipped.append(drawn)
+            elif drawn:
+                crops.append(drawn)
+            if len(crops) == self.num_mixtures:
+                return self._build(crops, generator, skipped)
         reason = skipped[-1].reason if skipped else "their captions name the same sounds."
         raise UnreadableAudioError(
-            f"Found {len(drawn)} usable clips of different sounds, expected {self.num_mixtures}. "
+            f"Found {len(crops)} usable clips of different sounds, expected {self.num_mixtures}. "
             f"Last problem: {reason}"
         )
 
-    def _draw(
-        self,
-        clip: Clip,
-        drawn: Sequence[_Draw],
-        generator: torch.Generator,
-        skipped: list[Skipped],
-    ) -> _Draw | None:
-        """A crop of the clip; None when it is unusable or sounds like one that was drawn."""
-        room = max(0.0, clip.seconds - self.num_samples / self.sample_rate)
-        start = room * float(torch.rand(1, generator=generator))
+    def _draw_crop(
+        self, clip: Clip, generator: torch.Generator, others: Sequence[_CaptionedCrop]
+    ) -> _CaptionedCrop | Skipped | None:
+        """A crop of the clip, or why it is unusable; None when it names a sound of the others."""
+        place = float(torch.rand(1, generator=generator))
+        start = crop_start(clip.seconds, self.num_samples / self.sample_rate, place)
         try:
             sounds = named_sounds(clip.caption)
-            if any(draw.sounds & sounds for draw in drawn):
+            if any(other.sounds & sounds for other in others):
                 return None
-            crop = read_crop(self.root / clip.path, start, self.num_samples, self.sample_rate)
+            audio = read_crop(self.root / clip.path, start, self.num_samples, self.sample_rate)
         except ValueError as error:  # of the caption or of the file
-            skipped.append(Skipped(clip.path, str(error)))
-            return None
-        if crop.square().mean().sqrt() <= QUIET:
-            skipped.append(Skipped(clip.path, f"Silent from {start:.2f} s on."))
-            return None
-        return _Draw(crop, clip.caption, sounds)
+            return Skipped(clip.path, str(error))
+        if not is_audible(audio):
+            return Skipped(clip.path, f"Silent from {start:.2f} s on.")
+        return _CaptionedCrop(audio, clip.caption, sounds)
 
-    def _example(
-        self, drawn: list[_Draw], generator: torch.Generator, skipped: list[Skipped]
+    def _build(
+        self, crops: list[_CaptionedCrop], generator: torch.Generator, skipped: list[Skipped]
     ) -> Example:
         gains = draw_gains((self.num_mixtures, 1), *self.gain, generator)
-        mixed = mix(torch.stack([draw.crop for draw in drawn])[:, None], gains)
+        mixed = mix(torch.stack([crop.audio for crop in crops])[:, None], gains)
         allocated = [
-            share_out(parse_caption(draw.caption), self.num_phrases, generator) for draw in drawn
+            share_out(parse_caption(crop.caption), self.num_phrases, generator) for crop in crops
         ]
         return Example(
             mixtures=mixed.mixtures,
-            captions=[draw.caption for draw in drawn],
+            captions=[crop.caption for crop in crops],
             phrases=[allocation.phrases for allocation in allocated],
             phrase_weights=torch.stack([allocation.weights for allocation in allocated]),
-            absent=self._draw_absent(drawn, generator),
+            absent=self._draw_absent(crops, generator),
             skipped=skipped,
         )
 
-    def _draw_absent(self, drawn: list[_Draw], generator: torch.Generator) -> list[str]:
+    def _draw_absent(self, crops: list[_CaptionedCrop], generator: torch.Generator) -> list[str]:
         """Phrases of other clips that name no sound of these."""
-        present = frozenset().union(*(draw.sounds for draw in drawn))
+        present = frozenset().union(*(crop.sounds for crop in crops))
         absent: dict[frozenset[str], str] = {}
         for choice in torch.randperm(len(self.clips), generator=generator).tolist():
             if len(absent) >= self.num_absent:
@@ -165,7 +162,7 @@ def share_out(
     Args:
         phrases: of one mixture.
         num_phrases: P.
-        generator: of the draws.
+        generator: draws the phrases that stand alone, and those that are repeated.
 
     Returns:
         P phrases; where the mixture has more, the last one joins those that were not drawn.
@@ -184,11 +181,7 @@ def share_out(
 
 
 def phrases_of(caption: str) -> list[str]:
-    """The phrases of a caption; none of one that names no sound, whose clip training skips.
-
-    Args:
-        caption: a natural caption.
-    """
+    """The phrases of a caption; none of one that names no sound, whose clip training skips."""
     try:
         return parse_caption(caption)
     except ValueError:

@@ -1,10 +1,11 @@
-"""Data sets over manifests: training mixtures drawn on the fly, test mixtures from pinned lists."""
+"""Data sets over manifests: training mixtures drawn on the fly, test mixtures from fixed lists."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,40 +14,33 @@ from torch.utils.data import Dataset
 from ..queries.captions import phrase_prompt
 from .audio import UnreadableAudioError, audio_seconds, read_crop
 from .batches import Example, Skipped
-from .check import video_id
+from .crops import ClipFiles
 from .frames import frame_at, frames_of
-from .making import Draw, DrawnExamples, ExampleMaker
-from .manifest import Clip, by_label, read_manifest, take_share
+from .manifest import read_manifest, take_share
 from .mixing import mix
-from .pinned import ATTEMPTS, QUIET, PinnedSource, read_test_list
+from .mixture_builder import MixtureBuilder
+from .on_the_fly import OnTheFlyDataset
+from .pinned import PinnedSource, read_test_list
+from .video_id import video_id
 
 
-class LabelledMixtures(DrawnExamples):
+class LabelledMixtures(OnTheFlyDataset):
     """Mixtures of mixtures made from labelled single-source clips, as for MUSIC and VGGSound.
 
     Each example joins N natural mixtures of K clips, all N·K of distinct labels. The clips
-    themselves never leave the data set: a separator sees mixtures and their words alone.
+    themselves never leave the data set: a separator gets mixtures and their words alone.
 
     Args:
         manifest: CSV of the clips; paths are relative to its folder.
-        sample_rate: in hertz.
-        num_samples: length of an example.
-        num_sources: K, sources in each natural mixture; 1 is supervised training.
-        num_mixtures: N, natural mixtures in an example.
         epoch_size: examples per epoch.
-        gain: least and greatest volume of a clip.
-        prompt: template of a phrase, with `{}` for the label; of several, each phrase draws one.
-        caption: template of a caption, with `{}` for the labels.
         share: part of each label's clips to use, from 0 to 1: `(0.0, 0.05)` and `(0.05, 1.0)` have
             no clip in common and together all of them.
-        num_absent: phrases of labels that an example does not hold, drawn beside it.
-        centred: whether crops come from the middle of their clips instead of anywhere.
-        frames: whether each clip comes with a frame of its video, from within its crop.
-        without: videos, see `check.video_id`, whose clips are not used.
-        seed: of the draws.
+        without: videos, see `video_id`, whose clips are not used.
+        seed: random seed.
+        **mixtures: `sample_rate`, `num_samples` and the other attributes of `MixtureBuilder`.
 
     Raises:
-        ValueError: when the manifest has fewer labels than an example needs, or it needs none, and
+        ValueError: when the manifest has fewer labels than an example takes, or it takes none, and
             when there are no frames.
     """
 
@@ -54,74 +48,30 @@ class LabelledMixtures(DrawnExamples):
         self,
         manifest: str | Path,
         *,
-        sample_rate: int,
-        num_samples: int,
-        num_sources: int = 2,
-        num_mixtures: int = 2,
         epoch_size: int = 1000,
-        gain: tuple[float, float] = (0.5, 1.5),
-        prompt: str | Sequence[str] = "The sound of {}",
-        caption: str = "The sound mixture of {}",
         share: tuple[float, float] = (0.0, 1.0),
-        num_absent: int = 0,
-        centred: bool = False,
-        frames: bool = False,
         without: Collection[str] = (),
         seed: int = 0,
+        **mixtures: Any,
     ):
         super().__init__(epoch_size, seed)
-        prompts = (prompt,) if isinstance(prompt, str) else tuple(prompt)
-        self.make = ExampleMaker(
-            num_sources, num_mixtures, gain, prompts, caption, num_absent, frames
-        )
-        self.root = Path(manifest).parent
-        self.sample_rate, self.num_samples = sample_rate, num_samples
-        self.centred, self.frames = centred, frames
+        self.builder = MixtureBuilder(**mixtures)
         clips = [c for c in read_manifest(manifest) if video_id(c.path) not in without]
-        self.clips = by_label(take_share(clips, share))
-        self.make.check_labels(self.clips, manifest)
-        if frames:  # at the beginning, not in the middle of an epoch
-            frames_of(self.root / next(iter(self.clips.values()))[0].path)
+        self.source = ClipFiles(take_share(clips, share), Path(manifest).parent)
+        self.builder.check_labels(self.source.labels, manifest)
+        if self.builder.frames:  # at the beginning, not in the middle of an epoch
+            label = self.source.labels[0]
+            frames_of(self.source.root / self.source.by_label[label][0].path)
 
     def draw_example(self, generator: torch.Generator) -> Example:
-        """Makes an example."""
-        skipped: list[Skipped] = []
-        drawn: list[Draw] = []
-        names = list(self.clips)
-        for choice in torch.randperm(len(names), generator=generator).tolist():
-            draw = self._draw(self.clips[names[choice]], generator, skipped)
-            drawn += [draw] if draw else []
-            if len(drawn) == self.make.num_crops:
-                return self.make(drawn, names, generator, skipped)
-        raise UnreadableAudioError(
-            f"Found usable audio for {len(drawn)} labels, expected {self.make.num_crops}. "
-            f"Last problem: {skipped[-1].reason}"
-        )
-
-    def _draw(
-        self, clips: Sequence[Clip], generator: torch.Generator, skipped: list[Skipped]
-    ) -> Draw | None:
-        """An audible crop of one of the clips; None when none is found."""
-        for _ in range(ATTEMPTS):
-            clip = clips[int(torch.randint(len(clips), (1,), generator=generator))]
-            room = max(0.0, clip.seconds - self.num_samples / self.sample_rate)
-            place = 0.5 if self.centred else float(torch.rand(1, generator=generator))
-            start = room * place
-            try:
-                crop = read_crop(self.root / clip.path, start, self.num_samples, self.sample_rate)
-            except UnreadableAudioError as error:
-                skipped.append(Skipped(clip.path, str(error)))
-                continue
-            if crop.square().mean().sqrt() > QUIET:
-                return Draw(crop, clip.label, self._draw_frame(clip, start, generator))
-        skipped.append(Skipped(clip.path, f"No audible crop in {ATTEMPTS} draws of its label."))
-        return None
-
-    def _draw_frame(self, clip: Clip, start: float, generator: torch.Generator) -> str:
-        if not self.frames:
-            return ""
-        within = self.num_samples / self.sample_rate * float(torch.rand(1, generator=generator))
-        return str(frame_at(self.root / clip.path, start + within, clip.seconds))
+        """Draws an example."""
+        drawn = self.builder.draw_example(self.source, generator)
+        if drawn.example is None:
+            raise UnreadableAudioError(
+                f"Found usable audio for {drawn.num_labels} labels, expected "
+                f"{self.builder.num_crops}. Last problem: {drawn.skipped[-1].reason}"
+            )
+        return drawn.example
 
 
 class SemiSupervised(Dataset):
@@ -132,12 +82,12 @@ class SemiSupervised(Dataset):
         clean: examples whose mixtures are single sources.
     """
 
-    def __init__(self, mixed: LabelledMixtures, clean: LabelledMixtures):
+    def __init__(self, mixed: OnTheFlyDataset, clean: OnTheFlyDataset):
         self.mixed, self.clean = mixed, clean
 
     @property
     def epoch(self) -> int:
-        """Of the draws."""
+        """Number of the epoch."""
         return self.mixed.epoch
 
     @epoch.setter
@@ -175,10 +125,10 @@ class EvaluationItem:
 
 
 class PinnedMixtures(Dataset):
-    """The mixtures of a pinned list, always the same.
+    """The mixtures of a fixed evaluation list, always the same.
 
     Args:
-        test_list: CSV written by `manifest.write_test_list`.
+        test_list: CSV written by `pinned.write_test_list`.
         root: folder that the list's paths are relative to.
         sample_rate: in hertz.
         num_samples: length of an item.
@@ -211,20 +161,17 @@ class PinnedMixtures(Dataset):
         mixture = self.items[index]
         labels = [source.label for source in mixture.sources]
         phrases = [phrase_prompt(label, self.prompt) for label in labels]
-        clips, skipped = [], []
+        crops, skipped = [], []
         for source in mixture.sources:
+            path = self.root / source.path
             try:
-                clips.append(
-                    read_crop(
-                        self.root / source.path, source.start, self.num_samples, self.sample_rate
-                    )
-                )
+                crops.append(read_crop(path, source.start, self.num_samples, self.sample_rate))
             except UnreadableAudioError as error:
                 skipped.append(Skipped(source.path, str(error)))
         if skipped:
             return EvaluationItem(mixture.item, None, None, labels, phrases, skipped=skipped)
         gains = torch.tensor([[source.gain for source in mixture.sources]])
-        mixed = mix(torch.stack(clips)[None], gains)
+        mixed = mix(torch.stack(crops)[None], gains)
         frames = [self._frame(source) for source in mixture.sources] if self.frames else []
         return EvaluationItem(mixture.item, mixed.mixture, mixed.parts[0], labels, phrases, frames)
 

@@ -1,4 +1,4 @@
-"""Test mixtures pinned by a digest: drawn once, the same for everyone who names the same list."""
+"""Fixed evaluation lists: test mixtures drawn once, pinned by the digest in the list's name."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ import torch
 
 from .audio import UnreadableAudioError, audio_seconds, read_crop
 from .batches import Skipped
+from .crops import ATTEMPTS, crop_start, is_audible
 from .manifest import Clip, by_label, csv_text, read_rows, write_rows
-
-QUIET = 10 ** (-45 / 20)  # RMS under which a crop counts as silent and is drawn again
-ATTEMPTS = 20  # draws before a crop is given up
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,14 @@ class PinnedMixture:
     sources: tuple[PinnedSource, ...]
 
 
+@dataclass(frozen=True)
+class DrawnTestList:
+    """Drawn test mixtures, and the clips that were passed over, once for each draw."""
+
+    mixtures: list[PinnedMixture]
+    skipped: list[Skipped]
+
+
 def draw_test_list(
     clips: Sequence[Clip],
     root: str | Path,
@@ -44,9 +50,9 @@ def draw_test_list(
     sample_rate: int,
     num_samples: int,
     seed: int,
-    centred: bool = False,
-    skipped: list[Skipped] | None = None,
-) -> list[PinnedMixture]:
+    center_crop: bool = False,
+    passed_over: Sequence[Skipped] = (),
+) -> DrawnTestList:
     """Draws test mixtures of distinct labels from audible crops.
 
     Args:
@@ -56,56 +62,58 @@ def draw_test_list(
         num_sources: sources in each.
         sample_rate: at which loudness is judged, in hertz.
         num_samples: length of an item.
-        seed: of the draws.
-        centred: whether crops come from the middle of their clips instead of anywhere.
-        skipped: what was passed over already; gets a row for each draw of a clip that cannot be
-            read; others are drawn instead.
+        seed: random seed.
+        center_crop: whether crops come from the middle of their clips instead of anywhere.
+        passed_over: clips that were left out of `clips`, to be reported with the others.
+
+    Returns:
+        The mixtures, and the clips that cannot be read, in place of which others were drawn.
 
     Raises:
         ValueError: when there are too few labels or too little audible audio.
     """
-    skipped = [] if skipped is None else skipped
     generator = torch.Generator().manual_seed(seed)
     labelled = by_label(clips)
+    skipped, mixtures = list(passed_over), []
     if len(labelled) < num_sources:
         raise ValueError(
-            f"Expected {num_sources} labels or more, received {len(labelled)}." + _last(skipped)
+            f"Expected {num_sources} labels or more, received {len(labelled)}.{_last(skipped)}"
         )
-    mixtures: list[PinnedMixture] = []
     for _ in range(ATTEMPTS * num_items):
         if len(mixtures) == num_items:
-            return mixtures
+            break
         sources = []
         for choice in torch.randperm(len(labelled), generator=generator)[:num_sources].tolist():
             same = list(labelled.values())[choice]
             clip = same[int(torch.randint(len(same), (1,), generator=generator))]
-            place = 0.5 if centred else float(torch.rand(1, generator=generator))
+            place = 0.5 if center_crop else float(torch.rand(1, generator=generator))
             try:
-                source = _audible(clip, Path(root), place, num_samples, sample_rate)
+                source = _audible_source(clip, Path(root), place, num_samples, sample_rate)
                 sources += [source] if source else []
             except UnreadableAudioError as error:
                 skipped.append(Skipped(clip.path, str(error)))
         if len(sources) == num_sources:
             mixtures.append(PinnedMixture(len(mixtures), tuple(sources)))
-    raise ValueError(
-        f"Expected audible crops for {num_items} mixtures, found {len(mixtures)}: "
-        f"the test clips are nearly silent or cannot be used.{_last(skipped)}"
-    )
+    if len(mixtures) < num_items:
+        raise ValueError(
+            f"Expected audible crops for {num_items} mixtures, found {len(mixtures)}: "
+            f"the test clips are nearly silent or cannot be used.{_last(skipped)}"
+        )
+    return DrawnTestList(mixtures, skipped)
 
 
 def _last(skipped: Sequence[Skipped]) -> str:
     return f" Last problem: {skipped[-1].reason}" if skipped else ""
 
 
-def _audible(
+def _audible_source(
     clip: Clip, root: Path, place: float, num_samples: int, sample_rate: int
 ) -> PinnedSource | None:
     """The crop at a place of a clip, from 0 to 1; None when it is silent."""
-    room = max(0.0, audio_seconds(root / clip.path) - num_samples / sample_rate)
-    start = round(room * place, 3)
+    seconds = audio_seconds(root / clip.path)
+    start = round(crop_start(seconds, num_samples / sample_rate, place), 3)
     crop = read_crop(root / clip.path, start, num_samples, sample_rate)
-    loud = crop.square().mean().sqrt() > QUIET
-    return PinnedSource(clip.path, clip.label, start, 1.0) if loud else None
+    return PinnedSource(clip.path, clip.label, start, 1.0) if is_audible(crop) else None
 
 
 def write_test_list(folder: str | Path, name: str, mixtures: Iterable[PinnedMixture]) -> Path:

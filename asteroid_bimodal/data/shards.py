@@ -31,21 +31,19 @@ from .manifest import Clip, read_manifest
 
 @dataclass(frozen=True, eq=False)
 class ShardClip:
-    """A clip as it comes out of a shard.
-
-    Attributes:
-        clip: its row of the manifest.
-        audio: content of its audio file.
-        where: shard and member, for messages.
-    """
+    """A clip of a shard: its row of the manifest, the content of its audio file, its place."""
 
     clip: Clip
     audio: bytes
     where: str
 
     def read_crop(self, start: float, num_samples: int, sample_rate: int) -> Tensor:
-        """Reads an excerpt, as `audio.read_crop`."""
+        """Reads (num_samples,) from `start` seconds on."""
         return read_crop(io.BytesIO(self.audio), start, num_samples, sample_rate, self.where)
+
+    def frame_at(self, second: float) -> str:
+        """Refuses: shards hold audio alone."""
+        raise ValueError("Shards hold no frames. Train from files, or without frames.")
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ def write_shards(
         out: folder of the shards.
         split: train, valid or test.
         clips_per_shard: a few hundred MB in each shard are a good size.
-        seed: of the order of the clips.
+        seed: random seed of the order of the clips.
 
     Raises:
         ValueError: when no clip can be read, and when the folder holds other shards of the split.
@@ -115,9 +113,9 @@ def write_shards(
 
 
 def _usable(clips: Sequence[Clip], root: Path) -> tuple[list[Clip], list[Skipped]]:
-    """Tells clips with a readable header from others."""
+    """Splits clips into those with a readable header and others."""
     usable, skipped = [], []
-    for clip in tqdm(clips, desc="looking at clips"):
+    for clip in tqdm(clips, desc="reading headers"):
         try:
             audio_seconds(root / clip.path)
             usable.append(clip)
@@ -147,50 +145,51 @@ def find_shards(pattern: str) -> list[str]:
     for name in expanded:
         matches = sorted(glob.glob(name))
         if not matches:
-            raise FileNotFoundError(f"Expected shards at {name}, found none. Run write_shards.")
+            raise FileNotFoundError(f"There are no shards at {name}. Write them by write_shards.")
         found += matches
     return found
 
 
 def is_address(pattern: str) -> bool:
-    """Tells an address such as `https://…` or `pipe:…` from a path."""
+    """Whether a pattern is an address such as `https://…` or `pipe:…` and not a path."""
     return "://" in pattern or pattern.startswith("pipe:")
 
 
-def read_shards(shards: Iterable[str], skipped: list[Skipped]) -> Iterator[ShardClip]:
-    """Gives the clips of shards in their order.
+def read_shards(shards: Iterable[str]) -> Iterator[ShardClip | Skipped]:
+    """Reads the clips of shards, listed by `find_shards`, in their order.
 
-    Args:
-        shards: as listed by `find_shards`.
-        skipped: gets a row for everything that cannot be used: shards that do not open or break
-            off, members without a row or without audio.
+    Yields:
+        Clips, and what cannot be used: shards that do not open or break off, members without a row
+        or without audio.
     """
     samples_of = import_webdataset().tariterators.tarfile_samples
     for shard in shards:
         name = shard.rsplit("/", 1)[-1]
+        broken: list[Skipped] = []
 
-        def note(error: Exception, name: str = name) -> bool:
-            skipped.append(Skipped(name, f"Cannot read on in the shard: {_reason(error)}"))
+        def note(error: Exception, name: str = name, broken: list[Skipped] = broken) -> bool:
+            broken.append(Skipped(name, f"Cannot read on in the shard: {_reason(error)}"))
             return True  # go on
 
         for sample in samples_of([{"url": shard}], handler=note):
-            try:
-                yield _parse(sample, name)
-            except ValueError as error:
-                skipped.append(Skipped(f"{name}/{sample['__key__']}", str(error)))
+            yield from broken
+            broken.clear()
+            yield _parse(sample, name)
+        yield from broken
 
 
-def _parse(sample: dict, shard: str) -> ShardClip:
+def _parse(sample: dict, shard: str) -> ShardClip | Skipped:
+    where = f"{shard}/{sample['__key__']}"
     suffix = next((kind for kind in SUFFIXES if kind[1:] in sample), None)
     if suffix is None or "json" not in sample:
         found = ", ".join(sorted(key for key in sample if not key.startswith("__")))
-        raise ValueError(f"Expected a json and an audio file, received {found}.")
+        return Skipped(where, f"Expected a json and an audio file, received {found}.")
     try:
         row = json.loads(sample["json"])
         clip = Clip(**{**row, "seconds": float(row["seconds"])})
     except (TypeError, KeyError, ValueError) as error:
-        raise ValueError(f"Expected the row of a manifest as JSON: {error}") from error
-    return ShardClip(clip, sample[suffix[1:]], f"{shard}/{sample['__key__']}{suffix}")
+        return Skipped(where, f"Expected the row of a manifest as JSON: {error}")
+    return ShardClip(clip, sample[suffix[1:]], f"{where}{suffix}")
 
 
 def _reason(error: Exception) -> str:
@@ -200,11 +199,7 @@ def _reason(error: Exception) -> str:
 
 
 def import_webdataset() -> ModuleType:
-    """Returns the module.
-
-    Raises:
-        ValueError: when it is not installed.
-    """
+    """Returns webdataset, or raises ValueError that says how to install it."""
     try:
         import webdataset
     except ImportError as error:

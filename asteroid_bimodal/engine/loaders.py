@@ -10,11 +10,11 @@ from torch.utils.data import DataLoader
 
 from ..data.batches import collate, collate_pairs
 from ..data.captioned import CaptionedMixtures
-from ..data.check import video_id
 from ..data.datasets import LabelledMixtures, PinnedMixtures, SemiSupervised
 from ..data.manifest import by_label, read_manifest
 from ..data.sharded import ShardedMixtures
 from ..data.shards import is_address
+from ..data.video_id import video_id
 
 
 def labels_of(conf: DictConfig) -> list[str]:
@@ -140,7 +140,7 @@ def build_mixtures(
         "prompt": [data.prompt, *data.more_prompts],
         "caption": data.caption,
         "num_absent": data.num_absent,
-        "centred": bool(data.get("centred")),
+        "center_crop": bool(data.get("centred")),
         "seed": seed,
     }
     if data.get("shards"):  # no key of earlier experiments

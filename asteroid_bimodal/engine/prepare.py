@@ -109,24 +109,24 @@ def _draw(conf: DictConfig, split: str, n_src: int) -> list[PinnedMixture]:
     clips = read_manifest(root / f"{split}.csv")
     wanted = data.valid_items if split == "valid" else data.test_items
     captioned = is_captioned(conf)
-    skipped: list[Skipped] = []
+    usable, unnamed = _by_caption(clips) if captioned else (clips, [])
     drawn = draw_test_list(
-        _by_caption(clips, skipped) if captioned else clips,
+        usable,
         root,
         num_items=_SPARE * wanted if captioned else wanted,
         num_sources=n_src,
         sample_rate=data.sample_rate,
         num_samples=data.eval_samples,
         seed=0,
-        centred=data.centred,
-        skipped=skipped,
+        center_crop=data.centred,
+        passed_over=unnamed,
     )
-    reasons = {clip.path: clip.reason for clip in skipped}
+    reasons = {clip.path: clip.reason for clip in drawn.skipped}
     for reason in reasons.values():
         print(f"Passed over: {reason}")
     if reasons:
         print(f"{len(reasons)} of the {len(clips)} clips of {split}.csv were passed over.")
-    distinct = [mixture for mixture in drawn if _are_distinct(mixture)] if captioned else drawn
+    distinct = [m for m in drawn.mixtures if not captioned or _are_distinct(m)]
     if len(distinct) < wanted:
         raise ValueError(
             f"Expected {wanted} {split} mixtures of clips that name different sounds, found "
@@ -135,16 +135,16 @@ def _draw(conf: DictConfig, split: str, n_src: int) -> list[PinnedMixture]:
     return [replace(mixture, item=item) for item, mixture in enumerate(distinct[:wanted])]
 
 
-def _by_caption(clips: Sequence[Clip], skipped: list[Skipped]) -> list[Clip]:
-    """Clips whose caption stands for their label: a test asks for each by its caption."""
-    usable = []
+def _by_caption(clips: Sequence[Clip]) -> tuple[list[Clip], list[Skipped]]:
+    """Clips labelled by their captions, by which a test asks for each; and those not usable so."""
+    usable, skipped = [], []
     for clip in clips:
         try:
             named_sounds(clip.caption)
             usable.append(replace(clip, label=clip.caption))
         except ValueError as error:  # the caption names no sound
             skipped.append(Skipped(clip.path, f"{clip.path}: {error}"))
-    return usable
+    return usable, skipped
 
 
 def _are_distinct(mixture: PinnedMixture) -> bool:

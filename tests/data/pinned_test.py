@@ -22,6 +22,10 @@ MIXTURES = [
 
 
 def draw(tone_set, **changes):
+    return draw_list(tone_set, **changes).mixtures
+
+
+def draw_list(tone_set, **changes):
     settings = {"num_items": 5, "num_sources": 2, "sample_rate": 8000, "num_samples": 4000}
     clips = read_manifest(tone_set.root / "test.csv")
     return draw_test_list(clips, tone_set.root, **{**settings, "seed": 0, **changes})
@@ -92,8 +96,8 @@ def test_too_few_labels_or_sounds(own_tone_set):
 def test_unreadable_clips_are_passed_over_and_reported(own_tone_set):
     (path,) = own_tone_set.root.glob("solo/audio/violin/test*.wav")
     path.write_text("no audio " * 9)
-    skipped = []
-    items = draw(own_tone_set, num_sources=4, skipped=skipped)
+    drawn = draw_list(own_tone_set, num_sources=4)
+    items, skipped = drawn.mixtures, drawn.skipped
     assert len(items) == 5
     assert "violin" not in {source.label for item in items for source in item.sources}
     assert skipped and {skip.path for skip in skipped} == {

@@ -7,12 +7,12 @@ import soundfile
 import torch
 from torch.utils.data import DataLoader
 
-from asteroid_bimodal.data import making, sharded
+from asteroid_bimodal.data import mixture_builder, sharded
 from asteroid_bimodal.data.audio import UnreadableAudioError
 from asteroid_bimodal.data.batches import collate
 from asteroid_bimodal.data.datasets import LabelledMixtures
 from asteroid_bimodal.data.manifest import Clip, read_manifest, write_manifest
-from asteroid_bimodal.data.sharded import ShardedMixtures, Window
+from asteroid_bimodal.data.sharded import ShardedMixtures, ShardWindow
 from asteroid_bimodal.data.shards import find_shards, read_shards, write_shards
 
 pytest.importorskip("webdataset")
@@ -66,7 +66,9 @@ def test_a_batch_is_like_that_of_files(tone_set, shards):
 def test_the_parts_add_up(shards, monkeypatch):
     mixed = []
     monkeypatch.setattr(
-        making, "mix", lambda *args, mix=making.mix: mixed.append(mix(*args)) or mixed[-1]
+        mixture_builder,
+        "mix",
+        lambda *args, mix=mixture_builder.mix: mixed.append(mix(*args)) or mixed[-1],
     )
     for example in mixtures(shards, num_sources=3):
         assert torch.equal(mixed[-1].parts.sum(1), example.mixtures)
@@ -104,7 +106,7 @@ def test_all_labels_and_clips_come_up(tone_set, shards):
 
 def test_workers_see_different_clips(shards):
     first, second = (mixtures(shards)._own_shards(place, 2) for place in range(2))
-    paths = [{clip.clip.path for clip in read_shards(names, [])} for names in (first, second)]
+    paths = [{clip.clip.path for clip in read_shards(names)} for names in (first, second)]
     assert len(first) == len(second) == 2
     assert len(paths[0]) == len(paths[1]) == 8 and not paths[0] & paths[1]
     data = mixtures(shards)
@@ -181,7 +183,7 @@ def test_an_epoch_of_no_batch(shards, monkeypatch):
 
 def test_memory_is_bounded_and_renewed(shards):
     generator = torch.Generator().manual_seed(0)
-    window = Window(find_shards(shards), 200_000, generator)
+    window = ShardWindow(find_shards(shards), 200_000, generator)
     clips = [clip for group in window.by_label.values() for clip in group]
     assert len(clips) == 7  # of 32 kB, one more than fit
     seen = {clip.clip.path for clip in clips}
@@ -254,7 +256,7 @@ def test_nothing_usable(own_tone_set, tmp_path):
     ):
         list(mixtures(str(path)))
     path.write_bytes(b"no tar" * 200)
-    with pytest.raises(UnreadableAudioError, match="found none. Last problem: .*Cannot read on"):
+    with pytest.raises(UnreadableAudioError, match="Found no clip in .* problem: .*Cannot read on"):
         list(mixtures(str(path)))
 
 
@@ -267,12 +269,12 @@ def test_too_few_shards_or_labels(shards):
         mixtures(shards, num_sources=0)
 
 
-def test_centred_crops(own_tone_set, tmp_path):
+def test_crops_from_the_middle(own_tone_set, tmp_path):
     """Each clip sounds in its middle quarter alone."""
     for path in own_tone_set.root.glob("solo/audio/*/train*.wav"):
         wav, rate = soundfile.read(path)
         wav[:6000] = wav[10_000:] = 0
         soundfile.write(path, wav, rate)
     write_shards(own_tone_set.root, tmp_path)
-    for example in mixtures(f"{tmp_path}/train-*.tar", centred=True):
+    for example in mixtures(f"{tmp_path}/train-*.tar", center_crop=True):
         assert example.mixtures.unfold(-1, 400, 400).square().mean(-1).min() > 1e-5

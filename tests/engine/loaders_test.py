@@ -69,7 +69,7 @@ def test_single_sources_of_another_set_are_none_that_this_one_is_tested_with(
     write_manifest(train, [*ours, *(replace(c, split="train") for c in read_manifest(test))])
     conf = tiny_conf(tone_set, **{"data.clean.share": 1, "data.clean.root": own_tone_set.root})
     singles = build_train_loader(conf).dataset.clean
-    assert sorted(c.path for group in singles.clips.values() for c in group) == sorted(
+    assert sorted(c.path for group in singles.source.by_label.values() for c in group) == sorted(
         clip.path for clip in ours
     )
 
@@ -79,7 +79,7 @@ def test_a_set_that_is_named_as_its_own_clean_set_is_still_shared_out(own_tone_s
     conf = tiny_conf(own_tone_set, **{"data.clean.share": 0.5, "data.clean.root": same})
     dataset = build_train_loader(conf).dataset
     mixed, clean = (
-        {clip.path for group in part.clips.values() for clip in group}
+        {clip.path for group in part.source.by_label.values() for clip in group}
         for part in (dataset.mixed, dataset.clean)
     )
     assert mixed and clean and not mixed & clean

@@ -138,7 +138,7 @@ def test_a_system_for_single_sources_refuses_mixtures(system_conf):
 def test_clean_and_mixed_recordings_are_disjoint(system_conf):
     pairs = build_system(system_conf("bimodal_semi")).train_loader.dataset
     clean, mixed = (
-        {clip.path for clips in part.clips.values() for clip in clips}
+        {clip.path for clips in part.source.by_label.values() for clip in clips}
         for part in (pairs.clean, pairs.mixed)
     )
     assert clean and mixed and not clean & mixed

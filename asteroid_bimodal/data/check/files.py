@@ -15,7 +15,7 @@ import soundfile
 from tqdm import tqdm
 
 from ..audio import UnreadableAudioError, audio_seconds
-from ..pinned import QUIET
+from ..crops import QUIET
 
 TOLERANCE = 0.1  # seconds by which a length may be off
 K, T = TypeVar("K"), TypeVar("T")

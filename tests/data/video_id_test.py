@@ -1,6 +1,6 @@
 import pytest
 
-from asteroid_bimodal.data.check.splits import video_id
+from asteroid_bimodal.data.video_id import video_id
 
 
 @pytest.mark.parametrize(

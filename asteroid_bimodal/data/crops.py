@@ -1,0 +1,162 @@
+"""Audible crops of clips of distinct labels, drawn from files or from a window of shards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from .audio import UnreadableAudioError, read_crop
+from .batches import Skipped
+from .frames import frame_at
+from .manifest import Clip, by_label
+
+QUIET = 10 ** (-45 / 20)  # RMS up to which a crop counts as silent and is drawn again
+ATTEMPTS = 20  # draws before a label is given up
+
+
+def is_audible(crop: Tensor) -> bool:
+    """Whether the RMS of a crop (T,) is above `QUIET`."""
+    return bool(crop.square().mean().sqrt() > QUIET)
+
+
+def crop_start(clip_seconds: float, crop_seconds: float, place: float) -> float:
+    """Where a crop starts, in seconds: `place` 0 is the clip's beginning, 1 as late as it fits."""
+    return max(0.0, clip_seconds - crop_seconds) * place
+
+
+class StoredClip(Protocol):
+    """A clip whose audio can be read."""
+
+    @property
+    def clip(self) -> Clip:
+        """Its row of the manifest."""
+
+    @property
+    def where(self) -> str:
+        """What messages call it."""
+
+    def read_crop(self, start: float, num_samples: int, sample_rate: int) -> Tensor:
+        """Reads (num_samples,) from `start` seconds on, see `audio.read_crop`."""
+
+    def frame_at(self, second: float) -> str:
+        """The path of the frame that shows a moment."""
+
+
+class ClipSource(Protocol):
+    """Where clips come from: files or a window of shards."""
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels in alphabetical order."""
+
+    def draw(self, label: str, generator: torch.Generator) -> StoredClip | None:
+        """Draws a clip of a label; None when the last one was discarded."""
+
+    def discard(self, stored: StoredClip) -> None:
+        """Takes note that a clip cannot be read."""
+
+
+@dataclass(frozen=True)
+class ClipFile:
+    """A clip in a file below `root`."""
+
+    clip: Clip
+    root: Path
+
+    @property
+    def where(self) -> str:
+        """The clip's path in the manifest."""
+        return self.clip.path
+
+    def read_crop(self, start: float, num_samples: int, sample_rate: int) -> Tensor:
+        """Reads (num_samples,) from `start` seconds on."""
+        return read_crop(self.root / self.clip.path, start, num_samples, sample_rate)
+
+    def frame_at(self, second: float) -> str:
+        """The path of the frame that shows a moment."""
+        return str(frame_at(self.root / self.clip.path, second, self.clip.seconds))
+
+
+class ClipFiles:
+    """A `ClipSource` of files below `root`."""
+
+    def __init__(self, clips: Sequence[Clip], root: Path):
+        self.by_label, self.root = by_label(clips), root
+        self.labels = list(self.by_label)
+
+    def draw(self, label: str, generator: torch.Generator) -> ClipFile:
+        """Draws a clip of a label."""
+        clips = self.by_label[label]
+        return ClipFile(clips[int(torch.randint(len(clips), (1,), generator=generator))], self.root)
+
+    def discard(self, stored: StoredClip) -> None:
+        """Forgets it: an item of a map-style data set must not depend on those read before it."""
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Audio (T,) of a clip, the clip's label, and the path of a frame of it, if asked for."""
+
+    audio: Tensor
+    label: str
+    frame: str = ""
+
+
+@dataclass(frozen=True)
+class DrawnCrops:
+    """Crops of distinct labels, and the clips that were passed over."""
+
+    crops: list[Crop]
+    skipped: list[Skipped]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CropSampler:
+    """Draws crops of `num_samples` at `sample_rate`, from anywhere or the middle of their clips."""
+
+    sample_rate: int
+    num_samples: int
+    center_crop: bool = False
+    frames: bool = False
+
+    def draw_crops(self, source: ClipSource, count: int, generator: torch.Generator) -> DrawnCrops:
+        """Draws crops of `count` distinct labels; of fewer, when not enough can be used."""
+        labels = source.labels
+        crops, skipped = [], []
+        for choice in torch.randperm(len(labels), generator=generator).tolist():
+            drawn = self._draw_of_label(source, labels[choice], generator)
+            crops += drawn.crops
+            skipped += drawn.skipped
+            if len(crops) == count:
+                break
+        return DrawnCrops(crops, skipped)
+
+    def _draw_of_label(
+        self, source: ClipSource, label: str, generator: torch.Generator
+    ) -> DrawnCrops:
+        length, skipped = self.num_samples / self.sample_rate, []
+        for _ in range(ATTEMPTS):
+            stored = source.draw(label, generator)
+            if stored is None:
+                return DrawnCrops([], skipped)
+            place = 0.5 if self.center_crop else float(torch.rand(1, generator=generator))
+            start = crop_start(stored.clip.seconds, length, place)
+            try:
+                audio = stored.read_crop(start, self.num_samples, self.sample_rate)
+            except UnreadableAudioError as error:
+                skipped.append(Skipped(stored.where, str(error)))
+                source.discard(stored)
+                continue
+            if is_audible(audio):
+                frame = ""
+                if self.frames:
+                    within = length * float(torch.rand(1, generator=generator))
+                    frame = stored.frame_at(start + within)
+                return DrawnCrops([Crop(audio, label, frame)], skipped)
+        reason = f"No audible crop in {ATTEMPTS} draws of its label."
+        return DrawnCrops([], [*skipped, Skipped(stored.where, reason)])

@@ -1,0 +1,146 @@
+"""From clips to an example: crops of distinct labels, mixed, with their words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ..queries.captions import mixture_caption, phrase_prompt
+from .batches import Example, Skipped
+from .crops import ClipSource, Crop, CropSampler
+from .mixing import draw_gains, mix
+
+
+@dataclass(frozen=True)
+class DrawnExample:
+    """What a draw gave.
+
+    Attributes:
+        example: None when too few labels have usable audio.
+        num_labels: how many had.
+        skipped: clips that were passed over.
+    """
+
+    example: Example | None
+    num_labels: int
+    skipped: list[Skipped]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixtureBuilder(CropSampler):
+    """Draws N·K crops of distinct labels and joins them into N natural mixtures of K sources.
+
+    Attributes:
+        sample_rate: in hertz.
+        num_samples: length of an example.
+        num_sources: K, sources in each natural mixture; 1 is supervised training.
+        num_mixtures: N, natural mixtures in an example.
+        gain: least and greatest volume of a crop.
+        prompt: template of a phrase, with `{}` for the label; of several, each phrase draws one.
+        caption: template of a caption, with `{}` for the labels.
+        num_absent: phrases of labels that an example does not hold, drawn beside it.
+        center_crop: whether crops come from the middle of their clips instead of anywhere.
+        frames: whether each crop comes with a frame of its video, from within the crop.
+
+    Raises:
+        ValueError: for fewer than one source or mixture.
+
+    Examples:
+        >>> builder = MixtureBuilder(sample_rate=8000, num_samples=100, num_sources=1)
+        >>> crops = [Crop(torch.randn(100), label) for label in ("violin", "flute")]
+        >>> builder.build(crops, ["flute", "violin"], torch.Generator().manual_seed(0)).captions
+        ['The sound of violin', 'The sound of flute']
+    """
+
+    num_sources: int = 2
+    num_mixtures: int = 2
+    gain: tuple[float, float] = (0.5, 1.5)
+    prompt: str | Sequence[str] = "The sound of {}"
+    caption: str = "The sound mixture of {}"
+    num_absent: int = 0
+
+    def __post_init__(self):
+        if self.num_sources < 1 or self.num_mixtures < 1:
+            raise ValueError(
+                "Expected at least one source in at least one mixture, received "
+                f"n_src {self.num_sources} and n_mix {self.num_mixtures}."
+            )
+
+    @property
+    def num_crops(self) -> int:
+        """N·K, the crops of an example."""
+        return self.num_sources * self.num_mixtures
+
+    @property
+    def num_labels(self) -> int:
+        """Labels that an example takes: those of the crops and the absent ones."""
+        return self.num_crops + self.num_absent
+
+    def check_labels(self, labels: Collection[str], where: object) -> None:
+        """Raises ValueError when there are too few labels."""
+        if len(labels) < self.num_labels:
+            absent = f" and {self.num_absent} absent ones" if self.num_absent else ""
+            raise ValueError(
+                f"Expected at least {self.num_labels} labels for {self.num_mixtures} mixtures of "
+                f"{self.num_sources} sources{absent}; {where} has {len(labels)}. Lower --n_src or "
+                "add classes."
+            )
+
+    def draw_example(self, source: ClipSource, generator: torch.Generator) -> DrawnExample:
+        """Draws crops of clips of the source and builds an example of them."""
+        labels = source.labels
+        drawn = self.draw_crops(source, self.num_crops, generator)
+        example, num_found = None, len(drawn.crops)
+        if num_found == self.num_crops and len(labels) >= self.num_labels:
+            example = self.build(drawn.crops, labels, generator, drawn.skipped)
+        return DrawnExample(example, num_found, drawn.skipped)
+
+    def build(
+        self,
+        crops: Sequence[Crop],
+        labels: Sequence[str],
+        generator: torch.Generator,
+        skipped: Sequence[Skipped] = (),
+    ) -> Example:
+        """Builds an example.
+
+        Args:
+            crops: N·K crops of distinct labels.
+            labels: all that there are, in a fixed order; the absent ones are drawn among them.
+            generator: draws gains, prompts and absent labels.
+            skipped: clips that were passed over, to be reported with the example.
+        """
+        shape = (self.num_mixtures, self.num_sources)
+        gains = draw_gains(shape, *self.gain, generator)
+        mixed = mix(torch.stack([crop.audio for crop in crops]).view(*shape, -1), gains)
+        groups = [crops[i : i + self.num_sources] for i in range(0, len(crops), self.num_sources)]
+        names = [[crop.label for crop in group] for group in groups]
+        phrases = [[self._phrase(label, generator) for label in group] for group in names]
+        return Example(
+            mixtures=mixed.mixtures,
+            # A mixture of one source is captioned by its phrase.
+            captions=[
+                mixture_caption(group, self.caption) if len(group) > 1 else texts[0]
+                for group, texts in zip(names, phrases, strict=True)
+            ],
+            phrases=phrases,
+            phrase_weights=torch.ones(shape),
+            labels=names,
+            frames=[[crop.frame for crop in group] for group in groups] if self.frames else [],
+            absent=self._draw_absent(labels, {crop.label for crop in crops}, generator),
+            skipped=list(skipped),
+        )
+
+    def _draw_absent(
+        self, labels: Sequence[str], present: set[str], generator: torch.Generator
+    ) -> list[str]:
+        absent = [label for label in labels if label not in present]
+        order = torch.randperm(len(absent), generator=generator)[: self.num_absent]
+        return [self._phrase(absent[index], generator) for index in order.tolist()]
+
+    def _phrase(self, label: str, generator: torch.Generator) -> str:
+        prompts = [self.prompt] if isinstance(self.prompt, str) else self.prompt
+        choice = int(torch.randint(len(prompts), (1,), generator=generator))
+        return phrase_prompt(label, prompts[choice])
