@@ -1,9 +1,16 @@
-"""A local page to try a model on: audio and words in, tracks to hear and to see out."""
+"""A local page to try a model on: audio and queries in, tracks with spectrograms out."""
 
-from .answer import MAX_QUERIES, MAX_SECONDS, Answer, Track, find_sounds, read_queries
 from .example import EXAMPLE_QUERIES, write_example
-from .framework import load_gradio
+from .gradio_setup import load_gradio
 from .page import build_page
+from .separation import (
+    MAX_QUERIES,
+    MAX_SECONDS,
+    DemoResult,
+    Track,
+    parse_queries,
+    separate_recording,
+)
 from .serve import Address, serve
 
 __all__ = [
@@ -11,12 +18,12 @@ __all__ = [
     "MAX_QUERIES",
     "MAX_SECONDS",
     "Address",
-    "Answer",
+    "DemoResult",
     "Track",
     "build_page",
-    "find_sounds",
     "load_gradio",
-    "read_queries",
+    "parse_queries",
+    "separate_recording",
     "serve",
     "write_example",
 ]

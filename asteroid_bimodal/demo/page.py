@@ -1,4 +1,4 @@
-"""The page: what is asked on the left, what is found on the right."""
+"""The page: queries on the left, results on the right."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from types import ModuleType
 from typing import Any
 
 from ..models import QueriedSeparator
-from .answer import ANSWER_PREFIX, MAX_SECONDS, find_sounds, read_queries
 from .example import EXAMPLE_QUERIES, write_example
-from .framework import load_gradio
-from .look import SCRIPT
-from .results import EMPTY, show
+from .gradio_setup import SCRIPT, load_gradio
+from .result_html import EMPTY, render_result
+from .separation import MAX_SECONDS, RESULT_PREFIX, parse_queries, separate_recording
 
-_KEPT_ANSWERS = 4
+_KEPT_RESULTS = 4
 _HOUR = 3600  # seconds
 
 
@@ -43,23 +42,23 @@ def build_page(
     """
     gr = load_gradio()
     folder = Path(folder)
-    answer = partial(_answer, model, folder=folder, max_seconds=max_seconds)
+    separate = partial(_separate, model, folder=folder, max_seconds=max_seconds)
     options = {"analytics_enabled": False, "delete_cache": (_HOUR, 24 * _HOUR)}
     with gr.Blocks(title=title, fill_width=True, **options) as page:
         gr.Markdown(f"# Separating sounds by words\n{_facts(model, title)}")
         with gr.Row():
             with gr.Column(scale=4, min_width=320):
-                inputs, button = _ask(gr, write_example(folder / "flute_and_cello.wav"))
+                inputs, button = _add_inputs(gr, write_example(folder / "flute_and_cello.wav"))
             with gr.Column(scale=7, min_width=480):
                 found = gr.HTML(EMPTY, js_on_load=SCRIPT, elem_id="found", label="Found")
         button.click(
-            _with_errors(gr, answer), inputs, found, api_name="separate", concurrency_limit=1
+            _with_errors(gr, separate), inputs, found, api_name="separate", concurrency_limit=1
         )
     return page
 
 
-def _ask(gr: ModuleType, example: Path) -> tuple[list, Any]:
-    """Adds what asks, and gives the components and the button."""
+def _add_inputs(gr: ModuleType, example: Path) -> tuple[list, Any]:
+    """Adds the input components and the button."""
     # Of its buttons, "share" would send the audio away.
     sources = {"sources": ["upload", "microphone"], "type": "filepath", "buttons": ["download"]}
     audio = gr.Audio(label="Mixture: upload or record", elem_id="mixture", **sources)
@@ -89,7 +88,7 @@ def _ask(gr: ModuleType, example: Path) -> tuple[list, Any]:
     return inputs, button
 
 
-def _answer(
+def _separate(
     model: QueriedSeparator,
     audio: str | None,
     words: str,
@@ -99,21 +98,21 @@ def _answer(
     folder: Path,
     max_seconds: float,
 ) -> str:
-    queries = read_queries(words, caption, like)
-    _forget_answers(folder)
-    return show(find_sounds(model, audio, queries, folder, max_seconds=max_seconds))
+    queries = parse_queries(words, caption, like)
+    _remove_old_results(folder)
+    return render_result(separate_recording(model, audio, queries, folder, max_seconds=max_seconds))
 
 
-def _forget_answers(folder: Path) -> None:
-    """Makes room for another answer beside the last few."""
-    answers = folder.glob(f"{ANSWER_PREFIX}*")
-    oldest_first = sorted(answers, key=lambda path: path.stat().st_mtime)
-    for path in oldest_first[: 1 - _KEPT_ANSWERS]:
+def _remove_old_results(folder: Path) -> None:
+    """Makes room for another result beside the last few."""
+    results = folder.glob(f"{RESULT_PREFIX}*")
+    oldest_first = sorted(results, key=lambda path: path.stat().st_mtime)
+    for path in oldest_first[: 1 - _KEPT_RESULTS]:
         shutil.rmtree(path)
 
 
 def _with_errors(gr: ModuleType, function: Callable[..., str]) -> Callable[..., str]:
-    """Has the page say what is wrong with a question."""
+    """Shows errors on the page."""
 
     def run(audio: str | None, words: str, caption: str, like: str | None) -> str:
         try:
@@ -128,6 +127,6 @@ def _with_errors(gr: ModuleType, function: Callable[..., str]) -> Callable[..., 
 def _facts(model: QueriedSeparator, title: str) -> str:
     return (
         f"Model `{title}`, {model.sample_rate / 1000:g} kHz, on {model.device}. Estimates and "
-        "residual add up to the mixture; nothing is rescaled. Presence says how surely a sound is "
-        "there, from 0 to 1."
+        "residual add up to the mixture; nothing is rescaled. The presence score, from 0 to 1, "
+        "says how likely it is that a sound is there."
     )

@@ -1,4 +1,4 @@
-"""Serving the page on this machine."""
+"""Serves the page on this machine."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 
 from ..models import QueriedSeparator
-from .framework import load_gradio
-from .look import CSS, make_theme
+from .gradio_setup import CSS, load_gradio, make_theme
 from .page import build_page
 
 _HERE = "127.0.0.1"
@@ -88,21 +87,21 @@ def _check_port(port: int | None) -> None:
     if port is None:
         return
     if not 0 < port < 2**16:
-        raise ValueError(f"Expected a port from 1 to 65535, received {port}.")
+        raise ValueError(f"{port} is not a port. Choose one from 1 to 65535.")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((_HERE, port))
         except OSError as error:
             raise ValueError(
-                f"Expected a port that is free, could not have {port} ({error.strerror}). Choose "
-                "another, or none: the first free one from 7860 is taken then."
+                f"Port {port} cannot be used ({error.strerror}). Choose another, or none: the "
+                "first free one from 7860 is taken then."
             ) from error
 
 
 @contextmanager
 def _uploads_to(folder: str) -> Iterator[None]:
-    """Has gradio keep its files in a folder; it knows no other way to say so."""
+    """Makes gradio keep its files in a folder; an environment variable is its only option."""
     before = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_TEMP_DIR"] = folder
     try:

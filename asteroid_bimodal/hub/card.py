@@ -10,109 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from ..metrics import metric_title
 from .usage import Usage, usage_of
 
 if TYPE_CHECKING:
     from ..models import QueriedSeparator
-    from .contents import Shown
+    from .artifacts import PublishedExample
 
 TAGS = ["asteroid", "audio-source-separation", "audio", "audio-to-audio"]
-NAMES = {
-    "sdr": "SDR (dB)",
-    "sdr_imp": "SDR improvement over the mixture (dB)",
-    "sir": "SIR (dB)",
-    "sar": "SAR (dB)",
-    "si_sdr": "SI-SDR (dB)",
-    "si_sdr_imp": "SI-SDR improvement over the mixture (dB)",
-    "clap_score": "CLAP score",
-}
-
-_TEXT = """---
-{{ card_data }}
----
-
-# {{ name }}
-
-{{ usage.summary }} A `{{ model_class }}` of
-[Asteroid](https://github.com/asteroid-team/asteroid) and `asteroid_bimodal`, after Mahmud et al.,
-"Weakly-supervised audio separation via bi-modal semantic similarity", ICLR 2024.
-
-## Use
-
-```python
-from asteroid_bimodal.models import {{ model_class }}
-
-model = {{ model_class }}.from_pretrained("{{ repo_id }}")
-estimates = model.separate("duet.wav", {{ queries }})
-```
-{% if words %}
-or `asteroid-bimodal separate duet.wav {{ words }} --model {{ repo_id }}`.
-{%- endif %} The file
-`pytorch_model.bin` is in Asteroid's own format: after `import asteroid_bimodal`,
-`asteroid.models.BaseModel.from_pretrained("{{ repo_id }}")` loads it.
-{% if example %}
-## Example
-
-{{ example.seconds }} seconds of the first test mixture, not of a chosen one:
-[mixture]({{ example.mixture }})
-{%- for phrase, path in example.estimates %}, [“{{ phrase }}”]({{ path }}){% endfor %}.
-
-![Spectrograms of the mixture and of each estimate, beside its reference]({{ spectrograms }})
-{% endif %}
-## Training
-{% if training %}
-| | |
-|-|-|
-{%- for key, value in training.items() %}
-| {{ key }} | {{ value }} |
-{%- endfor %}
-{%- else %}
-Nothing is known about it.
-{%- endif %}
-{%- if command %}
-
-Made by
-
-    {{ command }}
-{%- endif %}
-
-{%- if configured %}
-
-The whole configuration is in `conf.yml`.
-{%- endif %}
-{% if curves %}
-![What was logged in training]({{ curves }})
-{% endif %}
-## Results
-{% for table in tables %}
-On `{{ table.test_list }}`: {{ table.n_items }} mixtures, none of them used in
-training{{ table.left_out }}. Means over mixtures with 95 % intervals:
-
-| metric | mean | 95 % interval |
-|-|-|-|
-{%- for metric, mean, interval in table.rows %}
-| {{ metric }} | {{ mean }} | {{ interval }} |
-{%- endfor %}
-{% else %}
-It was not evaluated.
-{% endfor %}
-{%- if tables %}
-Every test item is in `metrics.csv`.
-{% endif %}
-## Limits
-
-- It works at {{ sample_rate }} Hz: what a recording has above {{ band }} Hz stays in the residual.
-- It knows the kinds of sound that it was trained with; on others, and on recordings unlike those of
-  training, expect less than these figures.
-- {{ usage.limit }}
-{%- if usage.encoder %}
-- {{ usage.encoder }}
-{%- endif %}
-
-## Licence
-
-`{{ license_id }}`, the weights included. {{ data_licence }}
-"""
+_TEMPLATE = Path(__file__).with_name("card.md")
+_SCORES = ("sdr", "sdr_imp", "sir", "sar", "si_sdr", "si_sdr_imp", "clap_score")
 
 
 def model_card(
@@ -122,30 +29,18 @@ def model_card(
     run: Mapping[str, Any],
     results: Sequence[Mapping[str, Any]],
     repo_id: str,
-    example: Shown | None = None,
+    example: PublishedExample | None = None,
     spectrograms: str = "",
     curves: str = "",
     license_id: str = "mit",
 ) -> str:
-    """Writes the card of a model: YAML header and Markdown.
-
-    Args:
-        model: what is published.
-        conf: of the experiment, `conf.yml`; what is not known is left out.
-        run: what was run and on what, `run.json`.
-        results: of each test list, `final_metrics.json`.
-        repo_id: where it goes, `"user/name"`.
-        example: sounds that are published with it.
-        spectrograms: path of their picture.
-        curves: path of the picture of training; none if empty.
-        license_id: of the model, as the hub names licences.
-    """
+    """Writes the card of a model, YAML header and Markdown; unknown facts are left out."""
     args, kind = model.get_model_args(), type(model).__name__
     usage = usage_of(args["query_encoder"])
     name = repo_id.split("/")[-1]
     card = ModelCard.from_template(
         _header(name, usage, conf, results, license_id),
-        template_str=_TEXT,
+        template_path=_TEMPLATE,
         name=name,
         repo_id=repo_id,
         model_class=kind,
@@ -189,7 +84,7 @@ def _header(
 
 
 def _scores(metrics: Mapping[str, Any]) -> dict[str, float]:
-    found = {key: metrics.get(key) for key in NAMES}
+    found = {key: metrics.get(key) for key in _SCORES}
     return {key: v for key, v in found.items() if v is not None and math.isfinite(v)}
 
 
@@ -206,7 +101,7 @@ def _eval_results(
             dataset_config=metrics.get("test_list"),
             dataset_split="test",
             metric_type=key,
-            metric_name=NAMES[key],
+            metric_name=metric_title(key),
             metric_value=round(value, 3),
         )
         for key, value in _scores(metrics).items()
@@ -227,7 +122,7 @@ def _rows(scores: Mapping[str, float], metrics: Mapping[str, Any]) -> list[tuple
     for key, value in scores.items():
         bounds = metrics.get("interval_95", {}).get(key)
         interval = " to ".join(f"{bound:.2f}" for bound in bounds) if bounds else "–"
-        rows.append((NAMES[key], f"{value:.2f}", interval))
+        rows.append((metric_title(key), f"{value:.2f}", interval))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Loading a separator onto a device, both by name."""
+"""Loads a separator onto a device, both by name."""
 
 from __future__ import annotations
 
@@ -34,13 +34,7 @@ def load_model(
 
 
 def find_device(device: str | torch.device | None = None) -> torch.device:
-    """Returns a device that works.
-
-    Args:
-        device: "cpu", "cuda", "cuda:1"; by default a GPU if there is one.
-
-    Raises:
-        ValueError: when there is no such device here.
+    """Returns a device that works, by default a GPU if there is one.
 
     Examples:
         >>> find_device("cpu")
@@ -53,7 +47,5 @@ def find_device(device: str | torch.device | None = None) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         count = torch.cuda.device_count()
         known = ", ".join(["cpu", *(f"cuda:{index}" for index in range(count))])
-        raise ValueError(
-            f"Expected a device that is here ({known}), received {str(device)!r}."
-        ) from error
+        raise ValueError(f"There is no device {str(device)!r} here. Available: {known}.") from error
     return torch.device(device)

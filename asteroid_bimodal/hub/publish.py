@@ -14,16 +14,16 @@ from ..models.pretrained import CONFIG, WEIGHTS
 from ..utils.files import safe_name
 from ..utils.folders import atomic_folder
 from .card import model_card
-from .handmade import CARD, keep_handmade, sign
-from .texts import copy_texts, read_dict
+from .preserve_edits import CARD, preserve_edits, sign
+from .sanitize_paths import copy_sanitized, read_dict
 from .upload import upload
 
 BEST, ASTEROID_FILE = "best_model.pth", "pytorch_model.bin"
-_TEXTS = ("conf.yml", "run.json", "final_metrics*.json", "metrics*.csv")
+_COPIED = ("conf.yml", "run.json", "final_metrics*.json", "metrics*.csv")
 _REPORT = "report.html"  # has the examples inside
 # Of an earlier version, these must not stay: least of all recordings that were left out since.
 _OPTIONAL = [
-    *(*_TEXTS, _REPORT, "example/mixture.flac", "example/estimate_*.flac"),
+    *(*_COPIED, _REPORT, "example/mixture.flac", "example/estimate_*.flac"),
     *("example/spectrograms.png", "plots/training.png", f"{FOLDER}/*"),
 ]
 
@@ -60,13 +60,11 @@ def write_publish_dir(
         ValueError: when there is no trained model, a file cannot be read, or the query encoder is
             in a folder of this machine and not bundled.
     """
-    from .contents import CURVES, SPECTROGRAMS, write_curves, write_example  # a second to import
+    from .artifacts import CURVES, SPECTROGRAMS, write_curves, write_example  # a second to import
 
     exp_dir = Path(exp_dir)
     if not (exp_dir / BEST).is_file():
-        raise ValueError(
-            f"Expected a trained experiment with {BEST}, found none at {exp_dir}. Train it first."
-        )
+        raise ValueError(f"{exp_dir} has no {BEST}: it was not trained. Train it first.")
     model = load_separator(exp_dir / BEST)
     _check_encoder(model, bundle_encoder)
     conf = read_dict(exp_dir / "conf.yml")
@@ -76,7 +74,7 @@ def write_publish_dir(
         model.save_pretrained(folder, bundle_encoder=bundle_encoder)
         saved = load_separator(folder)  # what nobody could load is not published
         torch.save(_asteroid_package(model, saved), folder / ASTEROID_FILE)
-        copy_texts(exp_dir, folder, conf, [*_TEXTS, _REPORT] if example else _TEXTS)
+        copy_sanitized(exp_dir, folder, conf, [*_COPIED, _REPORT] if example else _COPIED)
         card = model_card(
             saved,
             conf=read_dict(folder / "conf.yml"),
@@ -89,7 +87,7 @@ def write_publish_dir(
             license_id=license_id,
         )
         (folder / CARD).write_text(sign(card), encoding="utf-8")
-        keep_handmade(target, folder, [*_OPTIONAL, WEIGHTS, CONFIG, ASTEROID_FILE])
+        preserve_edits(target, folder, [*_OPTIONAL, WEIGHTS, CONFIG, ASTEROID_FILE])
     return target
 
 
@@ -128,7 +126,7 @@ def publish(
     from huggingface_hub.utils import validate_repo_id
 
     if repo_id.count("/") != 1:
-        raise ValueError(f"Expected a repository such as 'user/name', received {repo_id!r}.")
+        raise ValueError(f"{repo_id!r} does not name a repository. Give one such as 'user/name'.")
     validate_repo_id(repo_id)
     folder = Path(exp_or_publish_dir)
     if not all((folder / name).is_file() for name in (WEIGHTS, CONFIG, CARD)):
@@ -141,8 +139,8 @@ def publish(
         )
     elif bundle_encoder or not example or license_id != "mit":
         raise ValueError(
-            f"Expected an experiment folder, received {folder}, which is written already and goes "
-            "up as it is. Publish the experiment again."
+            f"{folder} is written already and is uploaded as it is. To change its options, publish "
+            "the experiment again."
         )
     return upload(folder, repo_id, private=private, owned=_OPTIONAL)
 
@@ -151,18 +149,18 @@ def _check_encoder(model: QueriedSeparator, bundle_encoder: bool) -> None:
     name = model.get_model_args()["query_encoder"]
     if not bundle_encoder and not is_portable(name):
         raise ValueError(
-            f"Expected a query encoder that others find, too, received {name!r}, which is on this "
-            "machine. Publish with a copy of it: --bundle-encoder or bundle_encoder=True."
+            f"The query encoder {name!r} exists on this machine only. Publish with a copy of it: "
+            "--bundle-encoder or bundle_encoder=True."
         )
     if bundle_encoder and name is None:
         raise ValueError(
-            "Expected a model with a query encoder to bundle, received one that is asked with "
-            "embeddings. Publish it without --bundle-encoder."
+            "The model has no query encoder to bundle: its queries are embeddings. Publish it "
+            "without --bundle-encoder."
         )
 
 
 def _asteroid_package(model: QueriedSeparator, saved: QueriedSeparator) -> dict[str, Any]:
-    """Gives what Asteroid loads, which has this file only: a copy of the encoder is not at hand."""
+    """The model for Asteroid, which loads this file alone: without a bundled query encoder."""
     name = model.get_model_args()["query_encoder"]
     package = saved.serialize()
     if is_portable(name):

@@ -1,4 +1,4 @@
-"""Uploading a folder to the Hugging Face hub, safely repeated."""
+"""Uploads a folder to the Hugging Face hub, with retries."""
 
 from __future__ import annotations
 
@@ -10,40 +10,29 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-WAITS = (1.0, 4.0, 15.0)  # seconds before it is tried again
-_PASSING = (408, 429, 500, 502, 503, 504)  # answers that another time may be others
+WAITS = (1.0, 4.0, 15.0)  # seconds before each retry
+_TEMPORARY = (408, 429, 500, 502, 503, 504)
 _LOG_IN = "Log in with `hf auth login` or set HF_TOKEN"
 
 
 def upload(folder: Path, repo_id: str, *, private: bool = False, owned: Sequence[str] = ()) -> str:
-    """Uploads what is not there yet of a folder.
+    """Uploads what is not there yet of a folder, and returns the address of the repository.
 
-    Args:
-        folder: what to upload.
-        repo_id: `"user/name"`; made when it does not exist.
-        private: make it private when it is made; one that exists has to be private already.
-        owned: patterns of files that leave the repository when they are not in the folder.
-
-    Returns:
-        The address of the repository.
-
-    Raises:
-        ValueError: for a repository that is public and should be private.
-        ConnectionError: when the hub cannot be reached, refuses, or fails again and again.
+    Files that match a pattern of `owned` leave the repository when the folder lacks them.
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HTTPError
 
     api = HfApi()
     try:
-        url = _patiently(lambda: api.create_repo(repo_id, private=private, exist_ok=True))
+        url = _with_retries(lambda: api.create_repo(repo_id, private=private, exist_ok=True))
         # The hub makes nothing private that exists.
-        if private and not _patiently(lambda: api.model_info(repo_id)).private:
+        if private and not _with_retries(lambda: api.model_info(repo_id)).private:
             raise ValueError(
-                f"Expected {repo_id} to be private, found it public; nothing was uploaded. Make it "
-                "private in its settings, or choose another name."
+                f"{repo_id} is public; nothing was uploaded. Make it private in its settings, or "
+                "choose another name."
             )
-        _patiently(
+        _with_retries(
             lambda: api.upload_folder(
                 repo_id=repo_id,
                 folder_path=folder,
@@ -54,7 +43,7 @@ def upload(folder: Path, repo_id: str, *, private: bool = False, owned: Sequence
     except (OSError, HTTPError, RuntimeError, json.JSONDecodeError) as error:
         cause = _first_cause(error)
         reason = " ".join(str(cause).split()).rstrip(".") or type(cause).__name__
-        remedy = "Check the network, or wait a while" if _is_passing(cause) else _LOG_IN
+        remedy = "Check the network, or wait a while" if _is_temporary(cause) else _LOG_IN
         raise ConnectionError(
             f"Could not upload {folder} to {repo_id}: {reason}. {remedy}, and publish again: "
             "nothing is lost."
@@ -62,11 +51,11 @@ def upload(folder: Path, repo_id: str, *, private: bool = False, owned: Sequence
     return str(url)
 
 
-def _patiently(action: Callable[[], T]) -> T:
-    """Does something again while the network or the hub has passing troubles.
+def _with_retries(action: Callable[[], T]) -> T:
+    """Retries while errors are temporary.
 
-    The hub's client has some patience of its own with what goes into a commit, and none with making
-    a repository, asking about it, and the commit.
+    The hub's client itself retries uploads of files, but not making a repository, asking about it,
+    or the commit.
     """
     from huggingface_hub.errors import HTTPError
 
@@ -74,18 +63,18 @@ def _patiently(action: Callable[[], T]) -> T:
         try:
             return action()
         except HTTPError as error:
-            if not _is_passing(error):
+            if not _is_temporary(error):
                 raise
             time.sleep(wait)
     return action()
 
 
-def _is_passing(error: BaseException) -> bool:
-    """Tells troubles of the network, which leave no answer, and of the hub from refusals."""
+def _is_temporary(error: BaseException) -> bool:
+    """Whether the network failed, which leaves no response, or the hub did for now."""
     from huggingface_hub.errors import HTTPError
 
     answer = getattr(error, "response", None)
-    return isinstance(error, HTTPError) and (answer is None or answer.status_code in _PASSING)
+    return isinstance(error, HTTPError) and (answer is None or answer.status_code in _TEMPORARY)
 
 
 def _first_cause(error: BaseException) -> BaseException:

@@ -10,7 +10,7 @@ from typing import Any
 from asteroid.models.publisher import save_publishable
 
 from ..models import load_separator
-from .texts import path_shortener, read_dict
+from .sanitize_paths import path_sanitizer, read_dict
 
 _LICENCE_KEYS = {
     "title",
@@ -45,18 +45,15 @@ def write_zenodo_dir(exp_dir: str | PathLike, licenses: Sequence[Mapping[str, An
     exp_dir = Path(exp_dir)
     for name in ("best_model.pth", "conf.yml", "final_metrics.json"):
         if not (exp_dir / name).is_file():
-            raise ValueError(
-                f"Expected an experiment with {name}, found none at {exp_dir}. Train and evaluate "
-                "it first."
-            )
+            raise ValueError(f"{exp_dir} has no {name}. Train and evaluate the experiment first.")
     missing = [sorted(_LICENCE_KEYS - set(one)) for one in licenses]
     if not licenses or any(missing):
         raise ValueError(
-            f"Expected the licence of each data set, with {', '.join(sorted(_LICENCE_KEYS))}; "
-            f"missing {missing[0] if missing else 'all'}."
+            f"The licence of each data set needs {', '.join(sorted(_LICENCE_KEYS))}; missing "
+            f"{missing[0] if missing else 'all'}."
         )
     conf, metrics = (read_dict(exp_dir / name) for name in ("conf.yml", "final_metrics.json"))
-    conf = path_shortener(conf, exp_dir)(conf)
+    conf = path_sanitizer(conf, exp_dir)(conf)
     package = {
         **load_separator(exp_dir / "best_model.pth").serialize(),
         "dataset": str(conf.get("data", {}).get("name", "unknown")),

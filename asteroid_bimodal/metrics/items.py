@@ -24,7 +24,31 @@ from .waveform import (
     si_sdr,
 )
 
-METRICS = ("sdr", "sir", "sar", "si_sdr", "clap_score")
+# Names of columns and of readers; all but the CLAP score are in dB.
+METRICS = {
+    "sdr": "SDR",
+    "sir": "SIR",
+    "sar": "SAR",
+    "si_sdr": "SI-SDR",
+    "clap_score": "CLAP score",
+}
+
+
+def metric_title(column: str) -> str:
+    """Names a column such as `sdr_imp` for a reader, with its unit.
+
+    Args:
+        column: one of `METRICS`, or the same with `_imp`.
+
+    Examples:
+        >>> metric_title("sdr"), metric_title("clap_score")
+        ('SDR (dB)', 'CLAP score')
+        >>> metric_title("si_sdr_imp")
+        'SI-SDR improvement over the mixture (dB)'
+    """
+    metric = column.removesuffix("_imp")
+    change = " improvement over the mixture" if metric != column else ""
+    return METRICS[metric] + change + ("" if metric == "clap_score" else " (dB)")
 
 
 class Scorer(Protocol):

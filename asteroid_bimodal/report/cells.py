@@ -13,7 +13,7 @@ import yaml
 
 from ..metrics import METRICS, summarise
 from .figures import Series
-from .training import find_logs, read_panels
+from .training_curves import find_logs, read_panels
 
 # In the order of the paper's Table 1; * marks those with the improved U-Net.
 SYSTEMS = {

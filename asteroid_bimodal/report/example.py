@@ -1,4 +1,4 @@
-"""An item to look at and to listen to."""
+"""A test item as spectrograms and players."""
 
 from __future__ import annotations
 
@@ -58,21 +58,21 @@ class Example:
             received = getattr(self, name)
             if received is not None and np.shape(received) != shape:
                 raise ValueError(
-                    f"Expected {name} of example {self.name!r} to have shape {shape}, received "
-                    f"{tuple(np.shape(received))}: give (sources, samples), one source per phrase."
+                    f"The {name} of example {self.name!r} have shape {tuple(np.shape(received))}, "
+                    f"expected {shape}: (sources, samples), one source per phrase."
                 )
         for name in ("mixture", *shapes):
             value = getattr(self, name)
             if value is not None and not np.isfinite(np.asarray(value)).all():
                 raise ValueError(
-                    f"Expected finite samples in the {name} of example {self.name!r}, received "
-                    "NaN or infinite ones: leave the example out."
+                    f"The {name} of example {self.name!r} has non-finite samples. Leave the "
+                    "example out."
                 )
 
 
 @dataclass(frozen=True)
-class Track:
-    """A picture and a player."""
+class Player:
+    """A spectrogram with an audio player."""
 
     role: str
     svg: Markup
@@ -81,11 +81,11 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Part:
-    """What belongs to one phrase: estimate, reference, figures."""
+class SourceView:
+    """The players and the metrics of one source."""
 
     phrase: str
-    tracks: list[Track]
+    players: list[Player]
     metrics: Mapping[str, Any]
 
 
@@ -94,12 +94,12 @@ class ExampleView:
     """An example as the page shows it."""
 
     name: str
-    whole: list[Track]
-    parts: list[Part]
+    mixture: list[Player]  # and the residual
+    sources: list[SourceView]
 
 
-def view(example: Example) -> ExampleView:
-    """Draws and encodes an example; all its pictures share one dB scale, all players one gain."""
+def render_example(example: Example) -> ExampleView:
+    """Draws and encodes an example; spectrograms share one dB scale, players one gain."""
     mixture = np.asarray(example.mixture, dtype=np.float64)
     estimates = np.asarray(example.estimates, dtype=np.float64)
     references = estimates[:0] if example.references is None else np.asarray(example.references)
@@ -108,10 +108,10 @@ def view(example: Example) -> ExampleView:
     gain = 0.95 / peak if peak > 0 else 1.0
     loudest = _magnitudes(mixture, example.sample_rate).max() or 1.0
 
-    def track(role: str, signal: np.ndarray, phrase: str = "") -> Track:
+    def player(role: str, signal: np.ndarray, phrase: str = "") -> Player:
         levels = 20 * np.log10(_magnitudes(signal, example.sample_rate) / loudest + 1e-9)
         description = f"{role}{f' of “{phrase}”' if phrase else ''}, example {example.name}"
-        return Track(
+        return Player(
             role,
             spectrogram(
                 levels,
@@ -124,16 +124,16 @@ def view(example: Example) -> ExampleView:
             description,
         )
 
-    parts = []
+    sources = []
     for s, phrase in enumerate(example.phrases):
-        tracks = [track("Reference", references[s], phrase)] if len(references) else []
-        tracks.append(track("Estimate", estimates[s], phrase))
-        parts.append(Part(phrase, tracks, example.metrics[s] if example.metrics else {}))
+        players = [player("Reference", references[s], phrase)] if len(references) else []
+        players.append(player("Estimate", estimates[s], phrase))
+        sources.append(SourceView(phrase, players, example.metrics[s] if example.metrics else {}))
     whole = [
-        track("Mixture", mixture),
-        *(track("Residual, claimed by no phrase", x) for x in residual),
+        player("Mixture", mixture),
+        *(player("Residual, claimed by no phrase", x) for x in residual),
     ]
-    return ExampleView(example.name, whole, parts)
+    return ExampleView(example.name, whole, sources)
 
 
 def wav_uri(signal: np.ndarray, sample_rate: int) -> str:
@@ -144,7 +144,7 @@ def wav_uri(signal: np.ndarray, sample_rate: int) -> str:
 
 
 def _magnitudes(signal: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Gives magnitudes (F, T), small enough for a page: maxima over neighbouring cells."""
+    """Magnitudes (F, T), small enough for a page: maxima over neighbouring cells."""
     window = 2 ** round(np.log2(0.064 * sample_rate))
     signal = np.pad(signal, (0, max(0, window - len(signal))))
     magnitudes = np.abs(stft(signal, nperseg=window, noverlap=window - window // 4)[2])

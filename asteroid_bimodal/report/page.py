@@ -10,19 +10,12 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from ..metrics import SILENT_ESTIMATE_DB, summarise
+from ..metrics import METRICS, SILENT_ESTIMATE_DB, metric_title, summarise
 from ..utils.files import atomic_write
-from .example import FLOOR_DB, Example, view
+from .example import FLOOR_DB, Example, render_example
+from .experiment import read_experiment
 from .figures import boxes, color_bar, histogram
-from .folder import read_experiment
 
-METRIC_NAMES = {
-    "sdr": "SDR",
-    "sir": "SIR",
-    "sar": "SAR",
-    "si_sdr": "SI-SDR",
-    "clap_score": "CLAP score",
-}
 _MAX_BOXES = 40
 
 
@@ -61,20 +54,18 @@ def write_report(
     """
     exp_dir = Path(exp_dir)
     if not exp_dir.is_dir():
-        raise FileNotFoundError(
-            f"Expected the folder of an experiment, found none at {exp_dir}: train one first."
-        )
+        raise FileNotFoundError(f"{exp_dir} is not the folder of an experiment. Train one first.")
     experiment = read_experiment(exp_dir, None if train_log is None else Path(train_log))
     rows, summary = experiment.rows, experiment.summary
     page = _template().render(
         title=title or exp_dir.resolve().name,
         experiment=experiment,
         summary=summary,
-        metrics=[(key, name) for key, name in METRIC_NAMES.items() if key in summary],
+        metrics=[(key, name) for key, name in METRICS.items() if key in summary],
         by_sources=_by_number_of_sources(rows),
         distributions=_distributions(rows),
         classes=_class_boxes(rows),
-        examples=[view(example) for example in examples],
+        examples=[render_example(example) for example in examples],
         floor=FLOOR_DB,
         color_bar=color_bar(),
         silent_estimate=SILENT_ESTIMATE_DB,
@@ -98,24 +89,14 @@ def _template() -> jinja2.Template:
 
 
 def format_number(value: float | None, digits: int = 2, sign: bool = False) -> str:
-    """Formats a number with a real minus; a dash where there is none.
-
-    Examples:
-        >>> format_number(-1.234), format_number(1.2, 1, sign=True), format_number(None)
-        ('−1.23', '+1.2', '–')
-    """
+    """Formats a number with a real minus sign; a dash for None and non-finite numbers."""
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value:{'+' if sign else ''}.{digits}f}".replace("-", "−")
 
 
 def format_interval(bounds: Sequence[float] | None, digits: int = 2, sign: bool = False) -> str:
-    """Formats an interval; a dash where there is none.
-
-    Examples:
-        >>> format_interval([-1.0, 2.5], 1)
-        '−1.0 to 2.5'
-    """
+    """Formats an interval such as "−1.0 to 2.5"; a dash for None."""
     if not bounds:
         return "–"
     return " to ".join(format_number(bound, digits, sign) for bound in bounds)
@@ -129,28 +110,27 @@ def _by_number_of_sources(rows: list[dict[str, Any]]) -> list[tuple[int, dict[st
 
 
 def _distributions(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """Gives heading and picture of every metric's histogram."""
+    """Title and histogram of every metric."""
     table, charts = pd.DataFrame(rows), []
-    for key, name in METRIC_NAMES.items():
+    for key, name in METRICS.items():
         if key not in table or table[key].dropna().empty:
             continue
         values = table[key].dropna().to_numpy()
         # The mixture's SAR is the limit for every source: a bar of its own that says nothing.
         with_mixture = f"input_{key}" in table and key != "sar"
         before = table[f"input_{key}"].dropna().to_numpy() if with_mixture else None
-        unit = "" if key == "clap_score" else " (dB)"
         quartiles = pd.Series(values).quantile([0.25, 0.5, 0.75]).map("{:.2f}".format)
         description = (
             f"{name} of {len(values)} test sources: median {quartiles[0.5]}, "
             f"middle half from {quartiles[0.25]} to {quartiles[0.75]}."
         )
-        chart = histogram(values, before, xlabel=name + unit, description=description)
+        chart = histogram(values, before, xlabel=metric_title(key), description=description)
         charts.append((name, chart))
     return charts
 
 
 def _class_boxes(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Gives the picture of SDR improvement per class, the best class first."""
+    """Box plots of the SDR improvement per class, the best class first."""
     table = pd.DataFrame(rows)
     if not {"label", "sdr_imp"} <= set(table) or table["sdr_imp"].dropna().empty:
         return None

@@ -171,7 +171,7 @@ assert type(asteroid.models.BaseModel.from_pretrained("me/tiny")) is BiModalUNet
 try:
     main(["publish", sys.argv[1], "--repo", "no name"])
 except SystemExit as stop:
-    assert "Expected a repository" in stop.code
+    assert "does not name a repository" in stop.code
 """
 
 

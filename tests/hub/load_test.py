@@ -31,7 +31,7 @@ def test_experiment_folder_saved_folder_and_file_give_the_same_model(model, tmp_
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "meta", ""])
 def test_device_that_is_not_there_is_refused_before_the_model_is_looked_for(device):
-    with pytest.raises(ValueError, match="Expected a device that is here .cpu.*received"):
+    with pytest.raises(ValueError, match="There is no device .* here. Available: cpu"):
         load_model("no/such model", device)
 
 

@@ -42,7 +42,7 @@ def test_folder_changed_by_hand_goes_up_as_it_is(folder, hub):
     (folder / "README.md").write_text("mine")
     publish(folder, "me/tiny")
     assert hub.files("me/tiny")["README.md"] == b"mine"
-    with pytest.raises(ValueError, match="goes up as it is. Publish the experiment again"):
+    with pytest.raises(ValueError, match="uploaded as it is.*publish the experiment again"):
         publish(folder, "me/tiny", bundle_encoder=True)
 
 
@@ -82,7 +82,7 @@ def test_no_network_is_waited_for_and_then_one_sentence(folder, hub, waits):
 
 def test_private_model_does_not_go_to_a_public_repository(folder, hub):
     hub.repos["me/tiny"] = Repo(private=False)
-    with pytest.raises(ValueError, match="me/tiny to be private, found it public"):
+    with pytest.raises(ValueError, match="me/tiny is public; nothing was uploaded"):
         publish(folder, "me/tiny", private=True)
     assert not hub.repos["me/tiny"].commits and not hub.stored
 

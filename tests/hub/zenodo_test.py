@@ -106,5 +106,5 @@ def test_licences_have_to_be_whole(experiment, licenses):
 
 def test_experiment_has_to_be_evaluated(experiment):
     (experiment / "final_metrics.json").unlink()
-    with pytest.raises(ValueError, match="final_metrics.json.*evaluate it first"):
+    with pytest.raises(ValueError, match="has no final_metrics.json.*evaluate the experiment"):
         write_zenodo_dir(experiment, [LICENCE])

@@ -180,7 +180,7 @@ def test_real_recording_without_references(tmp_path):
 
 
 def test_missing_folder(tmp_path):
-    with pytest.raises(FileNotFoundError, match="train one first"):
+    with pytest.raises(FileNotFoundError, match="Train one first"):
         write_report(tmp_path / "nowhere")
 
 

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import torch
 
-from asteroid_bimodal.demo import MAX_QUERIES, find_sounds, read_queries
+from asteroid_bimodal.demo import MAX_QUERIES, parse_queries, separate_recording
 from asteroid_bimodal.separate import Query
 
 
@@ -17,7 +17,7 @@ def read(track):
 
 def refused(model, audio, folder, queries=("violin",), **options):
     with pytest.raises(ValueError) as error:
-        find_sounds(model, audio, queries, folder, **options)
+        separate_recording(model, audio, queries, folder, **options)
     assert str(folder) not in str(error.value)
     return str(error.value)
 
@@ -25,21 +25,21 @@ def refused(model, audio, folder, queries=("violin",), **options):
 @pytest.mark.parametrize("subtype, scale", [("PCM_16", 0.2), ("FLOAT", 0.01)])
 def test_estimates_and_residual_add_up_to_the_input(model, noise, tmp_path, subtype, scale):
     path = noise(subtype=subtype, scale=scale)
-    answer = find_sounds(model, path, ["violin", "flute", "tuba"], tmp_path)
+    result = separate_recording(model, path, ["violin", "flute", "tuba"], tmp_path)
     expected = soundfile.read(path, dtype="float32")[0]
-    np.testing.assert_array_equal(read(answer.mixture), expected)
-    parts = [read(track) for track in (*answer.estimates, answer.residual)]
+    np.testing.assert_array_equal(read(result.mixture), expected)
+    parts = [read(track) for track in (*result.estimates, result.residual)]
     np.testing.assert_allclose(sum(parts), expected, atol=1e-6)
     assert all(np.abs(part).max() > 0.01 * scale for part in parts)
 
 
 def test_tracks_keep_rate_channels_and_length(model, noise, tmp_path):
-    answer = find_sounds(model, noise(length=44_101, rate=44_100), ["violin"], tmp_path)
-    for track in answer.tracks:
+    result = separate_recording(model, noise(length=44_101, rate=44_100), ["violin"], tmp_path)
+    for track in result.tracks:
         info = soundfile.info(track.path)
         assert (info.samplerate, info.channels, info.frames) == (44_100, 2, 44_101)
-    assert (answer.sample_rate, answer.channels) == (44_100, 2)
-    assert answer.seconds == pytest.approx(44_101 / 44_100)
+    assert (result.sample_rate, result.channels) == (44_100, 2)
+    assert result.seconds == pytest.approx(44_101 / 44_100)
 
 
 def test_presence_is_that_of_the_model_in_the_order_of_the_queries(model, noise, tmp_path):
@@ -50,29 +50,31 @@ def test_presence_is_that_of_the_model_in_the_order_of_the_queries(model, noise,
         separation = model.separate_spectra(mid, model.encode_queries(names, 1))
     expected = dict(zip(names, separation.presence[0].tolist(), strict=True))
     for order in (names, names[::-1]):
-        estimates = find_sounds(model, path, order, tmp_path).estimates
+        estimates = separate_recording(model, path, order, tmp_path).estimates
         assert [track.name for track in estimates] == order
         for track in estimates:
             assert track.presence == pytest.approx(expected[track.name], abs=1e-4)
 
 
 def test_mixture_and_residual_have_no_presence(model, noise, tmp_path):
-    answer = find_sounds(model, noise(), ["violin"], tmp_path)
-    assert [track.name for track in answer.tracks] == ["mixture", "violin", "residual"]
-    assert answer.mixture.presence is None and answer.residual.presence is None
+    result = separate_recording(model, noise(), ["violin"], tmp_path)
+    assert [track.name for track in result.tracks] == ["mixture", "violin", "residual"]
+    assert result.mixture.presence is None and result.residual.presence is None
 
 
 def test_a_query_may_be_called_as_the_file_or_as_the_mixture(model, noise, tmp_path):
-    answer = find_sounds(model, noise("mixture.wav"), ["mixture", "../mixture mixture"], tmp_path)
-    assert len({track.path for track in answer.tracks}) == 4
-    (folder,) = {track.path.parent for track in answer.tracks}
+    result = separate_recording(
+        model, noise("mixture.wav"), ["mixture", "../mixture mixture"], tmp_path
+    )
+    assert len({track.path for track in result.tracks}) == 4
+    (folder,) = {track.path.parent for track in result.tracks}
     assert folder.parent == tmp_path
 
 
 def test_silence_is_answered(model, noise, tmp_path):
-    answer = find_sounds(model, noise(scale=0.0), ["violin"], tmp_path)
-    assert not any(read(track).any() for track in answer.tracks)
-    assert answer.estimates[0].presence == 0
+    result = separate_recording(model, noise(scale=0.0), ["violin"], tmp_path)
+    assert not any(read(track).any() for track in result.tracks)
+    assert result.estimates[0].presence == 0
 
 
 @pytest.fixture
@@ -104,7 +106,9 @@ def test_an_empty_file(model, noise, out):
 def test_a_file_that_is_too_long_belongs_on_the_command_line(model, noise, out):
     message = refused(model, noise(length=11_026), out, max_seconds=1)
     assert "0.0166667 minutes" in message and "asteroid-bimodal separate" in message
-    assert find_sounds(model, noise(length=11_025), ["violin"], out, max_seconds=1).seconds == 1
+    assert (
+        separate_recording(model, noise(length=11_025), ["violin"], out, max_seconds=1).seconds == 1
+    )
 
 
 def test_a_file_that_is_too_long_is_not_decoded(model, noise, out, monkeypatch):
@@ -128,14 +132,14 @@ def test_more_samples_a_second_than_memory_is_meant_for(model, tmp_path, out, ra
 
 
 def test_stereo_at_192_khz_is_answered(model, noise, out):
-    answer = find_sounds(model, noise(rate=192_000, length=19_200), ["violin"], out)
-    assert (answer.sample_rate, answer.channels) == (192_000, 2)
+    result = separate_recording(model, noise(rate=192_000, length=19_200), ["violin"], out)
+    assert (result.sample_rate, result.channels) == (192_000, 2)
 
 
 @pytest.mark.parametrize("word", ["residual", "Residual!"])
 def test_the_residual_is_shown_without_being_asked_for(model, noise, out, word):
     message = refused(model, noise(), out, ["violin", word])
-    assert repr(word) in message and "shows anyway" in message and "--" not in message
+    assert repr(word) in message and "shows the residual anyway" in message and "--" not in message
 
 
 def test_options_of_the_command_line_are_not_spoken_of(model, noise, out, monkeypatch):
@@ -171,13 +175,13 @@ def test_an_example_that_is_no_audio_is_called_by_its_name(model, noise, tmp_pat
 
 
 def test_queries_are_lines_commas_and_phrases_of_a_caption():
-    assert read_queries(" violin ,\n\nacoustic   guitar;violin,") == ["violin", "acoustic guitar"]
-    assert read_queries("", "a man talks while a dog barks") == ["a man talks", "a dog barks"]
-    assert read_queries("rain", "a dog barks", None) == ["rain", "a dog barks"]
+    assert parse_queries(" violin ,\n\nacoustic   guitar;violin,") == ["violin", "acoustic guitar"]
+    assert parse_queries("", "a man talks while a dog barks") == ["a man talks", "a dog barks"]
+    assert parse_queries("rain", "a dog barks", None) == ["rain", "a dog barks"]
 
 
 def test_an_example_is_a_query_with_its_own_name():
-    assert read_queries("violin", like="takes/my violin.wav") == [
+    assert parse_queries("violin", like="takes/my violin.wav") == [
         "violin",
         Query.like("takes/my violin.wav", "like my violin"),
     ]
@@ -186,14 +190,14 @@ def test_an_example_is_a_query_with_its_own_name():
 @pytest.mark.parametrize("words", ["", "  \n , ;", None])
 def test_nothing_asked(words):
     with pytest.raises(ValueError, match="Write a query such as 'violin'"):
-        read_queries(words)
+        parse_queries(words)
 
 
 def test_too_much_asked():
-    with pytest.raises(ValueError, match=f"at most {MAX_QUERIES} queries .* received 9"):
-        read_queries(",".join("abcdefghi"))
+    with pytest.raises(ValueError, match=f"at most {MAX_QUERIES} queries, received 9"):
+        parse_queries(",".join("abcdefghi"))
 
 
 def test_a_caption_without_a_sound():
     with pytest.raises(ValueError, match="no letter"):
-        read_queries("", "123")
+        parse_queries("", "123")

@@ -1,4 +1,4 @@
-"""An answer as HTML: for each track its presence, its picture and its player."""
+"""A result as HTML: for each track its presence score, its spectrogram and its player."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from ..report.figures import color_bar
-from .answer import Answer, Track
 from .figures import FLOOR_DB
+from .separation import DemoResult, Track
 
 EMPTY = Markup(
     '<p class="abm-empty">Mixture, estimates and residual will be here, to hear and to see.</p>'
@@ -16,18 +16,14 @@ EMPTY = Markup(
 _MOST_TICKS = 5
 
 
-def show(answer: Answer) -> str:
-    """Shows an answer.
-
-    Args:
-        answer: what `find_sounds` gave.
-    """
-    facts = f"{_clock(answer.seconds)} · {_channels(answer.channels)} · {answer.sample_rate} Hz"
+def render_result(result: DemoResult) -> str:
+    """The HTML of what `separate_recording` returns."""
+    facts = f"{_clock(result.seconds)} · {_channels(result.channels)} · {result.sample_rate} Hz"
     scale = Markup(
         '<span class="abm-scale">{:.0f} dB<i style="background: {}"></i>0 dB</span>'
     ).format(FLOOR_DB, color_bar())
-    head = Markup("<header><b>{}</b><span>{}</span>{}</header>").format(answer.title, facts, scale)
-    tracks = Markup("").join(_track(track, answer.seconds) for track in answer.tracks)
+    head = Markup("<header><b>{}</b><span>{}</span>{}</header>").format(result.title, facts, scale)
+    tracks = Markup("").join(_track(track, result.seconds) for track in result.tracks)
     return Markup('<div class="abm-tracks">{}{}</div>').format(head, tracks)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asteroid_bimodal.report.training import find_logs, read_panels
+from asteroid_bimodal.report.training_curves import find_logs, read_panels
 
 LOG = """epoch,step,loss_step,loss_epoch,train_url,val_sdr,val_sir,val_sar,lr-Adam,grad_norm,note
 0,0,4.0,,,,,,,1.0,a

@@ -1,4 +1,4 @@
-"""What an experiment has to show beside its weights: curves of training, and an example."""
+"""What is published beside the weights: training curves, and an example with spectrograms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy.signal import stft
 
 from ..engine.examples import load_examples
 from ..report import Example
-from ..report.training import Panel, find_logs, read_panels
+from ..report.training_curves import Panel, find_logs, read_panels
 from ..utils.checkpoints import first_line
 
 CURVES, SPECTROGRAMS = "plots/training.png", "example/spectrograms.png"
@@ -21,7 +21,7 @@ _COLUMNS, _MAX_PANELS, _FLOOR_DB, _SECONDS = 3, 12, -70, 12
 
 
 @dataclass(frozen=True)
-class Shown:
+class PublishedExample:
     """An example in a published folder.
 
     Attributes:
@@ -36,24 +36,12 @@ class Shown:
 
 
 def write_curves(exp_dir: Path, folder: Path) -> bool:
-    """Draws what was logged in training to `plots/training.png`.
-
-    Args:
-        exp_dir: of the experiment.
-        folder: what is published.
-
-    Returns:
-        Whether anything was logged.
-
-    Raises:
-        ValueError: when a log cannot be read.
-    """
+    """Draws the training logs to `plots/training.png`; returns whether anything was logged."""
     try:
         panels = read_panels(find_logs(exp_dir))[:_MAX_PANELS]
     except (ValueError, OSError) as error:
         raise ValueError(
-            f"Expected logs of training in {exp_dir}, got: {first_line(error)}. Delete the broken "
-            "one."
+            f"A training log of {exp_dir} cannot be read: {first_line(error)}. Delete the file."
         ) from error
     if not panels:
         return False
@@ -79,27 +67,14 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
         axes.legend(fontsize=7, frameon=False)
 
 
-def write_example(exp_dir: Path, folder: Path) -> Shown | None:
-    """Writes the experiment's first example, at most 12 seconds of it: spectrograms and sounds.
-
-    All sounds get the same gain, all pictures the same scale.
-
-    Args:
-        exp_dir: of the experiment.
-        folder: what is published.
-
-    Returns:
-        What was written; None when the experiment has no examples.
-
-    Raises:
-        ValueError: when they cannot be read.
-    """
+def write_example(exp_dir: Path, folder: Path) -> PublishedExample | None:
+    """Writes at most 12 seconds of the first example, if there is one; all sounds get one gain."""
     try:
         examples = load_examples(exp_dir / "examples")
     except (ValueError, KeyError, OSError, RuntimeError) as error:
         raise ValueError(
-            f"Expected examples of an evaluation in {exp_dir / 'examples'}, got: "
-            f"{first_line(error)}. Evaluate again, or delete the folder."
+            f"{exp_dir / 'examples'} cannot be read: {first_line(error)}. Evaluate again, or "
+            "delete the folder."
         ) from error
     if not examples:
         return None
@@ -116,7 +91,7 @@ def write_example(exp_dir: Path, folder: Path) -> Shown | None:
         soundfile.write(folder / f"example/{name}.flac", gain * wav, example.sample_rate)
     _draw_example(example, folder / SPECTROGRAMS, count)
     paths = [f"example/{name}.flac" for name in names]
-    return Shown(
+    return PublishedExample(
         "example/mixture.flac",
         list(zip(example.phrases, paths, strict=True)),
         round(len(mixture) / example.sample_rate, 1),

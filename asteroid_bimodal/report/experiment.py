@@ -1,4 +1,4 @@
-"""Reads what an experiment folder holds, and remembers what could not be read."""
+"""Reads an experiment folder, and notes which of its files are broken."""
 
 from __future__ import annotations
 
@@ -12,35 +12,25 @@ import pandas as pd
 import yaml
 
 from ..metrics import summarise
-from .training import Panel, find_logs, read_panels
+from .training_curves import Panel, find_logs, read_panels
 
 T = TypeVar("T")
 
 
 @dataclass
 class Experiment:
-    """An experiment folder; what it lacks is empty.
+    """What an experiment folder holds; what it lacks is empty."""
 
-    Attributes:
-        configuration: text of `conf.yml`.
-        facts: names and values of what a reader asks first, from `conf.yml` and `run.json`.
-        rows: of `metrics.csv`, one per test item and source.
-        summary: of `final_metrics.json`, or of the rows without one.
-        panels: what was logged in training.
-        skipped_in_training: rows of `skipped*.csv`.
-        unreadable: one sentence for every file that is there but cannot be read.
-    """
-
-    configuration: str = ""
-    facts: list[tuple[str, str]] = field(default_factory=list)
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    summary: dict[str, Any] = field(default_factory=dict)
-    panels: list[Panel] = field(default_factory=list)
+    configuration: str = ""  # text of conf.yml
+    facts: list[tuple[str, str]] = field(default_factory=list)  # of conf.yml and run.json
+    rows: list[dict[str, Any]] = field(default_factory=list)  # one per test item and source
+    summary: dict[str, Any] = field(default_factory=dict)  # final_metrics.json, or from the rows
+    panels: list[Panel] = field(default_factory=list)  # training curves
     skipped_in_training: list[dict[str, Any]] = field(default_factory=list)
-    unreadable: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)  # one sentence per broken file
 
     def attempt(self, read: Callable[[Path], T], path: Path, default: T) -> T:
-        """Reads a file; gives the default when it is missing, and says so when it is broken."""
+        """Reads a file; the default when it is missing or broken, the latter noted."""
         try:
             return read(path) if path.exists() else default
         except (ValueError, OSError, yaml.YAMLError) as error:
@@ -49,24 +39,19 @@ class Experiment:
 
 
 def read_experiment(exp_dir: Path, train_log: Path | None = None) -> Experiment:
-    """Reads a folder.
-
-    Args:
-        exp_dir: folder of the experiment.
-        train_log: a CSV log in place of those in the folder.
-    """
-    found = Experiment()
-    found.configuration = found.attempt(_read_text, exp_dir / "conf.yml", "")
-    conf = found.attempt(_read_yaml, exp_dir / "conf.yml", {})
-    found.facts = _facts(conf, found.attempt(_read_json, exp_dir / "run.json", {}))
-    found.rows = found.attempt(_read_rows, exp_dir / "metrics.csv", [])
-    final = found.attempt(_read_json, exp_dir / "final_metrics.json", {})
-    found.summary = summarise(found.rows) | final
+    """Reads a folder; `train_log` is a CSV log in place of those in the folder."""
+    experiment = Experiment()
+    experiment.configuration = experiment.attempt(_read_text, exp_dir / "conf.yml", "")
+    conf = experiment.attempt(_read_yaml, exp_dir / "conf.yml", {})
+    experiment.facts = _facts(conf, experiment.attempt(_read_json, exp_dir / "run.json", {}))
+    experiment.rows = experiment.attempt(_read_rows, exp_dir / "metrics.csv", [])
+    final = experiment.attempt(_read_json, exp_dir / "final_metrics.json", {})
+    experiment.summary = summarise(experiment.rows) | final
     logs = find_logs(exp_dir) if train_log is None else [train_log]
-    found.panels = found.attempt(lambda _: read_panels(logs), exp_dir, [])
+    experiment.panels = experiment.attempt(lambda _: read_panels(logs), exp_dir, [])
     for path in sorted(exp_dir.glob("skipped*.csv")):
-        found.skipped_in_training += found.attempt(_read_skipped, path, [])
-    return found
+        experiment.skipped_in_training += experiment.attempt(_read_skipped, path, [])
+    return experiment
 
 
 def _read_text(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""What was logged during training, sorted into one panel per quantity."""
+"""Training curves from the CSV logs, one panel per quantity."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
+from ..metrics import METRICS
 from .figures import Series, curves
 
 _TITLES = {
@@ -21,12 +22,11 @@ _TITLES = {
     "lr": "Learning rate",
 }
 _SPLITS = {"train": "training", "val": "validation", "valid": "validation"}
-_QUALITY = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR"}
 
 
 @dataclass
 class Panel:
-    """A chart of the page: one or more curves of the same quantity."""
+    """A chart of one or more curves of the same quantity."""
 
     title: str
     unit: str
@@ -34,13 +34,12 @@ class Panel:
 
     @property
     def description(self) -> str:
-        """Says in words how every curve runs."""
+        """What a reader who cannot see the chart is told."""
         runs = (f"{s.name} from {s.y[0]:.4g} to {s.y[-1]:.4g}" for s in self.series)
         return f"{self.title} over training: {'; '.join(runs)}."
 
     @property
     def svg(self) -> Markup:
-        """The picture."""
         return curves(
             self.series,
             xlabel="training step",
@@ -56,14 +55,7 @@ def find_logs(exp_dir: Path) -> list[Path]:
 
 
 def read_panels(paths: Iterable[Path]) -> list[Panel]:
-    """Reads logs into panels: separation quality first, then losses, then the rest.
-
-    Args:
-        paths: of `metrics.csv` files; rows are joined and sorted by step.
-
-    Returns:
-        One panel per logged quantity; none when nothing was logged.
-    """
+    """Reads logs into panels: separation quality first, then losses, then the rest."""
     tables = [pd.read_csv(path) for path in paths if path.stat().st_size]
     if not tables:
         return []
@@ -90,7 +82,7 @@ def _place(column: str) -> tuple[str, str, str]:
     quality = re.fullmatch(r"(si_sdr|sdr|sir|sar)(_imp|i)?", base.lower())
     if quality:
         kind = " improvement" if quality[2] else ""
-        name = _QUALITY[quality[1]]
+        name = METRICS[quality[1]]
         title = f"{_SPLITS.get(split, 'validation').capitalize()} quality{kind}"
         return title, "dB", name
     if base.startswith("lr-"):

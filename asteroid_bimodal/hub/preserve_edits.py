@@ -1,4 +1,4 @@
-"""What somebody changed or added in a published folder stays when the folder is written again."""
+"""Edits by hand in a published folder survive when the folder is written again."""
 
 from __future__ import annotations
 
@@ -13,30 +13,16 @@ CARD = "README.md"
 
 
 def sign(card: str) -> str:
-    """Adds a comment to a card that tells whether it was changed since.
-
-    Args:
-        card: the text.
-
-    Examples:
-        >>> sign("# A model").startswith("# A model")
-        True
-    """
+    """Appends a comment with a checksum, which tells later whether the card was edited."""
     digest = hashlib.sha256(card.encode()).hexdigest()[:16]
     return f"{card}\n<!-- Written by asteroid-bimodal, which keeps what was changed: {digest} -->\n"
 
 
-def keep_handmade(old: Path, new: Path, written: Sequence[str]) -> None:
-    """Copies what was not written by this package, and a card that was changed.
-
-    Args:
-        old: a folder as it was left; it may be missing.
-        new: what takes its place; has a card.
-        written: patterns of what this package writes beside the card.
-    """
+def preserve_edits(old: Path, new: Path, generated: Sequence[str]) -> None:
+    """Copies an edited card, and files that match no pattern of `generated`, from old to new."""
     for path in filter(Path.is_file, old.rglob("*")):
         name = path.relative_to(old).as_posix()
-        if name == CARD and _is_as_signed(path):
+        if name == CARD and _is_unedited(path):
             continue
         if name == CARD:
             warnings.warn(
@@ -44,12 +30,12 @@ def keep_handmade(old: Path, new: Path, written: Sequence[str]) -> None:
                 "results are now. Delete it to have it written anew.",
                 stacklevel=3,
             )
-        elif any(fnmatchcase(name, pattern) for pattern in written):
+        elif any(fnmatchcase(name, pattern) for pattern in generated):
             continue
         (new / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, new / name)
 
 
-def _is_as_signed(path: Path) -> bool:
-    text = path.read_text(encoding="utf-8", errors="replace")
+def _is_unedited(card: Path) -> bool:
+    text = card.read_text(encoding="utf-8", errors="replace")
     return text == sign(text.rpartition("\n<!--")[0])

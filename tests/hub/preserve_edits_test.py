@@ -1,10 +1,10 @@
-"""What is of the user's hand is told from what this package wrote."""
+"""Edits by hand are told from what this package wrote."""
 
 from __future__ import annotations
 
 import pytest
 
-from asteroid_bimodal.hub.handmade import keep_handmade, sign
+from asteroid_bimodal.hub.preserve_edits import preserve_edits, sign
 
 TEXT = "---\nlicense: mit\n---\n\n# Über\n<!-- a comment -->\n"
 
@@ -27,7 +27,7 @@ def test_signed_card_is_the_card_with_a_comment():
 def test_card_as_written_gives_way(folders, recwarn):
     old, new = folders
     (old / "README.md").write_text(sign(TEXT), encoding="utf-8")
-    keep_handmade(old, new, [])
+    preserve_edits(old, new, [])
     assert (new / "README.md").read_text() == sign("of new") and not recwarn.list
 
 
@@ -47,7 +47,7 @@ def test_card_changed_by_hand_stays(folders, change):
     old, new = folders
     (old / "README.md").write_bytes(CHANGED[change])
     with pytest.warns(UserWarning, match="README.md was changed by hand .* Delete it"):
-        keep_handmade(old, new, [])
+        preserve_edits(old, new, [])
     assert (new / "README.md").read_bytes() == CHANGED[change]
 
 
@@ -57,12 +57,12 @@ def test_other_files_stay_and_those_written_here_do_not(folders):
         (old / name).parent.mkdir(exist_ok=True)
         (old / name).write_text("old")
     (new / "conf.yml").write_text("new")
-    keep_handmade(old, new, ["conf.yml", "plots/training.png"])
+    preserve_edits(old, new, ["conf.yml", "plots/training.png"])
     kept = {path.relative_to(new).as_posix() for path in new.rglob("*") if path.is_file()}
     assert kept == {"README.md", "conf.yml", "plots/mine.png", "mine/README.md"}
     assert (new / "conf.yml").read_text() == "new"
 
 
 def test_nothing_before_is_nothing_to_keep(folders, tmp_path, recwarn):
-    keep_handmade(tmp_path / "none", folders[1], [])
+    preserve_edits(tmp_path / "none", folders[1], [])
     assert not recwarn.list
