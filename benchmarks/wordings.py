@@ -11,14 +11,18 @@ are drawn from those that the miniature AudioCaps is written with.
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "egs/utils"))  # the miniatures
 
 import pandas as pd
 import torch
+from miniatures.events_words import WORDS
 from pinned import pinned_parser, read_pinned, scorable
 from tqdm import tqdm
 
-from asteroid_bimodal.data.mini.events_words import WORDS
 from asteroid_bimodal.engine.recipe import run_script
 from asteroid_bimodal.metrics import bss_eval
 from asteroid_bimodal.models import load_separator

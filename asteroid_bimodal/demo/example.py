@@ -1,18 +1,21 @@
-"""A duet to try the page with, rendered from the package's own miniature."""
+"""A duet to try the page with.
+
+`flute_and_cello.ogg` is the sum of two solos that `egs/utils/miniatures` renders, 8 s at 22050 Hz:
+
+    flute = render_take("flute", 8.0, 22050, np.random.default_rng(1))  # gains 0.3 left, 0.5 right
+    cello = render_take("cello", 8.0, 22050, np.random.default_rng(2))  # gains 0.5 left, 0.3 right
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import soundfile
 
-from ..data.mini.music import render_take
 from ..utils.files import atomic_write
 
 EXAMPLE_QUERIES = ("flute", "cello", "xylophone")  # the last one does not play
-_RATE, _SECONDS = 22050, 8.0
-_PLAYERS = (("flute", 1, (0.3, 0.5)), ("cello", 2, (0.5, 0.3)))  # seed, gains left and right
+_DUET = Path(__file__).with_name("flute_and_cello.ogg")
 
 
 def write_example(path: str | Path) -> Path:
@@ -31,10 +34,7 @@ def write_example(path: str | Path) -> Path:
         (2, 8.0)
     """
     path = Path(path)
-    mixture = sum(
-        render_take(label, _SECONDS, _RATE, np.random.default_rng(seed))[:, None] * gains
-        for label, seed, gains in _PLAYERS
-    )
+    mixture, sample_rate = soundfile.read(_DUET)
     with atomic_write(path) as temporary:
-        soundfile.write(temporary, mixture, _RATE, subtype="PCM_16")
+        soundfile.write(temporary, mixture, sample_rate, subtype="PCM_16")
     return path

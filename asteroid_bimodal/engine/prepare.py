@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, combinations, islice, permutations
 from pathlib import Path
@@ -16,35 +16,10 @@ from ..data.pinned import PinnedMixture, draw_test_list, write_test_list
 from ..queries import mixture_caption, phrase_prompt
 from .build import TIMBRE, build_query_encoder, classifier_path, embeddings_path
 from .loaders import is_captioned, labels_of
-from .recipe import recipe_conf
 from .timbre import train_classifier
 
 MOST_TEXTS = 20_000  # captions embedded in stage 2; others are when training asks for them
 _SPARE = 2  # items drawn for each that is kept, where some name the same sound twice
-
-
-def get_data_main(
-    recipe: Path, options: list[str], *, name: str, render: Callable[..., object]
-) -> None:
-    """Stage 0, `local/get_data.py`: renders a miniature, or downloads the full set.
-
-    Args:
-        recipe: folder of the recipe.
-        options: the command line.
-        name: of the full set, as `asteroid-bimodal download` has it.
-        render: of the miniature's module.
-    """
-    conf = recipe_conf(recipe, options)
-    data = conf.data
-    if data.rendered:
-        render(
-            data.root,
-            takes=dict(data.takes),
-            seconds=tuple(data.take_seconds),
-            sample_rate=data.sample_rate,
-        )
-        return
-    download_set(conf, name)
 
 
 def download_set(conf: DictConfig, name: str) -> None:
@@ -78,20 +53,10 @@ def download_set(conf: DictConfig, name: str) -> None:
         print("This stage, run again, tries the failed ones once more.")
 
 
-def prepare_main(recipe: Path, options: list[str]) -> None:
-    """Stage 1, `local/prepare_data.py`: draws the pinned lists that are missing, `<root>/lists/`.
+def draw_lists(conf: DictConfig) -> None:
+    """Draws the lists of validation and test mixtures that are missing, `<root>/lists/`.
 
     The manifests are there already: they come with the data.
-
-    Args:
-        recipe: folder of the recipe.
-        options: the command line.
-    """
-    draw_lists(recipe_conf(recipe, options))
-
-
-def draw_lists(conf: DictConfig) -> None:
-    """Draws the lists of validation and test mixtures that are missing.
 
     Args:
         conf: the whole configuration.
@@ -153,16 +118,14 @@ def _are_distinct(mixture: PinnedMixture) -> bool:
     return not any(first & second for first, second in combinations(sounds, 2))
 
 
-def embed_main(recipe: Path, options: list[str]) -> None:
-    """Stage 2, `local/embed_texts.py`: embeds the texts that training can ask for.
+def embed_texts(conf: DictConfig) -> None:
+    """Embeds the texts that training can ask for.
 
     Systems that listen with a frozen classifier of timbres get it here, too.
 
     Args:
-        recipe: folder of the recipe.
-        options: the command line.
+        conf: the whole configuration.
     """
-    conf = recipe_conf(recipe, options)
     # What the others' queries embed to is nothing to keep; frames are embedded when they are seen.
     if not conf.data.frames and conf.query.encoder not in ("label", "outputs"):
         _embed(conf)

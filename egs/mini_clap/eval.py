@@ -9,6 +9,7 @@ from itertools import combinations
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "local"))
+sys.path.append(str(Path(__file__).parents[1] / "utils"))  # the miniatures
 
 import torch
 from mixtures import MINI_CLIP, Takes

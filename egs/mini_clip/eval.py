@@ -10,14 +10,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "local"))
 sys.path.insert(1, str(Path(__file__).parents[1] / "mini_clap/local"))  # the same texts
+sys.path.append(str(Path(__file__).parents[1] / "utils"))  # the miniatures
 
 import torch
+from miniatures.music import LABELS
 from omegaconf import DictConfig
 from pictures import Album
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from asteroid_bimodal.data.mini.music import LABELS
 from asteroid_bimodal.metrics import write_json
 from asteroid_bimodal.queries import (
     ClipImageEncoder,

@@ -14,8 +14,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent / "local"))
 sys.path.insert(1, str(Path(__file__).parents[1] / "mini_clap/local"))  # the same texts
+sys.path.append(str(Path(__file__).parents[1] / "utils"))  # the miniatures
 
 import torch
+from miniatures.music import LABELS
 from networks import build_clip, build_resnet, build_tokenizer
 from omegaconf import DictConfig
 from pictures import KINDS_OF_PICTURE, Album, PictureBatch, phrasings
@@ -31,7 +33,6 @@ from transformers.image_utils import (
 )
 from transformers.utils import logging
 
-from asteroid_bimodal.data.mini.music import LABELS
 from asteroid_bimodal.losses import bimodal_contrastive
 from asteroid_bimodal.utils.conf import load_conf, save_conf
 

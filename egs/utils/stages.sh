@@ -30,15 +30,15 @@ recipe=(--data "$data" --system "$system" --n_src "$n_src" "${conf_options[@]}")
 run_stage() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "Stage $1: $2"; }
 
 if run_stage 0 "get the data"; then
-  "$PYTHON" local/get_data.py "${recipe[@]}"
+  "$PYTHON" ../utils/prepare.py get_data . "${recipe[@]}"
 fi
 
 if run_stage 1 "manifests and pinned test lists"; then
-  "$PYTHON" local/prepare_data.py "${recipe[@]}"
+  "$PYTHON" ../utils/prepare.py draw_lists . "${recipe[@]}"
 fi
 
 if run_stage 2 "text embeddings"; then
-  "$PYTHON" local/embed_texts.py "${recipe[@]}"
+  "$PYTHON" ../utils/prepare.py embed_texts . "${recipe[@]}"
 fi
 
 if run_stage 3 "train"; then

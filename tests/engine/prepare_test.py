@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from asteroid_bimodal.data.download import Entry, Listing, Summary
 from asteroid_bimodal.data.manifest import Clip, read_manifest, write_manifest
 from asteroid_bimodal.data.pinned import read_test_list
 from asteroid_bimodal.engine.loaders import build_train_loader, labels_of
-from asteroid_bimodal.engine.prepare import get_data_main, prepare_main
+from asteroid_bimodal.engine.prepare import download_set, draw_lists
 from asteroid_bimodal.engine.recipe import recipe_conf
 
 RECIPE = Path(__file__).parents[2] / "egs" / "vggsound"
@@ -27,8 +26,7 @@ SMALL += ["--data.num_workers", "0", "--batch_size", "1", "--epoch_size", "2"]
 
 
 def get_data(root, *extra) -> None:
-    main = partial(get_data_main, RECIPE, name="vggsound", render=pytest.fail)
-    main([*SMALL, "--data.root", str(root), *extra])
+    download_set(recipe_conf(RECIPE, [*SMALL, "--data.root", str(root), *extra]), "vggsound")
 
 
 @pytest.fixture
@@ -92,7 +90,7 @@ def test_nothing_fetched(server, tmp_path):
 def test_crops_of_the_full_set_come_from_the_middle(server, tmp_path):
     get_data(tmp_path)
     options = [*SMALL, "--data.root", str(tmp_path)]
-    prepare_main(RECIPE, options)
+    draw_lists(recipe_conf(RECIPE, options))
     for path in (tmp_path / "lists").iterdir():
         starts = {source.start for item in read_test_list(path) for source in item.sources}
         assert starts == {0.75}
@@ -109,13 +107,13 @@ def test_clips_that_lists_pass_over_are_named(server, tmp_path, capsys):
     get_data(tmp_path)
     broken = read_manifest(tmp_path / "test.csv")[0]
     (tmp_path / broken.path).write_bytes(b"no audio")
-    prepare_main(RECIPE, [*SMALL, "--data.root", str(tmp_path)])
+    draw_lists(recipe_conf(RECIPE, [*SMALL, "--data.root", str(tmp_path)]))
     assert f"Passed over: Cannot read {tmp_path / broken.path}" in capsys.readouterr().out
 
 
 def test_lists_need_manifests(tmp_path):
     with pytest.raises(FileNotFoundError):
-        prepare_main(RECIPE, [*SMALL, "--data.root", str(tmp_path)])
+        draw_lists(recipe_conf(RECIPE, [*SMALL, "--data.root", str(tmp_path)]))
 
 
 CAPTIONS = ("A dog barks", "Rain falls", "A bell rings", "Wind blows", "1234", "")
@@ -132,7 +130,7 @@ def natural(root, captions=CAPTIONS) -> list[str]:
 
 
 def test_captions_that_name_no_sound_are_in_no_list(tmp_path, capsys):
-    prepare_main(AUDIOCAPS, natural(tmp_path))
+    draw_lists(recipe_conf(AUDIOCAPS, natural(tmp_path)))
     told = capsys.readouterr().out
     for split in ("valid", "test"):
         (path,) = (tmp_path / "lists").glob(f"{split}_2src_*.csv")
@@ -147,11 +145,11 @@ def test_captions_that_name_no_sound_change_no_list(tmp_path):
     names = []
     for folder, captions in (("all", CAPTIONS[:4]), ("more", CAPTIONS)):
         (tmp_path / folder).mkdir()
-        prepare_main(AUDIOCAPS, natural(tmp_path / folder, captions))
+        draw_lists(recipe_conf(AUDIOCAPS, natural(tmp_path / folder, captions)))
         names.append(sorted(path.name for path in (tmp_path / folder / "lists").iterdir()))
     assert names[0] == names[1]
 
 
 def test_too_few_captions_name_a_sound(tmp_path):
     with pytest.raises(ValueError, match="Expected 2 .* received 1. .*valid2.wav: Expected a cap"):
-        prepare_main(AUDIOCAPS, natural(tmp_path, ("A dog barks", "1234", "...")))
+        draw_lists(recipe_conf(AUDIOCAPS, natural(tmp_path, ("A dog barks", "1234", "..."))))

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 import torch
+from miniatures.events import render_event
 
-from asteroid_bimodal.data.mini.events import render_event
 from asteroid_bimodal.metrics import bss_eval
 from asteroid_bimodal.models import BiModalUNet, CLIPSep, LASSNet, load_separator
 from asteroid_bimodal.queries import QueryEmbedding

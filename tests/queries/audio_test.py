@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from miniatures.music import LABELS
 
-from asteroid_bimodal.data.mini.music import LABELS
 from asteroid_bimodal.queries import AudioExample, ClapAudioEncoder, ClapTextEncoder
 from asteroid_bimodal.queries.audio import COMMON_LABELS
 from asteroid_bimodal.scorers import ClapScorer

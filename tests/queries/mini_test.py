@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from miniatures.frames import draw_frames
+from miniatures.music import LABELS
 
-from asteroid_bimodal.data.mini.frames import draw_frames
-from asteroid_bimodal.data.mini.music import LABELS
 from asteroid_bimodal.queries import load_query_encoder, phrase_prompt
 
 TAKES = 6

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from prepare import main as prepare_main
 
 from asteroid_bimodal.data.captioned import CaptionedMixtures, named_sounds
 from asteroid_bimodal.data.manifest import read_manifest, write_manifest
@@ -57,15 +57,15 @@ def options(name: str, root: Path, **changes) -> list[str]:
     return [text for key, value in values.items() for text in (f"--{key}", str(value))]
 
 
-def script(name: str, stage: str):
-    return runpy.run_path(str(EGS / name / "local" / f"{stage}.py"))["main"]
+def prepare(name: str, stage: str, options: list[str]) -> None:
+    prepare_main([stage, str(EGS / name), *options])
 
 
 def run_recipe(name: str, root: Path, exp: Path, *extra: str) -> None:
     """Runs stages 0 to 5 in this process."""
     chosen = ["--data", "mini", *extra, *options(name, root)]
-    for stage in ("get_data", "prepare_data", "embed_texts"):
-        script(name, stage)(chosen)
+    for stage in ("get_data", "draw_lists", "embed_texts"):
+        prepare(name, stage, chosen)
     train_main(EGS / name, ["--exp_dir", str(exp), *chosen])
     eval_main(EGS / name, ["--exp_dir", str(exp), "--device", "cpu"])
     write_report(exp)
@@ -107,16 +107,16 @@ def test_metrics(finished):
 def test_stages_do_only_what_is_missing(finished, capsys):
     name, root, _ = finished
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*.*") if path.suffix != ".csv"}
-    for stage in ("get_data", "prepare_data", "embed_texts"):
-        script(name, stage)(["--data", "mini", *options(name, root)])
+    for stage in ("get_data", "draw_lists", "embed_texts"):
+        prepare(name, stage, ["--data", "mini", *options(name, root)])
     after = {path: path.stat().st_mtime_ns for path in root.rglob("*.*") if path.suffix != ".csv"}
     assert after == before and "0 texts embedded" in capsys.readouterr().out
 
 
 def test_test_mixtures_of_natural_clips_name_no_sound_twice(tmp_path):
     chosen = ["--data", "mini", *options("audiocaps", tmp_path)]
-    for stage in ("get_data", "prepare_data"):
-        script("audiocaps", stage)(chosen)
+    for stage in ("get_data", "draw_lists"):
+        prepare("audiocaps", stage, chosen)
     (test_list,) = (tmp_path / "lists").glob("test_2src_*.csv")
     captions = {clip.path: clip.caption for clip in read_manifest(tmp_path / "test.csv")}
     for item in read_test_list(test_list):
@@ -127,7 +127,7 @@ def test_test_mixtures_of_natural_clips_name_no_sound_twice(tmp_path):
 
 def test_clips_that_all_sound_the_same_make_no_test(tmp_path):
     chosen = ["--data", "mini", *options("audiocaps", tmp_path)]
-    script("audiocaps", "get_data")(chosen)
+    prepare("audiocaps", "get_data", chosen)
     clips = read_manifest(tmp_path / "valid.csv")[:2]
     captions = ("A dog barks", "Dogs are barking loudly")
     same = [replace(clip, caption=text) for clip, text in zip(clips, captions, strict=True)]
@@ -135,13 +135,13 @@ def test_clips_that_all_sound_the_same_make_no_test(tmp_path):
     with pytest.raises(
         ValueError, match="Expected 2 valid mixtures .* found 0. Lower --data.valid"
     ):
-        script("audiocaps", "prepare_data")(chosen)
+        prepare("audiocaps", "draw_lists", chosen)
 
 
 @pytest.fixture
 def both(tmp_path):
     for name in TAKES:
-        script(name, "get_data")(["--data", "mini", *options(name, tmp_path / name)])
+        prepare(name, "get_data", ["--data", "mini", *options(name, tmp_path / name)])
     return tmp_path
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from miniatures.music import render
+from prepare import main as prepare_main
 
 from asteroid_bimodal.cli import main as cli
 from asteroid_bimodal.data.download.ledger import Row, open_ledger
 from asteroid_bimodal.data.manifest import read_manifest
-from asteroid_bimodal.data.mini.music import render
 from asteroid_bimodal.data.pinned import read_test_list
 
 RECIPE = Path(__file__).parents[2] / "egs" / "music"
@@ -58,8 +58,8 @@ def run(*arguments) -> subprocess.CompletedProcess:
     )
 
 
-def script(name: str):
-    return runpy.run_path(str(RECIPE / "local" / f"{name}.py"))["main"]
+def prepare(stage: str, options: list[str]) -> None:
+    prepare_main([stage, str(RECIPE), *options])
 
 
 @pytest.fixture(scope="module")
@@ -137,8 +137,8 @@ def test_what_would_be_published(folders):
 def test_data_stages_do_only_what_is_missing(folders, capsys):
     root, _, _ = folders
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*.*") if path.suffix != ".csv"}
-    for name in ("get_data", "prepare_data", "embed_texts"):
-        script(name)(["--data", "mini", "--system", "bimodal_clap", *options(root)])
+    for name in ("get_data", "draw_lists", "embed_texts"):
+        prepare(name, ["--data", "mini", "--system", "bimodal_clap", *options(root)])
     after = {path: path.stat().st_mtime_ns for path in root.rglob("*.*") if path.suffix != ".csv"}
     assert after == before
     assert "0 texts embedded" in capsys.readouterr().out
@@ -192,12 +192,12 @@ def test_help():
 def test_the_full_set_needs_annotations_that_list_something(tmp_path):
     (tmp_path / "MUSIC_solo_videos.json").write_text("")
     with pytest.raises(ValueError, match="is empty"):
-        script("get_data")(["--data", "full", "--data.root", str(tmp_path)])
+        prepare("get_data", ["--data", "full", "--data.root", str(tmp_path)])
 
 
 def test_lists_need_manifests(tmp_path):
     with pytest.raises(FileNotFoundError):
-        script("prepare_data")(["--data", "mini", "--data.root", str(tmp_path)])
+        prepare("draw_lists", ["--data", "mini", "--data.root", str(tmp_path)])
 
 
 FULL = ["--data", "full", "--sample_rate", "8000", "--eval_samples", "8000", "--valid_items", "2"]
@@ -227,8 +227,8 @@ def full(tmp_path):
 
 
 def test_the_full_set_is_split_by_video(full, capsys):
-    for name in ("get_data", "prepare_data"):
-        script(name)([*FULL, "--data.root", str(full)])
+    for name in ("get_data", "draw_lists"):
+        prepare(name, [*FULL, "--data.root", str(full)])
     clips = {split: read_manifest(full / f"{split}.csv") for split in ("train", "valid", "test")}
     everything = [clip for split in clips.values() for clip in split]
     assert len(everything) == len({clip.path for clip in everything}) == 38
@@ -240,15 +240,15 @@ def test_the_full_set_is_split_by_video(full, capsys):
 
 
 def test_the_split_is_the_same_for_everybody(full):
-    for name in ("get_data", "prepare_data"):
-        script(name)([*FULL, "--data.root", str(full)])
+    for name in ("get_data", "draw_lists"):
+        prepare(name, [*FULL, "--data.root", str(full)])
     files = [full / f"{split}.csv" for split in ("train", "valid", "test")]
     files += sorted((full / "lists").iterdir())
     before = [path.read_bytes() for path in files]
     for path in files:
         path.unlink()
-    for name in ("get_data", "prepare_data"):
-        script(name)([*FULL, "--data.root", str(full)])
+    for name in ("get_data", "draw_lists"):
+        prepare(name, [*FULL, "--data.root", str(full)])
     assert [path.read_bytes() for path in files] == before
 
 

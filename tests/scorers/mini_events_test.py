@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from miniatures.events import LABELS, render_event
 
-from asteroid_bimodal.data.mini.events import LABELS, render_event
 from asteroid_bimodal.queries import ClapAudioEncoder, phrase_prompt
 from asteroid_bimodal.scorers import ClapScorer
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[2] / "utils"))  # the miniatures
 
 from sets import SETS, folders, read_conf
 

@@ -6,9 +6,9 @@ import random
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from miniatures.events_captions import RELATIONS, write_caption
+from miniatures.events_words import WORDS
 
-from asteroid_bimodal.data.mini.events_captions import RELATIONS, write_caption
-from asteroid_bimodal.data.mini.events_words import WORDS
 from asteroid_bimodal.queries.captions import mixture_caption, phrase_prompt
 
 SINGLE = (

@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from miniatures import music, vggsound
 from omegaconf import DictConfig
 
-from asteroid_bimodal.data.mini import music, vggsound
 from asteroid_bimodal.utils.conf import load_conf
 
 RECIPE = Path(__file__).parents[1]

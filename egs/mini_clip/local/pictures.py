@@ -10,13 +10,12 @@ from itertools import combinations
 
 import numpy as np
 import torch
+from miniatures.frames import draw_frames
+from miniatures.music import LABELS
 from omegaconf import DictConfig
 from PIL import Image
 from prompts import describe
 from torch import Tensor
-
-from asteroid_bimodal.data.mini.frames import draw_frames
-from asteroid_bimodal.data.mini.music import LABELS
 
 KINDS_OF_PICTURE = ("a photo of ", "a picture of ", "a drawing of ")
 

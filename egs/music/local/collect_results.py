@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
+from grid import write_grid
+
 from asteroid_bimodal.engine.recipe import run_script
-from asteroid_bimodal.report.grid import write_grid
 
 
 def main(options: list[str]) -> None:

@@ -15,9 +15,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance
 from tqdm import tqdm
 
-from ...utils.files import atomic_write
-from ..frames import frames_folder
-from ..manifest import read_manifest
+from asteroid_bimodal.data.frames import frames_folder
+from asteroid_bimodal.data.manifest import read_manifest
+from asteroid_bimodal.utils.files import atomic_write
+
 from .pictures import PICTURES, Pen
 
 SIZE = 64  # side of a frame, in pixels

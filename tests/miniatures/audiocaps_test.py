@@ -3,12 +3,12 @@ from collections import Counter
 import numpy as np
 import pytest
 import soundfile
+from miniatures.audiocaps import Event, Scene, draw_scene, render, render_scene
+from miniatures.events import LABELS
+from miniatures.events_captions import RELATIONS, write_caption
+from miniatures.events_words import WORDS
 
 from asteroid_bimodal.data.manifest import read_manifest
-from asteroid_bimodal.data.mini.audiocaps import Event, Scene, draw_scene, render, render_scene
-from asteroid_bimodal.data.mini.events import LABELS
-from asteroid_bimodal.data.mini.events_captions import RELATIONS, write_caption
-from asteroid_bimodal.data.mini.events_words import WORDS
 from asteroid_bimodal.queries import parse_caption
 
 RATE = 8000

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
+from miniatures.frames import SIZE, draw_frames, render_frames
+from miniatures.music import LABELS
+from miniatures.pictures import PICTURES
 from PIL import Image
 
 from asteroid_bimodal.data.frames import frames_of
 from asteroid_bimodal.data.manifest import Clip, write_manifest
-from asteroid_bimodal.data.mini.frames import SIZE, draw_frames, render_frames
-from asteroid_bimodal.data.mini.music import LABELS
-from asteroid_bimodal.data.mini.pictures import PICTURES
 
 
 def write_set(root, names=("a1", "b2")):

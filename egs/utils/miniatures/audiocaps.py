@@ -11,27 +11,15 @@ the seed, as in the miniature VGGSound; no scene holds a sound of that set.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..manifest import Clip
 from .events import LABELS, render_event
 from .events_captions import write_caption
-from .events_takes import (
-    Take,
-    check_takes,
-    take_numbers,
-    take_path,
-    take_seconds,
-    write_takes,
-)
+from .takes import Miniature, Take
 
-TAKES = {"train": 1600, "valid": 80, "test": 160}
 COUNTS = (0.2, 0.4, 0.3, 0.1)  # how often a scene has one, two, three or four events
 RELATIONS = {"together": 0.45, "behind": 0.15, "then": 0.4}
 
@@ -114,48 +102,22 @@ def render_scene(
     return (audio / max(1.0, np.abs(audio).max() / 0.98)).astype(np.float32)
 
 
-def render(
-    root: str | Path,
-    *,
-    takes: Mapping[str, int] | None = None,
-    seconds: tuple[float, float] = (10.0, 10.0),
-    sample_rate: int = 8000,
-    seed: int = 0,
-    namespace: str = "separator",
-    num_workers: int = 2,
-) -> dict[str, Path]:
-    """Renders the set, or what is missing of it, and writes its manifests.
-
-    Args:
-        root: folder of the set.
-        takes: clips in each split, by default 1600 train, 80 valid, 160 test.
-        seconds: shortest and longest clip.
-        sample_rate: of the files, in hertz.
-        seed: another seed gives another set.
-        namespace: another namespace gives clips that no other namespace has.
-        num_workers: processes.
-
-    Returns:
-        The manifest of each split.
-
-    Raises:
-        ValueError: when the folder holds clips of another rate or length.
-    """
-    takes = check_takes(takes or TAKES)
-    plan = []
-    for split, count in takes.items():
-        for index in range(count):
-            numbers = take_numbers(seed, f"{namespace}/scenes/{split}/{index}")
-            caption = draw_scene(np.random.default_rng((*numbers, 1))).caption
-            path, length = take_path(split, index, numbers), take_seconds(seconds, numbers)
-            plan.append(Take(Clip(path, "", caption, length, split), (*numbers, 1)))
-    render_one = partial(_render, sample_rate=sample_rate)
-    return write_takes(
-        root, plan, list(takes), render_one, sample_rate=sample_rate, num_workers=num_workers
-    )
+def _caption(numbers: tuple[int, int, int]) -> str:
+    return draw_scene(np.random.default_rng(numbers)).caption
 
 
-def _render(take: Take, sample_rate: int) -> NDArray[np.float32]:
+def _sound(take: Take, sample_rate: int) -> NDArray[np.float32]:
     scene = draw_scene(np.random.default_rng(take.numbers))
     rng = np.random.default_rng((*take.numbers[:-1], 2))
     return render_scene(scene, take.clip.seconds, sample_rate, rng)
+
+
+AUDIOCAPS = Miniature(
+    kind="scenes",
+    labels=("",),
+    takes={"train": 1600, "valid": 80, "test": 160},
+    seconds=(10.0, 10.0),
+    sound=_sound,
+    caption=_caption,
+)
+render = AUDIOCAPS.render

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import soundfile
+from miniatures.events import LABELS
+from miniatures.vggsound import VGGSOUND, render
 
 from asteroid_bimodal.data.manifest import read_manifest
-from asteroid_bimodal.data.mini.events import LABELS
-from asteroid_bimodal.data.mini.vggsound import _plan, render
 
 SMALL = {"takes": {"train": 1, "test": 1}, "seconds": (0.5, 0.8), "num_workers": 1}
 
@@ -40,7 +40,7 @@ def test_no_clip_in_two_places(small):
     numbers = [
         take.numbers
         for namespace in ("separator", "scorer")
-        for take in _plan({"train": 30, "valid": 5, "test": 5}, (1, 2), 0, namespace)
+        for take in VGGSOUND.plan({"train": 30, "valid": 5, "test": 5}, (1, 2), 0, namespace)
     ]
     assert len(set(numbers)) == len(numbers)
 
@@ -72,6 +72,6 @@ def test_bad_takes(tmp_path, takes):
 
 
 def test_another_seed_is_another_set():
-    first, second = (_plan({"test": 1}, (1, 2), seed, "separator") for seed in (0, 1))
+    first, second = (list(VGGSOUND.plan({"test": 1}, (1, 2), seed, "separator")) for seed in (0, 1))
     assert not {take.numbers for take in first} & {take.numbers for take in second}
     assert np.std([take.clip.seconds for take in first]) > 0.1

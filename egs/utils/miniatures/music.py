@@ -12,77 +12,16 @@ seed: a take's melody, tempo, dynamics, room and equaliser come from a generator
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
-from pathlib import Path
-
 import numpy as np
 from scipy.signal import fftconvolve
 
-from ...utils.files import safe_name
-from ..manifest import Clip
-from .events_takes import Take, check_takes, take_numbers, take_seconds, write_takes
+from asteroid_bimodal.utils.files import safe_name
+
 from .performance import INSTRUMENTS, compose
 from .soundfont import play_midi
+from .takes import Miniature, Take
 
 LABELS = tuple(INSTRUMENTS)
-TAKES = {"train": 40, "valid": 3, "test": 4}
-
-
-def render(
-    root: str | Path,
-    *,
-    takes: Mapping[str, int] | None = None,
-    seconds: tuple[float, float] = (20.0, 40.0),
-    sample_rate: int = 8000,
-    seed: int = 0,
-    namespace: str = "separator",
-    num_workers: int = 2,
-) -> dict[str, Path]:
-    """Renders the set, or what is missing of it, and writes its manifests.
-
-    Args:
-        root: folder of the set.
-        takes: takes per label in each split, by default 40 train, 3 valid, 4 test.
-        seconds: shortest and longest take.
-        sample_rate: of the files, in hertz.
-        seed: another seed gives another set.
-        namespace: another namespace gives takes that no other namespace has; the semantic scorer
-            is trained in its own.
-        num_workers: processes.
-
-    Returns:
-        The manifest of each split.
-
-    Raises:
-        ValueError: when the folder holds takes of another rate or length.
-    """
-    takes = check_takes(takes or TAKES)
-    plan = _plan(takes, seconds, seed, namespace)
-    render_one = partial(_render, sample_rate=sample_rate)
-    return write_takes(
-        root, plan, list(takes), render_one, sample_rate=sample_rate, num_workers=num_workers
-    )
-
-
-def _plan(
-    takes: Mapping[str, int], seconds: tuple[float, float], seed: int, namespace: str
-) -> list[Take]:
-    plan = []
-    for split, count in takes.items():
-        for label in LABELS:
-            for index in range(count):
-                numbers = take_numbers(seed, f"{namespace}/{split}/{label}/{index}")
-                video_id = f"{split}{index:03d}_{numbers[1]:08x}"
-                path = f"solo/audio/{safe_name(label)}/{video_id}.wav"
-                clip = Clip(path, label, "", take_seconds(seconds, numbers), split)
-                plan.append(Take(clip, (*numbers, 1)))
-    return plan
-
-
-def _render(take: Take, sample_rate: int) -> np.ndarray:
-    rng = np.random.default_rng(take.numbers)
-    return render_take(take.clip.label, take.clip.seconds, sample_rate, rng)
 
 
 def render_take(
@@ -149,3 +88,23 @@ def _equalise(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     octaves = np.linspace(0, 1, spectrum.size) ** 0.4
     gain = np.interp(octaves, np.linspace(0, 1, 7), rng.uniform(-3, 3, size=7))
     return np.fft.irfft(spectrum * 10 ** (gain / 20), n=len(audio))
+
+
+def _path(split: str, label: str, index: int, number: int) -> str:
+    return f"solo/audio/{safe_name(label)}/{split}{index:03d}_{number:08x}.wav"
+
+
+def _sound(take: Take, sample_rate: int) -> np.ndarray:
+    rng = np.random.default_rng(take.numbers)
+    return render_take(take.clip.label, take.clip.seconds, sample_rate, rng)
+
+
+MUSIC = Miniature(
+    kind="",
+    labels=LABELS,
+    takes={"train": 40, "valid": 3, "test": 4},
+    seconds=(20.0, 40.0),
+    sound=_sound,
+    path=_path,
+)
+render = MUSIC.render

@@ -6,9 +6,8 @@ import math
 import shutil
 
 import pytest
+from grid.cells import SYSTEMS, Cell, Group, group_cells, read_cells
 from scipy.stats import t as student_t
-
-from asteroid_bimodal.report.cells import SYSTEMS, Cell, Group, group_cells, read_cells
 
 
 def test_what_a_cell_knows(tmp_path, make_cell):

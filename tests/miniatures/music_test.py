@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import soundfile
+from miniatures.music import LABELS, MUSIC, render, render_take
 
 from asteroid_bimodal.data.manifest import read_manifest
-from asteroid_bimodal.data.mini.music import LABELS, TAKES, render, render_take
 
 SMALL = {"takes": {"train": 1, "test": 1}, "seconds": (1.0, 2.0), "num_workers": 1}
 
@@ -21,7 +21,7 @@ def wavs(root):
 def test_the_labels_of_music():
     assert len(LABELS) == 11 and sorted(LABELS) == list(LABELS)
     assert {"acoustic guitar", "erhu", "xylophone"} < set(LABELS)
-    assert TAKES["train"] >= 12 and TAKES["valid"] >= 3 and TAKES["test"] >= 4
+    assert MUSIC.takes["train"] >= 12 and MUSIC.takes["valid"] >= 3 and MUSIC.takes["test"] >= 4
 
 
 def test_manifests_list_what_is_there(rendered):

@@ -9,11 +9,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-
-from asteroid_bimodal.report.cells import Cell, Group
-from asteroid_bimodal.report.grid import write_grid
-from asteroid_bimodal.report.grid_figures import sources_chart, training_chart
-from asteroid_bimodal.report.grid_tables import find_claims, second_table, table
+from grid import write_grid
+from grid.cells import Cell, Group
+from grid.charts import sources_chart, training_chart
+from grid.tables import find_claims, second_table, table
 
 
 def rows_of(text, heading):

@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
-from ..metrics import METRICS, summarise
-from .figures import Series
-from .training_curves import find_logs, read_panels
+from asteroid_bimodal.metrics import METRICS, summarise
+from asteroid_bimodal.report.figures import Series
+from asteroid_bimodal.report.training_curves import find_logs, read_panels
 
 # In the order of the paper's Table 1; * marks those with the improved U-Net.
 SYSTEMS = {

@@ -10,8 +10,10 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+import asteroid_bimodal.report
+from asteroid_bimodal.report.figures import SERIES, draw
+
 from .cells import Group
-from .figures import SERIES, draw
 
 _DASHES = ("-", "--", ":", "-.")
 _ZOOM = 1.4  # pixels per point: the page stretches its charts, a file has to have a size
@@ -119,7 +121,8 @@ def _file(plot: Callable[[Axes], None], description: str, size: tuple[float, flo
     # The same ids each time, so that a file changes only with its content.
     with matplotlib.rc_context({"svg.hashsalt": "grid"}):
         svg = draw(plot, description, size)
-    page = (Path(__file__).parent / "style.html").read_text(encoding="utf-8")
+    folder = Path(asteroid_bimodal.report.__file__).parent
+    page = (folder / "style.html").read_text(encoding="utf-8")
     light, dark = re.findall(r":root \{[^}]*\}", page)
     style = f"{light} @media (prefers-color-scheme: dark) {{ {dark} }}"
     style += " svg { background: var(--surface); font-family: system-ui, sans-serif; }"

@@ -3,8 +3,7 @@ import io
 import numpy as np
 import pretty_midi
 import pytest
-
-from asteroid_bimodal.data.mini.performance import INSTRUMENTS, compose
+from miniatures.performance import INSTRUMENTS, compose
 
 
 def played(label: str, seed: int, seconds: float = 20.0) -> pretty_midi.Instrument:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from asteroid_bimodal.data.mini.events import LABELS, render_event
-from asteroid_bimodal.data.mini.events_dsp import Synth, finish
+from miniatures.events import LABELS, render_event
+from miniatures.events_dsp import Synth, finish
 
 RATE = 8000
 

@@ -7,11 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..metrics import write_json
-from ..utils.files import atomic_write
+from asteroid_bimodal.metrics import write_json
+from asteroid_bimodal.report.page import format_number
+from asteroid_bimodal.utils.files import atomic_write
+
 from .cells import SYSTEMS, Cell, Group, group_cells, read_cells
-from .grid_figures import sources_chart, training_chart
-from .grid_tables import (
+from .charts import sources_chart, training_chart
+from .tables import (
     METRICS,
     claims_table,
     find_claims,
@@ -20,7 +22,6 @@ from .grid_tables import (
     provenance_table,
     second_table,
 )
-from .page import format_number
 
 _OF_RUN = ("command", "commit", "device", "num_devices", "minutes", "steps", "epochs")
 _OF_RUN += ("parameters", "best_val_sdr", "versions")

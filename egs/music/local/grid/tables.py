@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from asteroid_bimodal.report.page import format_number
+
 from .cells import SYSTEMS, Cell, Group
-from .page import format_number
 
 METRICS = {"sdr": "SDR", "sdr_imp": "SDR improvement", "sir": "SIR", "sar": "SAR"}
 SOURCES = (1, 2, 3, 4)

@@ -1,1 +1,0 @@
-"""The embedded miniature data sets: rendered on the spot, nothing to download."""
