@@ -26,11 +26,11 @@ def add_download(commands) -> None:
     parser.add_argument("--sample_rate", type=_whole, default=16_000, help="in Hz (default 16000)")
     parser.add_argument("--frames", action="store_true", help="fetch a picture of each second, too")
     parser.add_argument("--retry-gone", action="store_true", help="try those again that were gone")
-    _add_manners(parser)
+    _add_network_options(parser)
     parser.set_defaults(run=_download)
 
 
-def _add_manners(parser: argparse.ArgumentParser) -> None:
+def _add_network_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=_whole, default=4, help="clips at a time (default 4)")
     parser.add_argument(
         "--sleep", type=float, default=1.0, help="seconds that each job waits before a clip (1)"
@@ -52,7 +52,7 @@ def _add_manners(parser: argparse.ArgumentParser) -> None:
 
 def _whole(text: str) -> int:
     if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, received {text!r}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
     return int(text)
 
 
@@ -63,7 +63,7 @@ def _bytes(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected bytes such as 500K or 2M, received {text!r}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes such as 500K or 2M")
     return value
 
 
@@ -82,7 +82,7 @@ def _download(args: argparse.Namespace) -> None:
     print(listing)
     entries = [entry for entry in listing.entries if args.split in (None, entry.split)]
     if not entries:
-        raise ValueError(f"Expected clips of the split {args.split}, the annotations list none.")
+        raise ValueError(f"The annotations list no clips of the split {args.split}.")
     summary = download(
         entries[: args.limit],
         args.out,
@@ -103,5 +103,5 @@ def _read_cookies(path: Path | None) -> str | None:
     if path is None:
         return None
     if not path.is_file():
-        raise FileNotFoundError(f"Expected a cookies.txt at {path}, found none.")
+        raise FileNotFoundError(f"{path} does not exist: give a cookies.txt of a browser.")
     return path.read_text(encoding="utf-8-sig")

@@ -31,7 +31,7 @@ def list_clips(name: str, texts: Mapping[str, str], *, seed: int = 0) -> Listing
 
     Raises:
         ValueError: for a file that is empty or not what the set publishes; the message names the
-            file, the line, and what was expected.
+            file, the line, and what should be there.
 
     Examples:
         >>> rows = '8Wd5bCnJ1eA,30,"bird chirping, tweeting",test'
@@ -50,7 +50,7 @@ def list_clips(name: str, texts: Mapping[str, str], *, seed: int = 0) -> Listing
         return merge(readers[name]())
     except csv.Error as error:
         raise ValueError(
-            f"{', '.join(texts)}: expected rows of CSV: {error}. A quote may not be closed."
+            f"{', '.join(texts)}: this is not CSV: {error}. A quote may not be closed."
         ) from error
 
 
@@ -76,7 +76,7 @@ def _videos(file: str, text: str) -> dict[str, list[str]]:
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"{file}, line {error.lineno}: expected JSON: {error.msg}.") from error
+        raise ValueError(f"{file}, line {error.lineno}: this is not JSON: {error.msg}.") from error
     videos = content.get("videos") if isinstance(content, dict) else None
     lists = isinstance(videos, dict) and all(
         isinstance(ids, list) and all(isinstance(video, str) for video in ids)
@@ -85,7 +85,7 @@ def _videos(file: str, text: str) -> dict[str, list[str]]:
     if not lists:
         found = ", ".join(content) if isinstance(content, dict) else type(content).__name__
         raise ValueError(
-            f'{file}: expected {{"videos": {{instrument: [id, …]}}}}, found {found or "nothing"}.'
+            f'{file} is not {{"videos": {{instrument: [id, …]}}}}: it holds {found or "nothing"}.'
         )
     return videos
 
@@ -110,16 +110,15 @@ def _read_vggsound(texts: Mapping[str, str]) -> Iterator[Entry]:
     known = {row[0] for rows in classes.values() for _, row in rows}
     if len(classes) == len(tables):
         raise ValueError(
-            f"{', '.join(classes)}: expected rows of {_VGGSOUND_COLUMNS}; found 3 columns: a list "
-            "of classes, or of clips without their split. Give vggsound.csv or test.csv."
+            f"{', '.join(classes)}: 3 columns are a list of classes, or of clips without their "
+            f"split. Give vggsound.csv or test.csv, with rows of {_VGGSOUND_COLUMNS}."
         )
     for file in (file for file in tables if file not in classes):
         for number, row in tables[file]:
             entry = _vggsound_row(row, f"{file}, line {number}")
             if known and entry.label not in known:
                 raise ValueError(
-                    f"{file}, line {number}: expected a label of {', '.join(classes)}, received "
-                    f"{entry.label!r}."
+                    f"{file}, line {number}: {entry.label!r} is no label of {', '.join(classes)}."
                 )
             yield entry
 
@@ -146,8 +145,8 @@ def _vggsound_row(row: list[str], place: str) -> Entry:
         label = ",".join(labels)
     else:
         raise ValueError(
-            f"{place}: expected the {_VGGSOUND_COLUMNS} (train or test) of a clip, or its file "
-            f"and label, found {len(row)} columns: {', '.join(row)[:80]}."
+            f"{place}: {', '.join(row)[:80]} ({len(row)} columns) is neither the "
+            f"{_VGGSOUND_COLUMNS} (train or test) of a clip nor its file and label."
         )
     video, second = read_id(video, place), read_number(start, place)
     if split == "train" and _share_of(video) < VGGSOUND_VALID:
@@ -168,20 +167,19 @@ def _read_audiocaps(file: str, text: str) -> Iterator[Entry]:
     reader.fieldnames = found
     if missing := [name for name in _AUDIOCAPS_COLUMNS if name not in found]:
         raise ValueError(
-            f"{file}: expected the columns {', '.join(_AUDIOCAPS_COLUMNS)}; missing: "
-            f"{', '.join(missing)}; found {', '.join(found)[:80]}."
+            f"{file} lacks the columns {', '.join(missing)} among {', '.join(found)[:80]}."
         )
     stem = PurePath(file).stem.lower()
     split = next((ours for word, ours in _AUDIOCAPS_SPLITS.items() if stem.endswith(word)), None)
     if split is None:
         raise ValueError(
-            f"Expected files of AudioCaps named train.csv, val.csv or test.csv, which is how their "
-            f"split is known; received {file}."
+            f"The split of {file} is unknown: files of AudioCaps are named train.csv, val.csv or "
+            "test.csv."
         )
     for row in reader:
         place = f"{file}, line {reader.line_num}"
         if not all(row[name] for name in _AUDIOCAPS_COLUMNS):
-            raise ValueError(f"{place}: expected {', '.join(_AUDIOCAPS_COLUMNS)}; one is empty.")
+            raise ValueError(f"{place}: one of {', '.join(_AUDIOCAPS_COLUMNS)} is empty.")
         video, start = read_id(row["youtube_id"], place), read_number(row["start_time"], place)
         captions = (" ".join(row["caption"].split()),)
         yield Entry(_clip_path(video, start), video, start, CLIP_SECONDS, "", captions, split)

@@ -19,9 +19,6 @@ class Backoff:
             long when a server gives no answer, ten times as long when it refuses, and twice as
             long with each error that follows.
         stop: ends every pause when it is set.
-
-    Examples:
-        >>> Backoff(0.0, threading.Event()).wait()
     """
 
     def __init__(self, sleep: float, stop: threading.Event) -> None:
@@ -33,11 +30,7 @@ class Backoff:
         self._until = 0.0
 
     def wait(self) -> None:
-        """Pauses before a request.
-
-        Raises:
-            FetchError: when the run is stopped.
-        """
+        """Pauses before a request; raises a `FetchError` when the run is stopped."""
         with self._lock:
             pause = max(self._sleep, self._until - time.monotonic())
         if self._stop.wait(pause):

@@ -102,10 +102,6 @@ def write_clips(root: str | Path, entries: Iterable[Entry]) -> None:
 
     They keep their split, too, unless they now belong to the test: pinned lists are drawn from it,
     and another seed or list of videos must not train on their clips.
-
-    Args:
-        root: folder of the set.
-        entries: its clips.
     """
     known = {entry.path: entry for entry in read_clips(root)} if _file(root).is_file() else {}
     for entry in entries:
@@ -128,15 +124,7 @@ def write_clips(root: str | Path, entries: Iterable[Entry]) -> None:
 
 
 def read_clips(root: str | Path) -> list[Entry]:
-    """Reads `<root>/clips.csv`.
-
-    Args:
-        root: folder of the set.
-
-    Raises:
-        FileNotFoundError: when there is no such file.
-        ValueError: when columns are missing or a row is broken.
-    """
+    """Reads `<root>/clips.csv`."""
     entries: dict[str, Entry] = {}
     for number, row in enumerate(read_rows(_file(root), _COLUMNS), start=2):
         place = f"{_file(root)}, line {number}"
@@ -151,38 +139,20 @@ def read_clips(root: str | Path) -> list[Entry]:
 
 
 def read_number(text: str, place: str) -> float:
-    """Reads a number of seconds.
-
-    Args:
-        text: digits.
-        place: file and line, for the message.
-
-    Raises:
-        ValueError: for anything else, and for more than a day.
-    """
+    """Reads a number of seconds, a day at most; `place` is its file and line, for the message."""
     try:
         number = float(text)
     except ValueError:
         number = math.nan
     if not 0 <= number < 86_400:
-        raise ValueError(f"{place}: expected a number of seconds, received {text!r}.")
+        raise ValueError(f"{place}: {text!r} is not a number of seconds.")
     return number
 
 
 def read_id(text: str, place: str) -> str:
-    """Reads the id of a video, which becomes a part of file names.
-
-    Args:
-        text: letters, digits, - and _.
-        place: file and line, for the message.
-
-    Raises:
-        ValueError: for anything else.
-    """
+    """Reads the id of a video, which becomes a part of file names."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text):
-        raise ValueError(
-            f"{place}: expected the id of a video (letters, digits, - and _), received {text!r}."
-        )
+        raise ValueError(f"{place}: {text!r} is not the id of a video (letters, digits, - and _).")
     return text
 
 

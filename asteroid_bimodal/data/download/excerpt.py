@@ -31,6 +31,9 @@ _POLL = 0.1  # seconds between two looks at whether the run is stopped
 class Excerpt:
     """Some seconds of a file, or of what an address sends.
 
+    Cutting raises a `FetchError` when it cannot be read, is too short or the run is stopped, a
+    `GoneError` when there is no such track or the video ends before the excerpt begins.
+
     Attributes:
         source: the file or the address.
         start: where the excerpt begins, in seconds.
@@ -50,15 +53,7 @@ class Excerpt:
     timeout: float = 30.0
 
     def cut_audio(self, target: Path, sample_rate: int) -> float:
-        """Writes it as 16 bit mono, .wav or .flac, and checks that all of it is there.
-
-        Returns:
-            The length of the file in seconds.
-
-        Raises:
-            GoneError: when there is no sound, or the video ends before the excerpt begins.
-            FetchError: when it cannot be read, is too short or the run is stopped.
-        """
+        """Writes it as 16 bit mono, .wav or .flac; returns the checked length in seconds."""
         output = ["-map", "0:a:0", "-vn", "-ac", "1", "-ar", str(sample_rate)]
         output += ["-sample_fmt", "s16", "-map_metadata", "-1"]
         output += ["-fflags", "+bitexact", "-flags:a", "+bitexact", str(target)]
@@ -66,15 +61,7 @@ class Excerpt:
         return check_audio(target, self._expected(self.duration or told))
 
     def cut_frames(self, folder: Path) -> float:
-        """Writes a picture of each second, `00000.jpg` and so on, into an empty folder.
-
-        Returns:
-            The number of pictures, which is the length in seconds.
-
-        Raises:
-            GoneError: when there are no pictures, or the video ends before the excerpt begins.
-            FetchError: when it cannot be read, is too short or the run is stopped.
-        """
+        """Writes `00000.jpg` and so on into a folder, one a second; returns their number."""
         output = ["-map", "0:v:0", "-an", "-vf", "fps=1", "-q:v", "3", "-start_number", "0"]
         told = self._run_ffmpeg([*output, str(folder / "%05d.jpg")])
         expected = self._expected(self.duration or told) or 1.0
@@ -96,15 +83,14 @@ class Excerpt:
 
     def _run_ffmpeg(self, output: Sequence[str]) -> float | None:
         """Returns the duration that the container claims, None if it claims none."""
-        command = [find_ffmpeg(), "-hide_banner", "-nostdin", "-nostats"]
-        command += ["-loglevel", "level+info"]
+        command = [find_ffmpeg(), "-hide_banner", "-nostdin", "-nostats", "-v", "level+info"]
         if re.match(r"https?://", self.source):
             lines = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
             command += ["-rw_timeout", str(round(self.timeout * 1e6))]
             command += ["-headers", lines] if lines else []
         command += ["-ss", f"{self.start:g}"] if self.start else []
         command += ["-t", f"{self.seconds:g}"] if self.seconds else []
-        code, log = _run([*command, "-i", self.source, *output[:-1], "-y", output[-1]], self.stop)
+        code, log = _run([*command, "-i", self.source, "-y", *output], self.stop)
         told = re.search(r"^\[info\]\s+Duration: (\d+):(\d+):([\d.]+)", log, re.MULTILINE)
         duration = 3600 * int(told[1]) + 60 * int(told[2]) + float(told[3]) if told else None
         if code:
@@ -117,14 +103,7 @@ class Excerpt:
 
 
 def check_audio(path: Path, expected: float | None) -> float:
-    """Decodes a file from its beginning to its end.
-
-    Args:
-        path: the file.
-        expected: its length in seconds, None when any will do.
-
-    Returns:
-        Its length in seconds.
+    """Decodes a whole file; returns its length in seconds, which should be the expected one.
 
     Raises:
         FetchError: when it cannot be decoded, is empty or too short.

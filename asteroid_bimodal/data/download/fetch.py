@@ -50,15 +50,7 @@ class ClipFetcher:
         self._backoff = Backoff(sleep, stop)
 
     def fetch(self, entry: Entry, products: Mapping[str, str]) -> Outcome:
-        """Fetches what is missing of a clip.
-
-        Args:
-            entry: the clip.
-            products: where its "audio" and its "frames" belong, relative to the folder of the set.
-
-        Raises:
-            DownloadStoppedError: when no clip could be fetched any more.
-        """
+        """Fetches a clip's `products`: where its "audio" and its "frames" belong in the folder."""
         video, outcome = Video(entry.id, self._options, self._stop), Outcome()
         lost: FetchError | None = None  # what also holds for the rest of the video
         for kind, path in products.items():

@@ -39,14 +39,9 @@ class Row:
 
 
 class DownloadLedger(Ledger[Row]):
-    """The rows of a set by their paths, each with the moment."""
+    """The rows of a set by their paths; each gets the moment when it is appended."""
 
     def append(self, row: Row) -> None:
-        """Adds a row.
-
-        Raises:
-            DiskFullError: when there is no space; nothing of the row stays.
-        """
         now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         with disk_watch(self.path.parent):
             super().append(replace(row, when=now))
@@ -76,11 +71,7 @@ def open_ledger(root: str | Path) -> Iterator[DownloadLedger]:
 
 @contextmanager
 def lock(root: str | Path) -> Iterator[None]:
-    """Keeps other commands out of a folder: two runs at once would fetch everything twice.
-
-    Raises:
-        DownloadStoppedError: when another command is at work.
-    """
+    """Keeps other commands out of a folder: two runs at once would fetch everything twice."""
     try:
         locked = lock_file(Path(root) / LEDGER)  # network drives lock files, not folders
     except BlockingIOError as error:

@@ -39,21 +39,13 @@ FOLDER = "annotations"
 def read_annotations(
     name: str, files: Sequence[str | Path], root: str | Path, *, timeout: float = 30.0
 ) -> dict[str, str]:
-    """Reads the annotation files of a set; published ones that are not there are fetched.
+    """Reads the annotation files of a set, by name; published ones that are not there are fetched.
 
     Args:
         name: music, vggsound or audiocaps.
         files: paths, or names of published files; none for those that make up the set.
         root: folder of the set; what is fetched is kept in its folder `annotations`.
         timeout: how long to wait for the server, in seconds.
-
-    Returns:
-        The content of each by its name.
-
-    Raises:
-        FileNotFoundError: for a file that neither exists nor is published.
-        ValueError: for a file that is not text.
-        DownloadStoppedError: when a file has to be fetched and cannot be.
     """
     texts = {}
     root = Path(root)
@@ -78,8 +70,8 @@ def _is_annotation(path: Path) -> bool:
 def _fetch(name: str, file: str, path: Path, timeout: float) -> Path:
     if file not in ADDRESSES[name]:
         raise FileNotFoundError(
-            f"Expected an annotation file at {file}, found none. Published ones are fetched by "
-            f"name: {', '.join(ADDRESSES[name])}."
+            f"{file} does not exist. Published annotations are fetched by name: "
+            f"{', '.join(ADDRESSES[name])}."
         )
     address, content, reason = ADDRESSES[name][file], b"", ""
     try:
@@ -103,4 +95,4 @@ def _decode(content: bytes, source: str | Path) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{source}: expected text in UTF-8, {error.reason}.") from error
+        raise ValueError(f"{source} is not text in UTF-8: {error.reason}.") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -117,11 +117,17 @@ def download(
     root, stop = Path(root), threading.Event()
     fetcher = ClipFetcher(root, options or FetchOptions(), sleep, stop)
     with open_ledger(root) as ledger:
-        missing = [
-            (entry, products)
-            for entry in entries
-            if (products := _missing(entry, root, ledger.rows, frames, retry_gone))
-        ]
+
+        def is_missing(path: str) -> bool:
+            row = ledger.rows.get(path)
+            done = row and row.status == "ok" and (root / path).exists()
+            return not done and not (row and row.status == "gone" and not retry_gone)
+
+        missing = []
+        for entry in entries:
+            products = _products(entry, frames)
+            if wanted := {kind: path for kind, path in products.items() if is_missing(path)}:
+                missing.append((entry, wanted))
         if missing:
             import_yt_dlp()
             find_ffmpeg()
@@ -140,18 +146,6 @@ def _products(entry: Entry, frames: bool) -> dict[str, str]:
     return products
 
 
-def _missing(
-    entry: Entry, root: Path, rows: Mapping[str, Row], frames: bool, retry_gone: bool
-) -> dict[str, str]:
-    """The products of a clip that have to be fetched."""
-
-    def settled(path: str) -> bool:
-        status = rows[path].status if path in rows else ""
-        return (status == "gone" and not retry_gone) or (status == "ok" and (root / path).exists())
-
-    return {kind: path for kind, path in _products(entry, frames).items() if not settled(path)}
-
-
 def _fetch_all(
     fetcher: ClipFetcher,
     missing: Sequence[tuple[Entry, dict[str, str]]],
@@ -159,78 +153,75 @@ def _fetch_all(
     jobs: int,
     stop: threading.Event,
 ) -> None:
-    progress = _Progress(ledger, max(_MAX_UNANSWERED, 2 * jobs))
-    clips, running = iter(missing), set()
+    """Fetches clips; those without an answer are in the ledger only when another one gets one.
+
+    Without a network nothing can be said about a clip. When too many in a row get no answer, or
+    none gets one at all, the run ends and they stay as untried as they were.
+    """
+    counts: Counter[str] = Counter(ok=0, gone=0, failed=0)
+    unanswered: list[Outcome] = []
+    any_answered = False
+
+    def write(*outcomes: Outcome) -> None:
+        for outcome in outcomes:
+            for row in outcome.rows:
+                ledger.append(row)
+            counts[_worst(outcome.rows).status] += 1
+
     with (
         ThreadPoolExecutor(jobs) as pool,
         tqdm(total=len(missing), desc="downloading", unit="clip") as bar,
     ):
         try:
-            while True:
-                more = islice(clips, 2 * jobs - len(running))
-                running |= {pool.submit(fetcher.fetch, *clip) for clip in more}
-                if not running:
-                    break
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    progress.add(future.result())
-                    bar.set_postfix(progress.counts, refresh=False)
-                    bar.update()
-            progress.close()
+            for outcome in _outcomes(pool, fetcher, missing, 2 * jobs):
+                if outcome.error:
+                    unanswered.append(outcome)
+                    if len(unanswered) >= max(_MAX_UNANSWERED, 2 * jobs):
+                        raise _no_answer(unanswered)
+                elif outcome.answered:
+                    any_answered = True
+                    write(*unanswered, outcome)
+                    unanswered.clear()
+                else:
+                    write(outcome)
+                bar.set_postfix(counts, refresh=False)
+                bar.update()
+            if unanswered and not any_answered:
+                raise _no_answer(unanswered)
+            write(*unanswered)
         except BaseException:
             stop.set()
             pool.shutdown(cancel_futures=True)
             raise
 
 
-class _Progress:
-    """Writes outcomes to the ledger; those without an answer only when another clip gets one.
-
-    Without a network nothing can be said about a clip. When too many in a row get no answer, or
-    none gets one at all, the run ends and they stay as untried as they were.
-    """
-
-    def __init__(self, ledger: DownloadLedger, max_unanswered: int) -> None:
-        self.counts: Counter[str] = Counter(ok=0, gone=0, failed=0)
-        self._ledger, self._max_unanswered = ledger, max_unanswered
-        self._unanswered: list[Outcome] = []
-        self._answered = False
-
-    def add(self, outcome: Outcome) -> None:
-        if outcome.error:
-            self._unanswered.append(outcome)
-            if len(self._unanswered) >= self._max_unanswered:
-                self._give_up()
+def _outcomes(
+    pool: ThreadPoolExecutor,
+    fetcher: ClipFetcher,
+    missing: Sequence[tuple[Entry, dict[str, str]]],
+    at_a_time: int,
+) -> Iterator[Outcome]:
+    clips, running = iter(missing), set()
+    while True:
+        more = islice(clips, at_a_time - len(running))
+        running |= {pool.submit(fetcher.fetch, *clip) for clip in more}
+        if not running:
             return
-        if outcome.answered:
-            self._answered = True
-            self._write_unanswered()
-        self._write(outcome)
+        done, running = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            yield future.result()
 
-    def close(self) -> None:
-        if self._unanswered and not self._answered:
-            self._give_up()
-        self._write_unanswered()
 
-    def _write_unanswered(self) -> None:
-        while self._unanswered:
-            self._write(self._unanswered.pop(0))
-
-    def _write(self, outcome: Outcome) -> None:
-        for row in outcome.rows:
-            self._ledger.append(row)
-        self.counts[_worst(outcome.rows).status] += 1
-
-    def _give_up(self) -> None:
-        count, error = len(self._unanswered), self._unanswered[-1].error
-        if isinstance(error, RefusedError):
-            raise DownloadStoppedError(
-                f"The server refused {count} clips in a row ({error}). Wait some hours, then go on "
-                "with fewer --jobs, a longer --sleep, or --cookies of a browser that is let in."
-            )
-        raise DownloadStoppedError(
-            f"No answer for {count} clips in a row ({error}). Check the network."
+def _no_answer(unanswered: Sequence[Outcome]) -> DownloadStoppedError:
+    count, error = len(unanswered), unanswered[-1].error
+    if isinstance(error, RefusedError):
+        return DownloadStoppedError(
+            f"The server refused {count} clips in a row ({error}). Wait some hours, then go on "
+            "with fewer --jobs, a longer --sleep, or --cookies of a browser that is let in."
         )
+    return DownloadStoppedError(
+        f"No answer for {count} clips in a row ({error}). Check the network."
+    )
 
 
 def _stopped_error(error: DownloadStoppedError, root: Path, summary: Summary) -> OSError:

@@ -59,13 +59,7 @@ class FetchOptions:
 
 
 class Video:
-    """A video, looked up once when something of it is first asked for.
-
-    Args:
-        video_id: what the address is made from.
-        options: how to fetch.
-        stop: ends a lookup or a transfer when it is set.
-    """
+    """A video, looked up once; `stop` ends a lookup or a transfer when it is set."""
 
     def __init__(self, video_id: str, options: FetchOptions, stop: threading.Event) -> None:
         self.address = options.url_template.replace("{id}", video_id)
@@ -158,8 +152,7 @@ class Video:
 class _Log:
     """Keeps the first warnings of yt-dlp, which often say why something fails.
 
-    Args:
-        debug: is given every other message, one before each request.
+    `debug` is given every other message, one before each request.
     """
 
     def __init__(self, debug: Callable[[str], None]) -> None:
@@ -175,11 +168,7 @@ class _Log:
 
 
 def import_yt_dlp() -> Any:
-    """Imports yt-dlp.
-
-    Raises:
-        DownloadStoppedError: when it is not installed; the message says how to install it.
-    """
+    """Imports yt-dlp, or says how to install it."""
     try:
         import yt_dlp
     except ImportError as error:

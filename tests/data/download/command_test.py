@@ -38,10 +38,10 @@ def test_the_command(web, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--limit", "0"], "expected a whole number from 1 on, received '0'"),
-        (["--rate-limit", "fast"], "expected bytes such as 500K or 2M, received 'fast'"),
-        (["--cookies", "none.txt"], "Expected a cookies.txt at none.txt, found none"),
-        (["--split", "train"], "Expected clips of the split train, the annotations list none"),
+        (["--limit", "0"], "'0' is not a whole number from 1 on"),
+        (["--rate-limit", "fast"], "'fast' is not a number of bytes such as 500K or 2M"),
+        (["--cookies", "none.txt"], "none.txt does not exist: give a cookies.txt"),
+        (["--split", "train"], "The annotations list no clips of the split train"),
         (["--url-template", "http://a"], "There is no {id} in the address 'http://a'"),
     ],
 )

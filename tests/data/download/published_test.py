@@ -42,9 +42,9 @@ def test_given_files(tmp_path):
     (tmp_path / "mine.csv").write_bytes(b"\xef\xbb\xbfa,b")
     assert read_annotations("vggsound", [tmp_path / "mine.csv"], tmp_path) == {"mine.csv": "a,b"}
     (tmp_path / "mine.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ValueError, match="mine.csv: expected text in UTF-8"):
+    with pytest.raises(ValueError, match="mine.csv is not text in UTF-8"):
         read_annotations("vggsound", [tmp_path / "mine.csv"], tmp_path)
-    with pytest.raises(FileNotFoundError, match="annotation file at other.csv.*vggsound.csv"):
+    with pytest.raises(FileNotFoundError, match="other.csv does not exist.*vggsound.csv"):
         read_annotations("vggsound", ["other.csv"], tmp_path)
 
 
