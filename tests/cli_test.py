@@ -112,7 +112,7 @@ def test_separate_asks_with_pictures_where_the_model_can(experiment, duet, tmp_p
     Image.new("RGB", (40, 30), (200, 30, 0)).save(tmp_path / "photo.png")
     encoder = ClipImageEncoder("mini")
     sizes = {"pooled_dim": encoder.pooled_dim, "num_downs": 5, "ngf": 2}
-    model = CLIPSep(8000, 126, 32, encoder.name, **sizes)
+    model = CLIPSep(8000, 126, 32, str(encoder.spec), **sizes)
     torch.save(model.serialize(), tmp_path / "best_model.pth")
     argv = ["separate", str(duet), "--picture", str(tmp_path / "photo.png"), "--device", "cpu"]
     main([*argv, "--model", str(tmp_path / "best_model.pth"), "--out", str(tmp_path / "out")])

@@ -17,7 +17,7 @@ from ..models import QueriedSeparator
 from ..queries import parse_caption
 from ..queries.files import is_file
 from ..separate import Query, separate_files
-from ..separate.queries import RESIDUAL
+from ..separate.naming import RESIDUAL
 from ..utils.audio_file import AudioStream, open_audio
 from ..utils.files import safe_name
 from .figures import Picture, draw_together

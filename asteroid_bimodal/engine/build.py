@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from ..losses.composite import CompositeLoss, Weighted
 from ..losses.terms import TERMS, URL
 from ..models import BiModalUNet, CLIPSep, LASSNet, QueriedSeparator
-from ..queries import LabelEncoder, QueryEncoder, load_query_encoder
+from ..queries import EncoderSpec, LabelEncoder, QueryEncoder, UnconditionedEncoder
 from ..scorers import ClapScorer, TimbreClassifier
 from .loaders import build_test_set, build_train_loader, labels_of
 from .system import BiModalSystem
@@ -66,30 +66,25 @@ def build_query_encoder(conf: DictConfig, role: str = "encoder") -> QueryEncoder
         conf: the whole configuration.
         role: "encoder", or "test_encoder" for the one that the saved model has.
     """
-    encoder = load_query_encoder(query_encoder_name(conf, role))
+    encoder = encoder_spec(conf, role).load()
     encoder.cache.load(embeddings_path(conf, encoder), encoder.fingerprint)
     return encoder
 
 
-def query_encoder_name(conf: DictConfig, role: str = "encoder") -> str:
-    """Says what `load_query_encoder` is to load.
+def encoder_spec(conf: DictConfig, role: str = "encoder") -> EncoderSpec:
+    """Names the query encoder of the configuration.
 
-    Args:
-        conf: the whole configuration.
-        role: "encoder" or "test_encoder".
-
-    Returns:
-        That key of `query`; where it names one of the other keys, their value. Those of "label"
-        and "outputs" follow from the data.
+    The value of `query.encoder` or `query.test_encoder`; where that is another key of `query`, its
+    value. The specs of "label" and "outputs" follow from the data.
     """
     query, data = conf.query, conf.data
     name = query[role]
     if name == "label":
-        return LabelEncoder(_classes(conf), [data.prompt, *data.more_prompts]).name
+        return LabelEncoder(_classes(conf), [data.prompt, *data.more_prompts]).spec
     if name == "outputs":
         per_mixture = data.n_src if query.outputs == "sources" else 1
-        return f"outputs:{data.n_mix * per_mixture}"
-    return query[name] if name in query else name
+        return UnconditionedEncoder(data.n_mix * per_mixture).spec
+    return EncoderSpec.parse(query[name] if name in query else name)
 
 
 def embeddings_path(conf: DictConfig, encoder: QueryEncoder) -> Path:

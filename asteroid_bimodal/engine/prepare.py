@@ -14,7 +14,7 @@ from ..data.captioned import named_sounds, phrases_of
 from ..data.manifest import Clip, read_manifest
 from ..data.pinned import PinnedMixture, draw_test_list, write_test_list
 from ..queries import mixture_caption, phrase_prompt
-from .build import TIMBRE, build_query_encoder, classifier_path, embeddings_path
+from .build import TIMBRE, build_query_encoder, classifier_path, embeddings_path, encoder_spec
 from .loaders import is_captioned, labels_of
 from .timbre import train_classifier
 
@@ -126,8 +126,8 @@ def embed_texts(conf: DictConfig) -> None:
     Args:
         conf: the whole configuration.
     """
-    # What the others' queries embed to is nothing to keep; frames are embedded when they are seen.
-    if not conf.data.frames and conf.query.encoder not in ("label", "outputs"):
+    # Frames are embedded when they are first drawn, and one-hot queries need not be kept.
+    if conf.query.encoder != "label" and encoder_spec(conf).encoder_class.modality == "text":
         _embed(conf)
     path = classifier_path(conf)
     if TIMBRE in conf.loss.terms and not path.exists():

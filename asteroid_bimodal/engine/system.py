@@ -17,8 +17,7 @@ from ..losses.composite import CompositeLoss, LossReport
 from ..losses.outputs import SeparatorOutputs
 from ..metrics import bss_eval
 from ..queries import QueryEncoder, concat_queries
-from .answers import separate_items
-from .questions import ask
+from .evaluate import separate_items
 
 
 class BiModalSystem(System):
@@ -34,7 +33,7 @@ class BiModalSystem(System):
         config: saved with each checkpoint.
         clean_loss: of the single sources in semi-supervised training.
         labels: classes in the order of a classifier's logits, when the loss has one.
-        query_encoder: reads the queries of training batches, when it is not the model's.
+        query_encoder: of training batches, when it is not the model's.
 
     Attributes:
         skipped: clips that could not be used, as (path, reason), with how often.
@@ -86,19 +85,19 @@ class BiModalSystem(System):
 
         Args:
             batch: B examples of N mixtures with P phrases each.
-            needs: of "captions", "phrases", "absent" and "outputs", what to ask for; "waveforms"
+            needs: "captions", "phrases", "absent" and "outputs" are queries; "waveforms"
                 and "labels" of the phrases; "noise", the masks of noise heads.
         """
-        asked = ask(self.query_encoder or self.model.query_encoder, batch, needs)
-        query = concat_queries(list(asked.values())).to(batch.mixtures.device)
+        queries = (self.query_encoder or self.model.query_encoder).encode_batch(batch, needs)
+        query = concat_queries(list(queries.values())).to(batch.mixtures.device)
         noise = None
         if "noise" in needs:
             separation, noise = self.model.separate_with_noise(batch.mixture, query)
         else:
             separation = self.model.separate_spectra(batch.mixture, query)
-        counts = [part.num_queries for part in asked.values()]
-        found = dict(zip(asked, separation.estimates.split(counts, dim=1), strict=True))
-        masks = dict(zip(asked, separation.masks.split(counts, dim=1), strict=True))
+        counts = [part.num_queries for part in queries.values()]
+        found = dict(zip(queries, separation.estimates.split(counts, dim=1), strict=True))
+        masks = dict(zip(queries, separation.masks.split(counts, dim=1), strict=True))
         phrases = found.pop("phrases", None)  # (B, N * P, F, T)
         estimates = SeparatorOutputs(
             total=separation.magnitude,

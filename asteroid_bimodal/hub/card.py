@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..metrics import metric_title
-from .usage import Usage, usage_of
+from ..queries import EncoderSpec, Usage
+from ..queries.modality import EMBEDDING_USAGE
 
 if TYPE_CHECKING:
     from ..models import QueriedSeparator
@@ -36,7 +37,7 @@ def model_card(
 ) -> str:
     """Writes the card of a model, YAML header and Markdown; unknown facts are left out."""
     args, kind = model.get_model_args(), type(model).__name__
-    usage = usage_of(args["query_encoder"])
+    usage = _usage(args["query_encoder"])
     name = repo_id.split("/")[-1]
     card = ModelCard.from_template(
         _header(name, usage, conf, results, license_id),
@@ -60,6 +61,13 @@ def model_card(
         data_licence=_data_licence(conf),
     )
     return f"{str(card).strip()}\n"
+
+
+def _usage(query_encoder: str | None) -> Usage:
+    if query_encoder is None:
+        return EMBEDDING_USAGE
+    spec = EncoderSpec.parse(query_encoder)
+    return spec.encoder_class.describe(spec)
 
 
 def _header(

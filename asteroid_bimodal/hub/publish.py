@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from ..models import QueriedSeparator, load_separator
-from ..models.bundle import FOLDER, is_portable
 from ..models.pretrained import CONFIG, WEIGHTS
+from ..queries.spec import COPY_FOLDER, EncoderSpec
 from ..utils.files import safe_name
 from ..utils.folders import atomic_folder
 from .card import model_card
@@ -24,7 +24,7 @@ _REPORT = "report.html"  # has the examples inside
 # Of an earlier version, these must not stay: least of all recordings that were left out since.
 _OPTIONAL = [
     *(*_COPIED, _REPORT, "example/mixture.flac", "example/estimate_*.flac"),
-    *("example/spectrograms.png", "plots/training.png", f"{FOLDER}/*"),
+    *("example/spectrograms.png", "plots/training.png", f"{COPY_FOLDER}/*"),
 ]
 
 
@@ -147,7 +147,7 @@ def publish(
 
 def _check_encoder(model: QueriedSeparator, bundle_encoder: bool) -> None:
     name = model.get_model_args()["query_encoder"]
-    if not bundle_encoder and not is_portable(name):
+    if not bundle_encoder and not _is_portable(name):
         raise ValueError(
             f"The query encoder {name!r} exists on this machine only. Publish with a copy of it: "
             "--bundle-encoder or bundle_encoder=True."
@@ -163,6 +163,10 @@ def _asteroid_package(model: QueriedSeparator, saved: QueriedSeparator) -> dict[
     """The model for Asteroid, which loads this file alone: without a bundled query encoder."""
     name = model.get_model_args()["query_encoder"]
     package = saved.serialize()
-    if is_portable(name):
+    if _is_portable(name):
         package["model_args"] = {**package["model_args"], "query_encoder": name}
     return package
+
+
+def _is_portable(query_encoder: str | None) -> bool:
+    return query_encoder is None or EncoderSpec.parse(query_encoder).portable

@@ -10,7 +10,7 @@ from .official import load_official
 from .queried import QueriedSeparator
 
 if TYPE_CHECKING:
-    from ..queries.base import QueryEncoder
+    from ..queries import EncoderSpec, QueryEncoder
 
 
 class BiModalUNet(QueriedSeparator):
@@ -42,16 +42,10 @@ class BiModalUNet(QueriedSeparator):
         """Returns the masker's arguments that depend on the queries."""
         return {"cond_dim": encoder.token_dim, "pooled_dim": encoder.pooled_dim}
 
-    def _load_encoder(self, name: str) -> QueryEncoder:
-        encoder = super()._load_encoder(name)
-        if self.masker.mask_padding:
-            return encoder
-        from ..queries.text import ClapTextEncoder  # transformers takes seconds to import
-
-        if not isinstance(encoder, ClapTextEncoder):
-            return encoder
-        # This masker looks at padding, so there has to be as much of it as in training.
-        return ClapTextEncoder(encoder.name, padding="max_length")
+    def _load_encoder(self, spec: EncoderSpec) -> QueryEncoder:
+        encoder = super()._load_encoder(spec)
+        # A masker that sees padding has to see as much of it as in training.
+        return encoder if self.masker.mask_padding else encoder.padded()
 
     @classmethod
     def from_official(cls, path: str | PathLike, num_heads: int = 8, **kwargs: Any) -> BiModalUNet:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..queries.spec import COPY_PATTERNS
 from ..utils.checkpoints import first_line
-from .bundle import PATTERNS
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 PICKLED = ("best_model.pth", "pytorch_model.bin")  # Asteroid's names
@@ -39,7 +39,7 @@ def download(repo_id: str, revision: str | None = None) -> Path:
         _check_config(folder / CONFIG, source)
     with _explained(source):
         # The name of the folder is that of the commit: all files are of the same one.
-        patterns = [CONFIG, WEIGHTS, *PATTERNS] if ours else list(PICKLED)
+        patterns = [CONFIG, WEIGHTS, *COPY_PATTERNS] if ours else list(PICKLED)
         _fetch(repo_id, folder.name, patterns)
     if not any((folder / name).is_file() for name in ([WEIGHTS] if ours else PICKLED)):
         raise ValueError(

@@ -12,10 +12,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from ..queries.spec import EncoderSpec
 from ..utils.asteroid_compat import with_plain_versions
 from ..utils.checkpoints import check_fit, first_line, read_tensors
 from ..utils.files import atomic_write
-from .bundle import is_bundled, locate, write_bundle
 from .download import CONFIG, PICKLED, WEIGHTS, download
 
 if TYPE_CHECKING:
@@ -62,9 +62,10 @@ class PretrainedMixin:
             ValueError: for a query encoder that cannot be copied.
         """
         package = self.serialize()
-        if bundle_encoder or is_bundled(package["model_args"].get("query_encoder")):
-            copy = write_bundle(self.query_encoder, folder)
-            package["model_args"] = {**package["model_args"], "query_encoder": copy}
+        spec = _encoder_spec(package["model_args"])
+        if bundle_encoder or spec is not None and spec.bundled:
+            copy = self.query_encoder.save_pretrained(folder)
+            package["model_args"] = {**package["model_args"], "query_encoder": str(copy)}
         if dtype is not None:
             weights = {name for name, _ in self.named_parameters()}
             package["state_dict"] = {
@@ -143,8 +144,9 @@ def build(
     if not isinstance(package["model_args"], dict) or not isinstance(package["state_dict"], dict):
         raise ValueError(f"Expected dictionaries model_args and state_dict in {source}.")
     args, folder = {**package["model_args"], **kwargs}, package.get("folder")
-    if folder is not None and is_bundled(args.get("query_encoder")):
-        locate(args["query_encoder"], folder)  # rather now than at the first query
+    spec = _encoder_spec(args)
+    if folder is not None and spec is not None:
+        spec.located(folder)  # rather now than at the first query
     try:
         model = model_class(**args)
     except (TypeError, RuntimeError, ArithmeticError, LookupError, AttributeError) as error:
@@ -173,6 +175,11 @@ def save_folder(package: dict[str, Any], folder: str | PathLike) -> None:
         save_file(state, temporary)
     with atomic_write(folder / CONFIG) as temporary:
         temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def _encoder_spec(args: dict[str, Any]) -> EncoderSpec | None:
+    name = args.get("query_encoder")
+    return EncoderSpec.parse(name) if isinstance(name, str) else None
 
 
 def _check_keys(package: dict[str, Any], source: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from ..dsp.spectral import (
     stft_pair,
     with_phase_of,
 )
-from .bundle import locate
+from ..queries.spec import EncoderSpec
 from .pretrained import PretrainedMixin
 from .separation import check_wav, separate
 from .spectra import Separation
@@ -46,10 +46,9 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         sample_rate: rate in hertz that the model works at.
         n_fft: samples of an STFT frame.
         hop_length: samples between frames.
-        query_encoder: what reads the queries: a name that `load_query_encoder` knows (`"mini"`,
-            the folder or hub id of a CLAP, `"bert:…"`), loaded when it is first needed;
-            a `QueryEncoder`; or None for a model that is given a `QueryEmbedding` each time. It is
-            frozen and no part of the checkpoints.
+        query_encoder: name (see `load_query_encoder`), instance or None. A name is loaded when it
+            is first needed; without an encoder, the model takes a `QueryEmbedding` each time. The
+            encoder is frozen and no part of the checkpoints.
         input_level: root mean square that the magnitudes of each mixture are brought to before the
             masker looks at them, so that a quiet recording gets the masks of a loud one. None, as
             in the paper's release, lets it look at them as they are.
@@ -70,12 +69,13 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
 
     @classmethod
     def query_args(cls, encoder: QueryEncoder) -> dict[str, int]:
-        """Returns the masker's arguments that depend on the queries.
-
-        Args:
-            encoder: what will read them.
-        """
+        """Returns the masker's arguments that depend on the query encoder."""
         return {"pooled_dim": encoder.pooled_dim}
+
+    def accepts(self, encoder: QueryEncoder) -> bool:
+        """Whether the masker takes an encoder's embeddings, going by their sizes."""
+        sizes = self.masker.get_config()
+        return all(sizes[key] == value for key, value in self.query_args(encoder).items())
 
     def __init__(
         self,
@@ -94,26 +94,25 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         self.in_channels = None
         self.n_fft, self.hop_length, self.input_level = n_fft, hop_length, input_level
         named = query_encoder is None or isinstance(query_encoder, str)
-        self._encoder_name = query_encoder if named else getattr(query_encoder, "name", None)
+        spec = None if named else query_encoder.spec
+        self._encoder_name = query_encoder if named else spec and str(spec)
         self._query_encoder = None if named else query_encoder
 
     @property
     def query_encoder(self) -> QueryEncoder:
-        """What reads the queries, loaded when first asked for."""
+        """The query encoder, loaded when it is first needed."""
         if self._query_encoder is None:
             if self._encoder_name is None:
                 raise ValueError(
                     "This model has no query encoder: pass a QueryEmbedding, or build it with "
                     "query_encoder='mini', the folder of a CLAP or a hub id."
                 )
-            name = locate(self._encoder_name, self.loaded_from)
-            self._query_encoder = self._load_encoder(name).to(self.device)
+            spec = EncoderSpec.parse(self._encoder_name).located(self.loaded_from)
+            self._query_encoder = self._load_encoder(spec).to(self.device)
         return self._query_encoder
 
-    def _load_encoder(self, name: str) -> QueryEncoder:
-        from ..queries.load import load_query_encoder  # transformers takes seconds to import
-
-        return load_query_encoder(name)
+    def _load_encoder(self, spec: EncoderSpec) -> QueryEncoder:
+        return spec.load()
 
     @property
     def device(self) -> torch.device:

@@ -1,7 +1,7 @@
-"""Queries: what the user asks for, as phrases and as embeddings."""
+"""Queries: what a user asks for, as phrases and as embeddings."""
 
 from .audio import AudioExample, ClapAudioEncoder
-from .base import QueryEmbedding, QueryEncoder
+from .base import QueryEncoder, load_query_encoder
 from .cache import EmbeddingCache, EncodedQuery
 from .captions import (
     PhraseAllocation,
@@ -10,13 +10,17 @@ from .captions import (
     parse_caption,
     phrase_prompt,
 )
-from .compose import concat_queries, mean_query
+from .embedding import QueryEmbedding, concat_queries, mean_query
 from .image import ClipImageEncoder, ResNetFrameEncoder
-from .labels import LabelEncoder, OutputSlots
-from .load import load_query_encoder
+from .labels import LabelEncoder, UnconditionedEncoder
+from .modality import MODALITIES, Modality, Usage
+from .query import Part, Query, encode_queries
+from .spec import ENCODERS, EncoderSpec
 from .text import BertEncoder, ClapTextEncoder, ClipTextEncoder
 
 __all__ = [
+    "ENCODERS",
+    "MODALITIES",
     "AudioExample",
     "BertEncoder",
     "ClapAudioEncoder",
@@ -25,14 +29,20 @@ __all__ = [
     "ClipTextEncoder",
     "EmbeddingCache",
     "EncodedQuery",
+    "EncoderSpec",
     "LabelEncoder",
-    "OutputSlots",
+    "Modality",
+    "Part",
     "PhraseAllocation",
+    "Query",
     "QueryEmbedding",
     "QueryEncoder",
     "ResNetFrameEncoder",
+    "UnconditionedEncoder",
+    "Usage",
     "allocate_phrases",
     "concat_queries",
+    "encode_queries",
     "load_query_encoder",
     "mean_query",
     "mixture_caption",

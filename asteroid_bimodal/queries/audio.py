@@ -1,10 +1,10 @@
-"""Queries that are sounds: "separate what sounds like this", for models trained with texts.
+"""Queries that are audio examples, for models that were trained with texts.
 
-CLAP puts audio and texts into one space, but not into one place of it: audio embeddings lie beside
-those of texts, and there are no token states for them. A separator that was trained with texts is
-therefore asked in terms of texts. Of a list of phrases, CLAP tells how likely each one describes
-the example; the pooled query is the mean of their embeddings, weighted by these probabilities, and
-the tokens are those of the likeliest phrase. Nothing is trained for it.
+CLAP puts audio and texts into one space, but audio embeddings lie beside those of texts (the
+modality gap), and there are no token states for them. So an example is expressed in texts: of a
+list of phrases, CLAP tells how likely each one describes the example; the pooled query is the mean
+of their embeddings, weighted by these probabilities, and the tokens are those of the likeliest
+phrase. Nothing is trained for it.
 """
 
 from __future__ import annotations
@@ -15,20 +15,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-import soundfile
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from ..dsp.resample import resample
+from ..utils.audio_file import open_audio
 from ..utils.clap import load_clap
 from ..utils.frozen import FrozenModule, weights_digest
 from .base import QueryEncoder
 from .cache import EncodedQuery
 from .captions import phrase_prompt
 from .files import file_key, is_file
-from .labels import join_list
+from .labels import join_list, split_list
+from .spec import EncoderSpec
 from .text import ClapTextEncoder
 
 _BATCH = 32  # examples at a time
@@ -55,7 +57,7 @@ class AudioExample:
         sample_rate: their rate in hertz.
 
     Raises:
-        ValueError: for samples of another shape or kind, none at all, or some that are no numbers.
+        ValueError: for samples of another shape or kind, none at all, or non-finite ones.
 
     Examples:
         >>> AudioExample(torch.zeros(8), 8000) == AudioExample(torch.zeros(8), 8000)
@@ -94,7 +96,8 @@ class AudioExample:
 class ClapAudioEncoder(FrozenModule, QueryEncoder):
     """Audio examples as queries for models trained with the texts of the same CLAP.
 
-    Of an example longer than CLAP hears at once, the middle is heard.
+    Of an example longer than CLAP's input, the middle is encoded. Files may be of any format that
+    `utils.audio_file` reads.
 
     Args:
         name: a CLAP, as for `ClapTextEncoder`.
@@ -123,6 +126,8 @@ class ClapAudioEncoder(FrozenModule, QueryEncoder):
         True
     """
 
+    modality, kind, siblings, has_weights = "audio", "clap-audio", {"text": "clap"}, True
+
     def __init__(self, name: str | Path = "mini", labels: Sequence[str] | None = None) -> None:
         self._clap = load_clap(name)
         super().__init__(self._clap.model)
@@ -133,21 +138,35 @@ class ClapAudioEncoder(FrozenModule, QueryEncoder):
             raise ValueError(f"Expected a list of labels, received {labels!r}.")
         self._text = ClapTextEncoder(name)
         self._prompts = [phrase_prompt(label) for label in self.labels]
-        suffix = "" if self.labels == default else f"|{join_list(self.labels)}"
-        self.name = f"clap-audio:{name}{suffix}"
+        self.spec = EncoderSpec(
+            self.kind, str(name), None if self.labels == default else self.options()
+        )
         self.token_dim, self.pooled_dim = self._text.token_dim, self._text.pooled_dim
+
+    @classmethod
+    def from_spec(cls, spec: EncoderSpec) -> ClapAudioEncoder:
+        """Builds the encoder of `clap-audio:NAME` or `clap-audio:NAME|LABELS`."""
+        return cls(spec.name, None if spec.options is None else split_list(spec.options))
+
+    def options(self) -> str:
+        """Returns the labels."""
+        return join_list(self.labels)
+
+    def weights(self) -> list[Any]:
+        """Returns network, tokenizer and feature extractor."""
+        return self._text.weights()
 
     @property
     def fingerprint(self) -> str:
         """Tells the encoder from every other one: a digest of its weights and labels."""
-        return weights_digest(f"clap-audio {join_list(self.labels)}", self.network)
+        return weights_digest(f"clap-audio {self.options()}", self.network)
 
     def check(self, query: str | os.PathLike | AudioExample) -> None:
         """Raises a ValueError for what is no audio."""
         if not isinstance(query, AudioExample) and not is_file(query):
             raise ValueError(
                 f"Expected the path of an audio file or an AudioExample, received {query!r}. "
-                f"Check the path, or ask a model for texts in words."
+                f"Check the path, or use words with a model for texts."
             )
 
     def key(self, query: str | os.PathLike | AudioExample) -> str:
@@ -157,11 +176,7 @@ class ClapAudioEncoder(FrozenModule, QueryEncoder):
     @torch.inference_mode(False)  # cached embeddings must serve training, too
     @torch.no_grad()
     def encode(self, queries: list[str | os.PathLike | AudioExample]) -> list[EncodedQuery]:
-        """Encodes distinct sounds.
-
-        Args:
-            queries: the sounds.
-        """
+        """Encodes distinct sounds."""
         known = self._text([self._prompts])
         encoded = []
         for chances in self.probabilities(queries):
@@ -173,28 +188,14 @@ class ClapAudioEncoder(FrozenModule, QueryEncoder):
 
     @torch.no_grad()
     def probabilities(self, queries: Sequence[str | os.PathLike | AudioExample]) -> Tensor:
-        """Tells how likely each label describes each sound.
-
-        Args:
-            queries: n sounds.
-
-        Shape:
-            - returns: (n, number of labels), rows that add up to 1
-        """
+        """Tells how likely each label describes each sound: (n, number of labels)."""
         sharpness = self.network.logit_scale_a.exp()
         texts = self._text([self._prompts]).pooled[0]
         return torch.softmax(sharpness * self.embed(queries) @ texts.T, dim=-1)
 
     @torch.no_grad()
     def embed(self, queries: Sequence[str | os.PathLike | AudioExample]) -> Tensor:
-        """Embeds sounds where CLAP compares them with texts.
-
-        Args:
-            queries: n sounds.
-
-        Shape:
-            - returns: (n, E), L2-normalised
-        """
+        """Embeds n sounds by CLAP's audio tower: (n, E), L2-normalised."""
         rows = []
         for start in range(0, len(queries), _BATCH):
             wavs = [self._read(query) for query in queries[start : start + _BATCH]]
@@ -225,13 +226,14 @@ class ClapAudioEncoder(FrozenModule, QueryEncoder):
 
 def _read_middle(path: str | os.PathLike, length: int, rate: int) -> AudioExample:
     """Reads as much of a file as `length` samples at `rate` take."""
-    try:
-        with soundfile.SoundFile(os.fspath(path)) as file:
-            frames = -(-length * file.samplerate // rate)
-            file.seek(max(0, (file.frames - frames) // 2))
-            audio = file.read(frames, dtype="float32", always_2d=True)
-            return AudioExample(torch.from_numpy(audio.T), file.samplerate)
-    except (soundfile.LibsndfileError, OSError, ValueError) as error:
-        raise ValueError(
-            f"Expected an audio file at {path}, got: {error}. Convert it to WAV or FLAC."
-        ) from error
+    with open_audio(path) as audio:
+        frames = -(-length * audio.sample_rate // rate)
+        total = audio.frames if audio.exact else sum(block.shape[-1] for block in audio.blocks)
+    start, blocks, place = max(0, (total - frames) // 2), [], 0
+    with open_audio(path) as audio:
+        for block in audio.blocks:
+            blocks.append(block[:, max(0, start - place) : max(0, start + frames - place)])
+            place += block.shape[-1]
+            if place >= start + frames:
+                break
+        return AudioExample(torch.cat(blocks, dim=-1), audio.sample_rate)

@@ -1,84 +1,78 @@
-"""What every kind of query becomes, and the contract of the encoders that make it.
+"""The contract of query encoders.
 
 Legend: B mixtures, Q queries of each, L tokens of a query, D token size, E pooled size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from typing import Any
+import hashlib
+from collections.abc import Collection, Hashable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from ..utils.folders import atomic_folder
 from .cache import EmbeddingCache, EncodedQuery
+from .embedding import QueryEmbedding
+from .modality import MODALITIES, Usage
+from .spec import COPY_FOLDER, EncoderSpec
+
+NEEDS = ("captions", "phrases", "absent", "outputs")  # that a loss can have of a batch's queries
 
 
-@dataclass(frozen=True)
-class QueryEmbedding:
-    """Encoded queries of a batch of mixtures.
-
-    Attributes:
-        tokens: (B, Q, L, D) states of the tokens, for cross-attention.
-        mask: (B, Q, L) bool, True for a real token, False for padding.
-        pooled: (B, Q, E) one vector for the whole query.
-
-    Examples:
-        >>> query = QueryEmbedding(
-        ...     tokens=torch.zeros(2, 3, 5, 8),
-        ...     mask=torch.ones(2, 3, 5, dtype=torch.bool),
-        ...     pooled=torch.zeros(2, 3, 4),
-        ... )
-        >>> query.num_queries, query.flatten().tokens.shape
-        (3, torch.Size([6, 5, 8]))
-    """
-
-    tokens: Tensor
-    mask: Tensor
-    pooled: Tensor
-
-    def __post_init__(self) -> None:
-        shapes = [tuple(part.shape) for part in (self.tokens, self.mask, self.pooled)]
-        leading = {shapes[0][:-1], shapes[1]}, {shapes[1][:-1], shapes[2][:-1]}
-        if any(len(group) > 1 for group in leading) or self.mask.dtype != torch.bool:
-            raise ValueError(
-                f"Expected tokens (B, Q, L, D), mask (B, Q, L) bool and pooled (B, Q, E); received "
-                f"{shapes[0]}, {shapes[1]} {self.mask.dtype} and {shapes[2]}."
-            )
+class QueryBatch(Protocol):
+    """What encoders take from a batch of B examples of N mixtures, each with P phrases."""
 
     @property
-    def num_queries(self) -> int:
-        """How many queries each mixture has."""
-        return self.pooled.shape[-2]
+    def captions(self) -> list[list[str]]:
+        """B lists of N texts."""
 
-    def to(self, device: torch.device | str) -> QueryEmbedding:
-        """Moves the embedding to a device.
+    @property
+    def flat_phrases(self) -> list[list[str]]:
+        """B lists of N·P texts."""
 
-        Args:
-            device: where to.
-        """
-        return QueryEmbedding(
-            self.tokens.to(device, non_blocking=True),
-            self.mask.to(device, non_blocking=True),
-            self.pooled.to(device, non_blocking=True),
-        )
+    @property
+    def absent(self) -> list[list[str]]:
+        """B lists of texts for sounds that are in none of the mixtures."""
 
-    def flatten(self) -> QueryEmbedding:
-        """Joins mixtures and queries: (B, Q, …) becomes (B·Q, …)."""
-        return QueryEmbedding(
-            self.tokens.flatten(0, 1), self.mask.flatten(0, 1), self.pooled.flatten(0, 1)
-        )
+    @property
+    def frames(self) -> list[list[list[str]]]:
+        """B lists of N lists of P paths of pictures."""
+
+    @property
+    def flat_frames(self) -> list[list[str]]:
+        """B lists of N·P paths of pictures."""
+
+
+class QueryItem(Protocol):
+    """What encoders take from an evaluation item of K sources."""
+
+    @property
+    def phrases(self) -> list[str]:
+        """K texts."""
+
+    @property
+    def frames(self) -> list[str]:
+        """K paths of pictures."""
 
 
 class QueryEncoder(nn.Module):
     """Base of the query encoders: frozen networks that turn queries into a `QueryEmbedding`.
 
     A kind of encoder sets `token_dim` and `pooled_dim` and defines `encode`; one whose queries are
-    not texts also defines `check` and `key`. Equal queries are encoded once, and what was encoded
-    before is taken from `cache`.
+    not texts also sets `modality` and defines `check`, `key`, `encode_need` and `item_queries`. To
+    be built by name, it sets `kind` and `spec` and has a line in `spec.ENCODERS`; then a saved
+    model, the recipes and the model cards know it, too. Equal queries are encoded once, and what
+    was encoded before is taken from `cache`.
 
     Attributes:
+        modality: a key of `MODALITIES`.
+        kind: a key of `ENCODERS`.
+        siblings: the kinds of encoders that share this one's space, by their modality.
+        has_weights: whether there is a pretrained network, which a saved model can carry along.
+        spec: the name by which the same encoder is built; None for one without.
         token_dim: D.
         pooled_dim: E.
         cache: embeddings of the queries seen so far.
@@ -109,32 +103,144 @@ class QueryEncoder(nn.Module):
                 [ True,  True]])
     """
 
+    modality: ClassVar[str] = "text"
+    kind: ClassVar[str]
+    siblings: ClassVar[dict[str, str]] = {}
+    has_weights: ClassVar[bool] = False
+    spec: EncoderSpec | None = None
     token_dim: int
     pooled_dim: int
 
     def __init__(self) -> None:
         super().__init__()
         self.cache = EmbeddingCache()
+        self._siblings: dict[str, QueryEncoder] = {}
+
+    @classmethod
+    def from_spec(cls, spec: EncoderSpec) -> QueryEncoder:
+        """Builds an encoder of this class; a kind with options overrides it."""
+        if spec.options is not None:
+            raise ValueError(f"Query encoders of the kind {spec.kind} take no options: '{spec}'.")
+        return cls(spec.name)
+
+    @classmethod
+    def describe(cls, spec: EncoderSpec) -> Usage:
+        """Says how a model with this encoder is asked, for model cards; nothing is loaded."""
+        modality = MODALITIES[cls.modality]
+        source = f"`{spec}`, which is loaded by that name"
+        if spec.bundled:
+            source = f"in `{COPY_FOLDER}/`, a copy, which keeps the licence of its original"
+        return Usage(
+            f"{cls.modality}-conditioned",
+            f"Audio source separation by {cls.modality}",
+            modality.summary,
+            modality.examples,
+            encoder=f"The queries are encoded by the frozen encoder {source}."
+            if cls.has_weights
+            else "",
+            option=modality.option,
+        )
 
     @property
     def device(self) -> torch.device:
         """Where embeddings are made and left."""
         return torch.device("cpu")
 
-    def encode(self, queries: list[Any]) -> list[EncodedQuery]:
-        """Encodes distinct queries, each by itself.
+    @property
+    def fingerprint(self) -> str:
+        """Tells the encoder from every other one."""
+        return hashlib.sha256(str(self.spec).encode()).hexdigest()
+
+    def sibling(self, modality: str) -> QueryEncoder | None:
+        """Returns the encoder of queries of a modality in this one's space.
 
         Args:
-            queries: distinct, checked queries.
+            modality: a key of `MODALITIES`; for its own, the encoder returns itself.
+
+        Returns:
+            The encoder, None where there is none.
         """
+        if modality == self.modality:
+            return self
+        if modality not in self.siblings or self.spec is None:
+            return None
+        if modality not in self._siblings:
+            self._siblings[modality] = EncoderSpec(self.siblings[modality], self.spec.name).load()
+        return self._siblings[modality].to(self.device)
+
+    def padded(self) -> QueryEncoder:
+        """Returns the encoder whose queries have equally many tokens: itself, unless it can pad."""
+        return self
+
+    def options(self) -> str | None:
+        """Returns the options of `spec`, also those that are the kind's defaults."""
+        return None
+
+    def weights(self) -> list[Any]:
+        """Returns what `save_pretrained` writes: objects with a `save_pretrained` of their own."""
+        return []
+
+    def save_pretrained(self, folder: str | Path) -> EncoderSpec:
+        """Writes a copy of the encoder to `<folder>/query_encoder`, whole or not at all.
+
+        Args:
+            folder: where a model is saved. Nothing is written for an encoder without weights.
+
+        Returns:
+            The name by which the model knows the copy.
+
+        Raises:
+            ValueError: for an encoder without `spec`.
+        """
+        if self.spec is None:
+            raise ValueError(
+                f"Expected a query encoder with a spec, received a {type(self).__name__}. Save the "
+                "model without it, and pass it when the model is loaded."
+            )
+        if not self.has_weights:
+            return self.spec
+        with atomic_folder(Path(folder) / COPY_FOLDER) as scratch:
+            for part in self.weights():
+                part.save_pretrained(scratch)
+            for path in scratch.iterdir():
+                path.chmod(0o644)  # safetensors makes files that only their owner can read
+        return self.spec.copied(self.options())
+
+    def encode_batch(self, batch: QueryBatch, needs: Collection[str]) -> dict[str, QueryEmbedding]:
+        """Encodes the queries that a loss needs of a training batch.
+
+        Args:
+            batch: B examples of N mixtures with P phrases each.
+            needs: of `NEEDS`; other names are passed over.
+
+        Returns:
+            Of each need, in the order of `NEEDS`: N captions, N·P phrases, the absent sounds or all
+            outputs.
+
+        Raises:
+            ValueError: for a need that such queries cannot serve.
+        """
+        return {need: self.encode_need(batch, need) for need in NEEDS if need in needs}
+
+    def encode_need(self, batch: QueryBatch, need: str) -> QueryEmbedding:
+        """Encodes the queries of one of `NEEDS`."""
+        if need == "outputs":
+            raise ValueError(
+                f"Expected loss terms of captions and phrases for a system with {self.modality} "
+                "queries, received one of outputs. Set query.encoder to outputs."
+            )
+        return self(batch.flat_phrases if need == "phrases" else getattr(batch, need))
+
+    def item_queries(self, item: QueryItem) -> list[Any]:
+        """Returns the query of each source of an evaluation item."""
+        return item.phrases
+
+    def encode(self, queries: list[Any]) -> list[EncodedQuery]:
+        """Encodes distinct, checked queries, each by itself."""
         raise NotImplementedError(f"{type(self).__name__} has to define `encode`.")
 
     def check(self, query: Any) -> None:
-        """Raises a ValueError for a query that this encoder cannot encode.
-
-        Args:
-            query: one query; a text unless a subclass says otherwise.
-        """
+        """Raises a ValueError for a query that this encoder cannot encode."""
         if not isinstance(query, str) or not query.strip():
             raise ValueError(
                 f"Expected a query of at least one word, received {query!r}. "
@@ -142,11 +248,7 @@ class QueryEncoder(nn.Module):
             )
 
     def key(self, query: Any) -> Hashable:
-        """Returns what is the same for equal queries.
-
-        Args:
-            query: one query.
-        """
+        """Returns what is the same for equal queries."""
         return query
 
     def forward(self, queries: Sequence[Sequence[Any]]) -> QueryEmbedding:
@@ -197,6 +299,38 @@ class QueryEncoder(nn.Module):
             for key, value in zip(missing, encoded, strict=True):
                 found[key] = self.cache.put(key, value)
         return found
+
+
+def load_query_encoder(text: str) -> QueryEncoder:
+    """Builds the query encoder that a text names; `str` of its `spec` is such a text again.
+
+    - `mini`, a folder, a hub id or `clap:NAME`: texts, by CLAP
+    - `laion:PATH`: texts, by a checkpoint of `laion_clap`
+    - `clip:NAME`: texts, by CLIP
+    - `bert:NAME`, `bert:NAME|POOLING` or `minilm`: texts, by BERT
+    - `clap-audio:NAME` or `clap-audio:NAME|LABELS`: audio examples, by CLAP
+    - `clip-image:NAME`: pictures, by CLIP
+    - `resnet:NAME` or `resnet:NAME|SIZE`: frames of SIZE pixels, by a ResNet
+    - `labels:LABELS` or `labels:LABELS|TEMPLATES`: classes, or prompts made of them
+    - `outputs:COUNT`: no condition, the numbers of outputs
+
+    NAME is a folder, a hub id or, except for BERT, `mini`; of a CLAP also `laion:PATH`. LABELS and
+    TEMPLATES are separated by commas, with double quotes around those that have a comma.
+
+    Args:
+        text: the text.
+
+    Raises:
+        ValueError: for a kind that does not exist, with the nearest that does, and for what the
+            encoder itself refuses.
+
+    Examples:
+        >>> load_query_encoder("labels:violin,flute").pooled_dim
+        2
+        >>> str(load_query_encoder("outputs:4").spec)
+        'outputs:4'
+    """
+    return EncoderSpec.parse(text).load()
 
 
 def _stack(encoded: list[EncodedQuery]) -> QueryEmbedding:

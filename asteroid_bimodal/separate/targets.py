@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..utils.audio_file import AudioStream
 from ..utils.files import atomic_write
-from .queries import RESIDUAL
+from .naming import RESIDUAL
 
 _MOST_WAV = 2**32 - 2**16  # bytes that the header of a WAV can count; beyond, it is RF64
 

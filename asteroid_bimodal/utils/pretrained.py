@@ -22,6 +22,11 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _POOLER = "pooler."  # of BERT; nothing here uses it, and many models come without
 
 
+def is_hub_id(name: str) -> bool:
+    """Tells whether a name could be that of a model of the Hugging Face hub."""
+    return _HUB_ID.fullmatch(name) is not None
+
+
 def find_model(name: str | Path, example: str, shipped: str | None = None) -> str:
     """Turns a name into what `from_pretrained` takes.
 
@@ -41,7 +46,7 @@ def find_model(name: str | Path, example: str, shipped: str | None = None) -> st
     folder = Path(name).expanduser()
     if str(name) and folder.is_dir():
         return str(folder.resolve())
-    if isinstance(name, Path) or not _HUB_ID.fullmatch(name):
+    if isinstance(name, Path) or not is_hub_id(name):
         raise ValueError(
             f"Expected an existing folder or a hub id such as {example!r}, received {str(name)!r}. "
             f"Check the spelling."

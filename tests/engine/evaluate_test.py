@@ -5,12 +5,13 @@ from torch import nn
 
 from asteroid_bimodal.data.datasets import PinnedMixtures
 from asteroid_bimodal.engine.evaluate import evaluate
+from asteroid_bimodal.queries import QueryEncoder
 
 
 class Oracle(nn.Module):
     """Knows the tones: keeps the band of frequencies around the one that a query names."""
 
-    sample_rate, device, query_encoder = 8000, "cpu", None
+    sample_rate, device, query_encoder = 8000, "cpu", QueryEncoder()
 
     def __init__(self, tones):
         super().__init__()

@@ -7,7 +7,7 @@ import torch
 
 from asteroid_bimodal.data.audio import UnreadableAudioError
 from asteroid_bimodal.data.datasets import EvaluationItem
-from asteroid_bimodal.engine.build import query_encoder_name
+from asteroid_bimodal.engine.build import encoder_spec
 from asteroid_bimodal.engine.evaluate import Evaluation, SeparatedItem
 from asteroid_bimodal.engine.recipe import (
     eval_main,
@@ -23,7 +23,7 @@ RECIPE = Path(__file__).parents[2] / "egs" / "music"
 
 def test_the_proposed_system_on_the_miniature_is_the_default():
     conf = recipe_conf(RECIPE, [])
-    assert conf.system == "bimodal_clap" and query_encoder_name(conf) == "mini"
+    assert conf.system == "bimodal_clap" and str(encoder_spec(conf)) == "mini"
     assert conf.data.rendered
     assert Path(conf.data.root).resolve() == RECIPE / "data/mini"
 
@@ -37,7 +37,7 @@ def test_the_paper_configuration():
     assert masker.cond_layer == "sca"
     weights = {name: conf.loss.weights[name] for name in conf.loss.terms}
     assert weights == {"url": 5.0, "crl": 5.0, "cnt": 0.5}
-    assert query_encoder_name(conf) == "laion/clap-htsat-unfused"
+    assert str(encoder_spec(conf)) == "laion/clap-htsat-unfused"
     optim, training = conf.optim, conf.training
     assert (optim.lr, optim.weight_decay, optim.step_epochs) == (1e-4, 1e-4, 15)
     assert training.batch_size == 16 and not conf.data.rendered

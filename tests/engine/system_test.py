@@ -8,9 +8,10 @@ from pytorch_lightning.loggers import CSVLogger
 from asteroid_bimodal.data.batches import Batch, Skipped, collate
 from asteroid_bimodal.data.datasets import LabelledMixtures
 from asteroid_bimodal.engine.build import build_system
+from asteroid_bimodal.queries import QueryEncoder
 
 
-class Listening(torch.nn.Module):
+class Listening(QueryEncoder):
     """Stands before a query encoder and writes down what it is asked."""
 
     def __init__(self, encoder):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from asteroid_bimodal.queries import LabelEncoder, OutputSlots
+from asteroid_bimodal.queries import LabelEncoder, UnconditionedEncoder
 from asteroid_bimodal.queries.labels import join_list, split_list
 
 LABELS = ["accordion", "acoustic guitar", "violin"]
@@ -76,8 +76,8 @@ def test_lists_are_read_as_they_were_written():
 
 
 def test_outputs_are_numbered_from_one():
-    encoder = OutputSlots(3)
-    query = encoder([encoder.slots, ["2", "2", "1"]])
+    encoder = UnconditionedEncoder(3)
+    query = encoder([encoder.outputs, ["2", "2", "1"]])
     assert torch.equal(query.pooled[0], torch.eye(3))
     assert query.pooled[1].argmax(-1).tolist() == [1, 1, 0]
     assert query.tokens.shape == (2, 3, 1, 3)
@@ -86,9 +86,9 @@ def test_outputs_are_numbered_from_one():
 @pytest.mark.parametrize("query", ["0", "4", "violin", "1.0", "01"])
 def test_no_such_output(query):
     with pytest.raises(ValueError, match="'1' to '3'"):
-        OutputSlots(3)([[query]])
+        UnconditionedEncoder(3)([[query]])
 
 
 def test_no_outputs():
     with pytest.raises(ValueError, match="at least 1 output"):
-        OutputSlots(0)
+        UnconditionedEncoder(0)

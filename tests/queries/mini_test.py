@@ -25,7 +25,7 @@ def pictures():
 
 def test_words_find_their_pictures(pictures):
     text, image = load_query_encoder("clip:mini"), load_query_encoder("clip-image:mini")
-    assert (text.name, image.name) == ("clip:mini", "clip-image:mini")
+    assert (str(text.spec), str(image.spec)) == ("clip:mini", "clip-image:mini")
     words = text([[phrase_prompt(label) for label in LABELS]]).pooled[0]
     heard = (image([pictures]).pooled[0] @ words.T).argmax(1)
     right = heard == torch.arange(len(LABELS)).repeat(TAKES)
@@ -34,7 +34,7 @@ def test_words_find_their_pictures(pictures):
 
 def test_features_of_an_instrument_are_near_each_other(pictures):
     encoder = load_query_encoder("resnet:mini|56")
-    assert encoder.name == "resnet:mini|56"
+    assert str(encoder.spec) == "resnet:mini|56"
     features = torch.nn.functional.normalize(encoder([pictures]).pooled[0], dim=-1)
     known, new = features[: 3 * len(LABELS)], features[3 * len(LABELS) :]
     means = known.view(3, len(LABELS), -1).mean(0)

@@ -198,4 +198,4 @@ def test_minilm_knows_what_is_alike():
     alike = pooled @ pooled.T
     assert_close(pooled.norm(dim=-1), torch.ones(4))
     assert alike[0, 1] > 2 * alike[0, 2] and alike[2, 3] > 2 * alike[0, 3]
-    assert encoder.name == "minilm" and encoder.pooled_dim == encoder.token_dim == 384
+    assert str(encoder.spec) == "minilm" and encoder.pooled_dim == encoder.token_dim == 384

@@ -57,7 +57,7 @@ class FiLMConvTasNet(ConvTasNet):
 
     def get_model_args(self) -> dict[str, Any]:
         """Returns the arguments that build this model again."""
-        return {**super().get_model_args(), "query_encoder": self.query_encoder.name}
+        return {**super().get_model_args(), "query_encoder": self.query_encoder.spec.name}
 
 
 register_model(FiLMConvTasNet)  # for asteroid.models.BaseModel.from_pretrained

