@@ -127,17 +127,16 @@ class QueryEncoder(nn.Module):
     def describe(cls, spec: EncoderSpec) -> Usage:
         """Says how a model with this encoder is asked, for model cards; nothing is loaded."""
         modality = MODALITIES[cls.modality]
-        source = f"`{spec}`, which is loaded by that name"
+        source = f"`{spec}`, which is loaded by that name."
         if spec.bundled:
-            source = f"in `{COPY_FOLDER}/`, a copy, which keeps the licence of its original"
+            source = f"in `{COPY_FOLDER}/`, a copy, which keeps the licence of its original."
+        sentence = f"The queries are encoded by the frozen encoder {source}"
         return Usage(
             f"{cls.modality}-conditioned",
             f"Audio source separation by {cls.modality}",
             modality.summary,
             modality.examples,
-            encoder=f"The queries are encoded by the frozen encoder {source}."
-            if cls.has_weights
-            else "",
+            encoder=sentence if cls.has_weights else "",
             option=modality.option,
         )
 
