@@ -85,6 +85,12 @@ def test_what_only_decoding_shows(own_tone_set):
     assert "-60 dB" in details["silent", "train.csv, silent.wav"]
 
 
+@pytest.mark.parametrize(("decibels", "silent"), [(-45.2, True), (-44.8, False)])
+def test_the_silence_threshold(own_tone_set, decibels, silent):
+    add(own_tone_set, "a.wav", audio=np.full(2 * RATE, 10 ** (decibels / 20)))
+    assert found(own_tone_set, decode=True) == [("silent", "train.csv, a.wav")] * silent
+
+
 def test_a_short_sound_in_a_long_silence_is_not_silent(own_tone_set):
     audio = np.zeros(10 * RATE)
     audio[5 * RATE : 6 * RATE] = noise(1.0)
