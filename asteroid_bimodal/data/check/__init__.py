@@ -1,4 +1,4 @@
-"""Checking a data set: manifests, audio files, words, splits and pinned lists."""
+"""Checks of a data set: manifests, audio files, labels, leaks between sets, evaluation lists."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ..manifest import Clip, read_manifest
 from .files import TOLERANCE, Probe, digest_files, probe_files
-from .findings import SEVERITY, CheckReport, Finding
-from .others import check_others, read_others
-from .splits import check_contents, check_leaks, check_lists, find_lists, video_id
-from .words import are_similar, check_words
+from .labels import check_labels
+from .leaks import check_contents, check_lists, check_others, check_videos, read_lists, read_others
+from .report import SEVERITY, CheckReport, Finding
 
-__all__ = ["SEVERITY", "CheckReport", "Finding", "are_similar", "check_dataset", "video_id"]
+__all__ = ["SEVERITY", "CheckReport", "Finding", "check_dataset"]
 
 SPLITS = ("train", "valid", "test")
 
@@ -25,14 +24,14 @@ def check_dataset(
     jobs: int = 8,
     against: Sequence[str | Path] = (),
 ) -> CheckReport:
-    """Looks for everything that is wrong with a data set.
+    """Finds what is wrong with a data set.
 
     Args:
         root: folder with train.csv, valid.csv, test.csv and lists/.
         decode: read every file to its end, not its header alone; also finds silence, NaN, files
             that break off, and the same sound in different formats.
         min_seconds: shorter clips are reported.
-        jobs: files looked at at a time.
+        jobs: files read at a time.
         against: folders of other data sets that are trained on, too: no clip of their train.csv may
             be in this one's valid.csv, test.csv or lists.
 
@@ -44,49 +43,50 @@ def check_dataset(
     root = Path(root)
     if jobs < 1:
         raise ValueError(f"Expected one job or more, received {jobs}.")
-    present = [split for split in SPLITS if (root / f"{split}.csv").is_file()]
-    if not present:
+    if not any((root / f"{split}.csv").is_file() for split in SPLITS):
         raise FileNotFoundError(
-            f"Expected a data set with train.csv, valid.csv and test.csv at {root}, found none of "
-            "them. Run stage 0."
+            f"{root} has no train.csv, valid.csv or test.csv. Run stage 0, which writes them."
         )
     others = read_others(root, against)
-    report = CheckReport(str(root), decoded=decode, against=[str(other) for other in others])
-    splits = _read_splits(root, present, report.findings)
+    splits, findings = _read_splits(root)
+    lists, broken_lists = read_lists(root)
     paths = list(dict.fromkeys(clip.path for clips in splits.values() for clip in clips))
     probes = probe_files(root, paths, decode=decode, jobs=jobs)
-    report.clips = {split: len(clips) for split, clips in splits.items()}
-    report.labels = len({c.label for clips in splits.values() for c in clips if c.label})
-    report.lists = [path.name for path in find_lists(root)]
     for split, clips in splits.items():
-        report.findings += _check_rows(split, clips)
-        report.findings += _check_files(split, clips, probes, min_seconds)
-    report.findings += check_words(splits)
-    report.findings += check_leaks(splits)
-    report.findings += check_contents(splits, digest_files(root, probes, jobs))
-    report.findings += check_lists(root, splits, probes)
-    report.findings += check_others(root, splits, others, jobs)
-    return report
+        findings += _check_rows(split, clips)
+        findings += _check_files(split, clips, probes, min_seconds)
+    findings += check_labels(splits)
+    findings += check_videos(root, splits)
+    findings += check_contents(splits, digest_files(root, probes, jobs))
+    findings += [*broken_lists, *check_lists(root, splits, lists, probes)]
+    findings += check_others(root, splits, lists, others, jobs)
+    return CheckReport(
+        root=str(root),
+        clips={split: len(clips) for split, clips in splits.items()},
+        labels=len({c.label for clips in splits.values() for c in clips if c.label}),
+        lists=list(lists),
+        decoded=decode,
+        findings=findings,
+        against=[str(other) for other in others],
+    )
 
 
-def _read_splits(
-    root: Path, present: Sequence[str], findings: list[Finding]
-) -> dict[str, list[Clip]]:
-    splits = {}
+def _read_splits(root: Path) -> tuple[dict[str, list[Clip]], list[Finding]]:
+    splits, findings = {}, []
     for split in SPLITS:
         name = f"{split}.csv"
-        if split not in present:
+        if not (root / name).is_file():
             findings.append(Finding("no manifest", name, "there is no such file"))
             continue
         try:
             splits[split] = read_manifest(root / name)
         except ValueError as error:
             findings.append(Finding("broken manifest", name, str(error)))
-    return splits
+    return splits, findings
 
 
 def _check_rows(split: str, clips: Sequence[Clip]) -> Iterator[Finding]:
-    """Looks at rows, without their files. A clip may have several captions but only one label."""
+    """Checks rows, without their files. A clip may have several captions but only one label."""
     seen: dict[str, set[tuple[str, str]]] = {}
     for clip in clips:
         where, words = f"{split}.csv, {clip.path}", (clip.label, clip.caption)

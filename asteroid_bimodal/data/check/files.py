@@ -1,4 +1,4 @@
-"""Looking at audio files: headers, or everything, several at a time."""
+"""Checks of audio files: headers, or all samples, several files at a time."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ K, T = TypeVar("K"), TypeVar("T")
 
 @dataclass(frozen=True)
 class Probe:
-    """What a file is like.
+    """The state of a file.
 
     Attributes:
-        size: in bytes; 0 for a file that is not there.
+        size: in bytes; 0 for a missing file.
         seconds: its length; 0 when it cannot be read.
-        problem: a kind of finding, "" for a sound file.
+        problem: a kind of finding, "" for a file without fault.
         detail: what is wrong.
         digest: of the samples, "" unless they were decoded.
     """
@@ -41,29 +41,14 @@ class Probe:
 
 
 def probe_files(root: Path, paths: Sequence[str], *, decode: bool, jobs: int) -> dict[str, Probe]:
-    """Looks at files.
-
-    Args:
-        root: folder that the paths are relative to.
-        paths: of the files.
-        decode: read all samples rather than the headers.
-        jobs: files looked at at a time.
-    """
+    """Checks files below `root`: headers, or all samples with `decode`; `jobs` at a time."""
     return _each(lambda path: _probe(root / path, decode), paths, "reading files", jobs)
 
 
 def digest_files(root: Path, probes: dict[str, Probe], jobs: int) -> dict[str, str]:
-    """Gives files with the same content the same digest.
+    """Digests of the files that may have doubles: of their samples if decoded, else their bytes.
 
-    Files that were not decoded are compared byte by byte, and only if their sizes are the same.
-
-    Args:
-        root: folder that the paths are relative to.
-        probes: of `probe_files`.
-        jobs: files read at a time.
-
-    Returns:
-        The digest of each file that may have a double.
+    The bytes are read only of files whose size is that of another.
     """
     sizes = Counter(probe.size for probe in probes.values() if not probe.digest)
     doubtful = [
@@ -78,17 +63,7 @@ def digest_files(root: Path, probes: dict[str, Probe], jobs: int) -> dict[str, s
 
 
 def file_digests(ours: Iterable[Path], theirs: Iterable[Path], jobs: int) -> dict[Path, str]:
-    """Gives files of either side the same digest if their bytes are the same.
-
-    Args:
-        ours: files; those that are not there are left out.
-        theirs: others.
-        jobs: files read at a time.
-
-    Returns:
-        The digests of the files whose size is also that of one of the other side: only these are
-        read.
-    """
+    """Digests of the bytes of existing files whose size is also that of one of the other side."""
     sides = [{p: p.stat().st_size for p in side if p.is_file()} for side in (ours, theirs)]
     shared = set.intersection(*(set(sizes.values()) for sizes in sides)) - {0}
     doubtful = [path for path, size in (sides[0] | sides[1]).items() if size in shared]
@@ -121,7 +96,7 @@ def _probe(path: Path, decode: bool) -> Probe:
 
 
 def _decode(path: Path, size: int, seconds: float) -> Probe:
-    """Reads a file second by second."""
+    """Decodes a file second by second."""
     digest, loudest, frames = hashlib.sha256(), 0.0, 0
     with soundfile.SoundFile(str(path)) as file:
         rate = file.samplerate

@@ -211,7 +211,7 @@ def test_manifests_of_nothing(own_tone_set, content):
 
 
 def test_bad_calls(tmp_path, tone_set):
-    with pytest.raises(FileNotFoundError, match="Expected a data set with train.csv.*Run stage 0"):
+    with pytest.raises(FileNotFoundError, match="has no train.csv, valid.csv .*Run stage 0"):
         check_dataset(tmp_path)
     with pytest.raises(ValueError, match="one job or more, received 0"):
         check_dataset(tone_set.root, jobs=0)
@@ -246,4 +246,4 @@ def test_the_command(own_tone_set, tmp_path, capsys):
 def test_the_command_without_a_data_set(tmp_path):
     with pytest.raises(SystemExit) as error:
         main(["check", str(tmp_path / "none")])
-    assert error.value.code.startswith("asteroid-bimodal: Expected a data set with train.csv")
+    assert error.value.code.startswith(f"asteroid-bimodal: {tmp_path / 'none'} has no train.csv")

@@ -1,15 +1,15 @@
-"""What a check finds, counted, as a table and as JSON."""
+"""The findings of a check, as a table and as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 ERROR, WARNING = "error", "warning"
 
-# Every kind of finding: how bad it is. Errors make figures wrong or files useless; warnings may be
-# as they should.
+# Every kind of finding and its severity. Errors make figures wrong or files useless; warnings may
+# be intended.
 SEVERITY = {
     "broken manifest": ERROR,
     "bad path": ERROR,
@@ -53,16 +53,16 @@ class Finding:
 
 @dataclass
 class CheckReport:
-    """What was looked at and what was found.
+    """What was checked and what was found.
 
     Attributes:
         root: folder of the data set.
-        clips: rows of each manifest.
-        labels: how many there are.
-        lists: names of the pinned lists.
-        decoded: whether files were decoded, which silence and NaN take.
+        clips: number of rows of each manifest.
+        labels: number of labels.
+        lists: names of the evaluation lists.
+        decoded: whether files were decoded, without which silence and NaN are not found.
         findings: all of them.
-        against: folders of the other data sets whose training clips were looked for.
+        against: folders of the other data sets whose training clips were compared.
 
     Examples:
         >>> report = CheckReport("data", {"train": 2}, 1, [], False)
@@ -81,12 +81,12 @@ class CheckReport:
 
     @property
     def num_errors(self) -> int:
-        """How many findings are errors."""
+        """Number of errors."""
         return sum(SEVERITY[finding.kind] == ERROR for finding in self.findings)
 
     @property
     def num_warnings(self) -> int:
-        """How many are warnings."""
+        """Number of warnings."""
         return len(self.findings) - self.num_errors
 
     def by_kind(self) -> dict[str, list[Finding]]:
@@ -95,11 +95,7 @@ class CheckReport:
         return {kind: findings for kind, findings in groups.items() if findings}
 
     def table(self, examples: int = 3) -> str:
-        """Writes the findings as text.
-
-        Args:
-            examples: how many of each kind to show.
-        """
+        """The findings as text, with the first few `examples` of each kind."""
         clips = ", ".join(f"{count} {split}" for split, count in self.clips.items())
         lines = [f"{self.root}: clips: {clips}; labels: {self.labels}; lists: {len(self.lists)}"]
         lines += [f"against: {', '.join(self.against)}"] if self.against else []
@@ -118,7 +114,7 @@ class CheckReport:
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
-        """Returns everything as plain values."""
+        """Everything as plain values."""
         return {
             "root": self.root,
             "clips": self.clips,
@@ -130,14 +126,10 @@ class CheckReport:
             "warnings": self.num_warnings,
             "findings": [
                 {"kind": kind, "severity": SEVERITY[kind], "count": len(found)}
-                | {"items": [_without_kind(finding) for finding in found]}
+                | {"items": [{"where": f.where, "detail": f.detail} for f in found]}
                 for kind, found in self.by_kind().items()
             ],
         }
-
-
-def _without_kind(finding: Finding) -> dict[str, str]:
-    return {name: value for name, value in asdict(finding).items() if name != "kind"}
 
 
 def _count(number: int, name: str) -> str:
@@ -145,11 +137,7 @@ def _count(number: int, name: str) -> str:
 
 
 def shorten(names: Iterable[object], most: int = 3) -> str:
-    """Lists the first few.
-
-    Args:
-        names: any.
-        most: how many to show.
+    """Lists the first few names.
 
     Examples:
         >>> shorten(range(5))

@@ -1,6 +1,6 @@
 import pytest
 
-from asteroid_bimodal.data.check.words import are_similar
+from asteroid_bimodal.data.check.labels import are_similar
 
 
 @pytest.mark.parametrize(

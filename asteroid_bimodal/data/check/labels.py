@@ -1,4 +1,4 @@
-"""Checking words: labels that look like misspellings of others, and labels never trained on."""
+"""Labels that look like misspellings of others, and labels that are never trained on."""
 
 from __future__ import annotations
 
@@ -8,17 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 from ..manifest import Clip
-from .findings import Finding
+from .report import Finding
 
 SHORTEST = 5  # letters; shorter labels may differ by one and be two ("lion", "loon")
 
 
-def check_words(splits: Mapping[str, Sequence[Clip]]) -> Iterator[Finding]:
-    """Looks at the labels of all splits.
-
-    Args:
-        splits: clips by split.
-    """
+def check_labels(splits: Mapping[str, Sequence[Clip]]) -> Iterator[Finding]:
+    """Checks the labels of all splits."""
     counts = Counter(clip.label for clips in splits.values() for clip in clips if clip.label)
     for one, other in combinations(sorted(counts), 2):
         if are_similar(one, other):
@@ -38,10 +34,6 @@ def are_similar(one: str, other: str) -> bool:
 
     They are when they differ in case, spaces or punctuation alone, or by one letter that is
     replaced, missing or swapped with its neighbour. Numbers count: "drum 1" is not "drum 2".
-
-    Args:
-        one: a label.
-        other: another.
 
     Examples:
         >>> are_similar("acoustic guitar", "Acoustic_guitar"), are_similar("violin", "voilin")
@@ -66,6 +58,6 @@ def are_similar(one: str, other: str) -> bool:
 
 
 def _common(one: str, other: str) -> int:
-    """Counts the letters at the beginning that are the same."""
+    """The number of equal letters at the beginning."""
     pairs = zip(one, other, strict=False)
     return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
