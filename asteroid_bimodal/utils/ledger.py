@@ -16,6 +16,7 @@ from .files import atomic_write
 
 Row = TypeVar("Row")
 
+_PARSERS = {str: str, float: float}  # of other types, cells are JSON
 _TEXT = {"encoding": "utf-8", "errors": "surrogateescape"}  # a file may have any name
 
 
@@ -29,7 +30,8 @@ def read_ledger(path: str | Path, row_type: type[Row]) -> dict[str, Row]:
     Raises:
         ValueError: for a file with other columns, or with a row that does not fit them.
     """
-    path, columns = Path(path), _columns(row_type)
+    path, columns, types = Path(path), _columns(row_type), get_type_hints(row_type)
+    parsers = [(name, _PARSERS.get(types[name], json.loads)) for name in columns]
     content = path.read_bytes() if path.is_file() else b""
     whole = _whole_rows(content)
     if not whole and _format([columns]).startswith(content):
@@ -39,7 +41,8 @@ def read_ledger(path: str | Path, row_type: type[Row]) -> dict[str, Row]:
     try:
         header = next(table, None)
         for cells in filter(None, table if header == columns else ()):
-            rows[cells[0]] = _parse(cells, row_type)
+            pairs = zip(parsers, cells, strict=True)
+            rows[cells[0]] = row_type(**{name: parse(cell) for (name, parse), cell in pairs})
     except (ValueError, csv.Error) as error:
         raise ValueError(
             f"{path}, line {table.line_num}: this row does not fit the columns "
@@ -152,18 +155,6 @@ def _cells(row: Any) -> list[str]:
         value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for value in values
     ]
-
-
-def _parse(cells: list[str], row_type: type[Row]) -> Row:
-    types = get_type_hints(row_type)
-    pairs = zip(_columns(row_type), cells, strict=True)
-    return row_type(**{name: _value(cell, types[name]) for name, cell in pairs})
-
-
-def _value(cell: str, kind: type) -> Any:
-    if kind is str:
-        return cell
-    return float(cell) if kind is float else json.loads(cell)
 
 
 def _format(lines: Iterable[list[str]]) -> bytes:
