@@ -1,4 +1,4 @@
-"""What a training step receives: natural mixtures with their words."""
+"""Examples and batches of training: natural mixtures with their words."""
 
 from __future__ import annotations
 
@@ -67,31 +67,32 @@ class Batch:
 
     @property
     def mixture(self) -> Tensor:
-        """(B, T), what the separator hears."""
+        """(B, T), the input of the separator."""
         return self.mixtures.sum(1)
 
     @property
     def flat_phrases(self) -> list[list[str]]:
-        """B lists of N * P texts, mixture by mixture."""
-        return [[text for texts in example for text in texts] for example in self.phrases]
+        """B lists of N·P texts, mixture by mixture."""
+        return _flatten(self.phrases)
 
     @property
     def flat_labels(self) -> list[list[str]]:
-        """B lists of N * P classes, mixture by mixture."""
-        return [[label for labels in example for label in labels] for example in self.labels]
+        """B lists of N·P classes, mixture by mixture."""
+        return _flatten(self.labels)
 
     @property
     def flat_frames(self) -> list[list[str]]:
-        """B lists of N * P paths of pictures, mixture by mixture."""
-        return [[path for paths in example for path in paths] for example in self.frames]
+        """B lists of N·P paths of pictures, mixture by mixture."""
+        return _flatten(self.frames)
 
     def to(self, device: torch.device | str) -> Batch:
         """Moves the tensors."""
-        return replace(
-            self,
-            mixtures=self.mixtures.to(device),
-            phrase_weights=self.phrase_weights.to(device),
-        )
+        weights = self.phrase_weights.to(device)
+        return replace(self, mixtures=self.mixtures.to(device), phrase_weights=weights)
+
+
+def _flatten(rows: list[list[list[str]]]) -> list[list[str]]:
+    return [[text for texts in example for text in texts] for example in rows]
 
 
 def collate(examples: list[Example]) -> Batch:
@@ -119,12 +120,7 @@ def collate(examples: list[Example]) -> Batch:
 
 @dataclass(frozen=True)
 class SemiSupervisedBatch:
-    """Mixtures of which only the captions are known, beside mixtures of known single sources.
-
-    Attributes:
-        mixed: of natural mixtures.
-        clean: whose mixtures are single sources.
-    """
+    """A batch of natural mixtures, of which the captions are known, and one of single sources."""
 
     mixed: Batch
     clean: Batch
@@ -140,10 +136,6 @@ class SemiSupervisedBatch:
 
 
 def collate_pairs(pairs: list[tuple[Example, Example]]) -> SemiSupervisedBatch:
-    """Stacks pairs of a mixed and a clean example into a batch.
-
-    Args:
-        pairs: of `SemiSupervised`.
-    """
+    """Stacks the pairs of `SemiSupervised` into a batch; the `collate_fn` of a DataLoader."""
     mixed, clean = zip(*pairs, strict=True)
     return SemiSupervisedBatch(collate(list(mixed)), collate(list(clean)))

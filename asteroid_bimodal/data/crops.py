@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from .manifest import Clip, by_label
 
 QUIET = 10 ** (-45 / 20)  # RMS up to which a crop counts as silent and is drawn again
 ATTEMPTS = 20  # draws before a label is given up
+T = TypeVar("T")
 
 
 def is_audible(crop: Tensor) -> bool:
@@ -29,22 +31,30 @@ def crop_start(clip_seconds: float, crop_seconds: float, place: float) -> float:
     return max(0.0, clip_seconds - crop_seconds) * place
 
 
-class StoredClip(Protocol):
-    """A clip whose audio can be read."""
+@dataclass(frozen=True, eq=False)
+class StoredClip:
+    """A clip, its audio file or the content of one, and what reports call it."""
 
-    @property
-    def clip(self) -> Clip:
-        """Its row of the manifest."""
-
-    @property
-    def where(self) -> str:
-        """What messages call it."""
+    clip: Clip
+    audio: Path | bytes
+    where: str
 
     def read_crop(self, start: float, num_samples: int, sample_rate: int) -> Tensor:
-        """Reads (num_samples,) from `start` seconds on, see `audio.read_crop`."""
+        """Reads (num_samples,) from `start` seconds on."""
+        if isinstance(self.audio, Path):
+            return read_crop(self.audio, start, num_samples, sample_rate)
+        return read_crop(io.BytesIO(self.audio), start, num_samples, sample_rate, self.where)
 
     def frame_at(self, second: float) -> str:
         """The path of the frame that shows a moment."""
+        if not isinstance(self.audio, Path):
+            raise ValueError("Shards hold no frames. Train from files, or without frames.")
+        return str(frame_at(self.audio, second, self.clip.seconds))
+
+
+def draw_one(items: Sequence[T], generator: torch.Generator) -> T:
+    """Draws one of some items."""
+    return items[int(torch.randint(len(items), (1,), generator=generator))]
 
 
 class ClipSource(Protocol):
@@ -61,27 +71,6 @@ class ClipSource(Protocol):
         """Takes note that a clip cannot be read."""
 
 
-@dataclass(frozen=True)
-class ClipFile:
-    """A clip in a file below `root`."""
-
-    clip: Clip
-    root: Path
-
-    @property
-    def where(self) -> str:
-        """The clip's path in the manifest."""
-        return self.clip.path
-
-    def read_crop(self, start: float, num_samples: int, sample_rate: int) -> Tensor:
-        """Reads (num_samples,) from `start` seconds on."""
-        return read_crop(self.root / self.clip.path, start, num_samples, sample_rate)
-
-    def frame_at(self, second: float) -> str:
-        """The path of the frame that shows a moment."""
-        return str(frame_at(self.root / self.clip.path, second, self.clip.seconds))
-
-
 class ClipFiles:
     """A `ClipSource` of files below `root`."""
 
@@ -89,10 +78,10 @@ class ClipFiles:
         self.by_label, self.root = by_label(clips), root
         self.labels = list(self.by_label)
 
-    def draw(self, label: str, generator: torch.Generator) -> ClipFile:
+    def draw(self, label: str, generator: torch.Generator) -> StoredClip:
         """Draws a clip of a label."""
-        clips = self.by_label[label]
-        return ClipFile(clips[int(torch.randint(len(clips), (1,), generator=generator))], self.root)
+        clip = draw_one(self.by_label[label], generator)
+        return StoredClip(clip, self.root / clip.path, clip.path)
 
     def discard(self, stored: StoredClip) -> None:
         """Forgets it: an item of a map-style data set must not depend on those read before it."""

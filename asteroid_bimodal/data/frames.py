@@ -14,10 +14,7 @@ KINDS = (".png", ".jpg", ".jpeg")
 
 
 def frames_folder(audio: str | Path) -> Path:
-    """Says where the frames of a clip belong.
-
-    Args:
-        audio: path of the clip, in a folder `audio`.
+    """The folder of the frames of a clip, which must be in a folder `audio`.
 
     Raises:
         ValueError: when it is in no such folder.
@@ -31,38 +28,31 @@ def frames_folder(audio: str | Path) -> Path:
         if folder.name == "audio":
             return folder.with_name("frames") / audio.stem
     raise ValueError(
-        f"Expected a clip in a folder named audio, beside which its frames are, received {audio}. "
-        "Arrange the data set as its recipe's README says."
+        f"{audio} is in no folder named audio, beside which its frames would be. Arrange the data "
+        "set as its recipe's README says."
     )
 
 
 def frames_of(audio: str | Path) -> list[Path]:
-    """Lists the frames of a clip in their order.
-
-    Args:
-        audio: path of the clip.
-
-    Raises:
-        ValueError: when it has none.
-    """
+    """The frames of a clip in their order, or ValueError when it has none."""
     folder = frames_folder(audio)
     if folder.is_dir():
         frames = sorted(path for path in folder.iterdir() if _is_frame(path))
         if frames:
             return frames
     raise ValueError(
-        f"Expected frames of {Path(audio).name} in {folder}, found none: render or extract them "
+        f"There are no frames of {Path(audio).name} in {folder}. Render or extract them "
         "(stage 0 draws the miniature's; for videos, `ffmpeg -i VIDEO -vf fps=1 "
-        f"{folder}/%03d.jpg`), or choose a system that does not look at pictures."
+        f"{folder}/%03d.jpg`), or choose a system without image queries."
     )
 
 
 def frame_at(audio: str | Path, second: float, seconds: float) -> Path:
-    """Picks the frame of a clip that shows a moment.
+    """The frame of a clip that shows a moment.
 
     Args:
         audio: path of the clip.
-        second: the moment; after the end the last frame stays.
+        second: the moment; after the end it is the last frame.
         seconds: length of the clip.
 
     Raises:
@@ -83,5 +73,5 @@ def frame_at(audio: str | Path, second: float, seconds: float) -> Path:
 
 
 def _is_frame(path: Path) -> bool:
-    # What is being written has a name that begins with a dot.
+    # The names of files that are being written begin with a dot.
     return path.suffix.lower() in KINDS and not path.name.startswith(".")

@@ -1,4 +1,4 @@
-"""Manifests: CSV files that list the clips of a data set."""
+"""Manifests: CSV files with the clips of a data set."""
 
 from __future__ import annotations
 
@@ -33,12 +33,7 @@ class Clip:
 
 
 def write_manifest(path: str | Path, clips: Iterable[Clip]) -> None:
-    """Writes a manifest atomically.
-
-    Args:
-        path: the CSV file.
-        clips: its rows.
-    """
+    """Writes a manifest atomically."""
     write_rows(path, [field.name for field in fields(Clip)], [asdict(clip) for clip in clips])
 
 
@@ -69,13 +64,13 @@ def read_manifest(path: str | Path) -> list[Clip]:
             clips.append(Clip(**{**row, "seconds": _seconds(row["seconds"])}))
         except ValueError as error:
             raise ValueError(
-                f"{path}, line {number}: expected a number of seconds, "
-                f"received {row['seconds']!r}. Run stage 0, which writes manifests."
+                f"{path}, line {number}: {row['seconds']!r} is no number of seconds. Run stage 0, "
+                "which writes manifests."
             ) from error
     if not clips:
         raise ValueError(
-            f"{path} lists no clip: none of the split was got. Run stage 0, which tries again and "
-            "writes the manifest of what is there."
+            f"{path} lists no clip: none of the split could be downloaded. Run stage 0, which "
+            "tries again and writes the manifest of what is there."
         )
     return clips
 
@@ -88,12 +83,7 @@ def _seconds(text: str) -> float:
 
 
 def csv_text(columns: list[str], rows: list[dict]) -> str:
-    """Returns rows as CSV, the same on every system.
-
-    Args:
-        columns: names, in order.
-        rows: values by name.
-    """
+    """Rows, values by column, as CSV that is the same on every system."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, fieldnames=columns, lineterminator="\n")
     writer.writeheader()
@@ -102,13 +92,7 @@ def csv_text(columns: list[str], rows: list[dict]) -> str:
 
 
 def write_rows(path: str | Path, columns: list[str], rows: list[dict]) -> None:
-    """Writes rows as CSV, whole or not at all.
-
-    Args:
-        path: the file.
-        columns: names, in order.
-        rows: values by name.
-    """
+    """Writes rows, values by column, as CSV, atomically."""
     with atomic_write(path) as temporary:
         temporary.write_text(csv_text(columns, rows), encoding="utf-8", newline="\n")
 
@@ -120,16 +104,16 @@ def read_rows(
 
     Args:
         path: the file; a byte-order mark is ignored.
-        columns: names that have to be there; others are left out.
-        remedy: how to get a right file, for messages.
+        columns: required names; others are left out.
+        remedy: how to get a valid file, for messages.
 
     Raises:
         FileNotFoundError: when there is no such file.
-        ValueError: when a column is missing, or it is no CSV file in UTF-8.
+        ValueError: when a column is missing, or it is not CSV in UTF-8.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"Expected a CSV file at {path}, found none. {remedy}")
+        raise FileNotFoundError(f"{path} does not exist. {remedy}")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -137,21 +121,17 @@ def read_rows(
             # A row that is too short lacks cells: they count as empty.
             rows = [{name: row.get(name) or "" for name in columns} for row in reader]
     except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no CSV file in UTF-8: {error}. {remedy}") from error
+        raise ValueError(f"{path} is not a CSV file in UTF-8: {error}. {remedy}") from error
     if missing:
         raise ValueError(
-            f"{path}: expected the columns {', '.join(columns)}; "
-            f"missing: {', '.join(missing)}. {remedy}"
+            f"{path}: expected the columns {', '.join(columns)}; missing: {', '.join(missing)}. "
+            f"{remedy}"
         )
     return rows
 
 
 def by_label(clips: Sequence[Clip]) -> dict[str, list[Clip]]:
-    """Groups clips by label, labels in alphabetical order.
-
-    Args:
-        clips: labelled clips.
-    """
+    """Groups clips by label, labels in alphabetical order."""
     grouped: dict[str, list[Clip]] = {}
     for clip in clips:
         grouped.setdefault(clip.label, []).append(clip)
@@ -163,12 +143,12 @@ def take_share(clips: Sequence[Clip], share: Sequence[float]) -> list[Clip]:
 
     Args:
         clips: labelled clips.
-        share: where the part begins and ends, from 0 to 1, when the clips of a label are lined up
-            in an order that has nothing to do with their names. Parts that only touch have no clip
-            in common; every part that is not empty has a clip of each label, if it can.
+        share: begin and end of the part, from 0 to 1, in a pseudo-random order of each label's
+            clips. Parts that only touch have no clip in common; every part that is not empty has a
+            clip of each label, if it can.
 
     Raises:
-        ValueError: when the numbers are not such a part.
+        ValueError: for a share that does not begin before it ends, between 0 and 1.
 
     Examples:
         >>> clips = [Clip(f"{n}.wav", "violin", "", 20.0, "train") for n in range(8)]
@@ -183,6 +163,6 @@ def take_share(clips: Sequence[Clip], share: Sequence[float]) -> list[Clip]:
         )
     taken: set[Clip] = set()
     for group in by_label(clips).values():
-        lined_up = sorted(group, key=lambda clip: hashlib.sha256(clip.path.encode()).digest())
-        taken.update(lined_up[math.ceil(begin * len(group)) : math.ceil(end * len(group))])
+        ordered = sorted(group, key=lambda clip: hashlib.sha256(clip.path.encode()).digest())
+        taken.update(ordered[math.ceil(begin * len(group)) : math.ceil(end * len(group))])
     return [clip for clip in clips if clip in taken]

@@ -1,4 +1,4 @@
-"""Mixing, without side effects: the parts always add up to the mixture."""
+"""Mixing without side effects: the sources always add up to the mixture."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class MixedExample:
-    """A mixture of mixtures and what it is made of.
+    """A mixture of mixtures and its components.
 
     Attributes:
-        parts: (N, P, T), each source as it sounds in the mixture.
+        parts: (N, P, T), each source as it is in the mixture.
         mixtures: (N, T), the natural mixtures, `parts.sum(1)`.
         mixture: (T,), the mixture of mixtures, `mixtures.sum(0)`.
     """
@@ -61,13 +61,7 @@ def mix(clips: Tensor, gains: Tensor) -> MixedExample:
 def draw_gains(
     shape: tuple[int, ...], low: float, high: float, generator: torch.Generator
 ) -> Tensor:
-    """Draws volumes uniformly between `low` and `high`.
-
-    Args:
-        shape: of the result.
-        low: quietest.
-        high: loudest.
-        generator: the source of randomness.
+    """Draws volumes uniformly between `low` and `high`, as a tensor of a shape.
 
     Examples:
         >>> draw_gains((2, 3), 0.5, 1.5, torch.Generator().manual_seed(0)).shape

@@ -11,7 +11,7 @@ import torch
 
 from .audio import UnreadableAudioError, audio_seconds, read_crop
 from .batches import Skipped
-from .crops import ATTEMPTS, crop_start, is_audible
+from .crops import ATTEMPTS, crop_start, draw_one, is_audible
 from .manifest import Clip, by_label, csv_text, read_rows, write_rows
 
 
@@ -84,8 +84,7 @@ def draw_test_list(
             break
         sources = []
         for choice in torch.randperm(len(labelled), generator=generator)[:num_sources].tolist():
-            same = list(labelled.values())[choice]
-            clip = same[int(torch.randint(len(same), (1,), generator=generator))]
+            clip = draw_one(list(labelled.values())[choice], generator)
             place = 0.5 if center_crop else float(torch.rand(1, generator=generator))
             try:
                 source = _audible_source(clip, Path(root), place, num_samples, sample_rate)
@@ -123,8 +122,8 @@ def write_test_list(folder: str | Path, name: str, mixtures: Iterable[PinnedMixt
     measured on the same mixtures.
 
     Args:
-        folder: where the list goes.
-        name: what comes before the digest, for example "test_2src_seed0".
+        folder: of the list.
+        name: what precedes the digest, for example "test_2src_seed0".
         mixtures: the items.
 
     Returns:

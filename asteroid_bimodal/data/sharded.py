@@ -11,10 +11,10 @@ from torch.utils.data import IterableDataset
 
 from .audio import UnreadableAudioError
 from .batches import Example, Skipped
-from .crops import ATTEMPTS
+from .crops import ATTEMPTS, StoredClip, draw_one
 from .mixture_builder import MixtureBuilder
 from .on_the_fly import mix_seed
-from .shards import ShardClip, find_shards, import_webdataset, read_shards
+from .shards import find_shards, import_webdataset, read_shards
 
 
 class ShardWindow:
@@ -31,8 +31,8 @@ class ShardWindow:
 
     def __init__(self, shards: Sequence[str], size: int, generator: torch.Generator):
         self.shards, self.size, self.generator = shards, size, generator
-        self.by_label: dict[str, list[ShardClip]] = {}
-        self._clips: list[ShardClip] = []
+        self.by_label: dict[str, list[StoredClip]] = {}
+        self._clips: list[StoredClip] = []
         self._skipped: list[Skipped] = []
         self._bytes, self._used_seconds = 0, 0.0
         self._stream = read_shards(shards)
@@ -45,11 +45,11 @@ class ShardWindow:
         """Labels of the clips that are held, in alphabetical order."""
         return sorted(self.by_label)
 
-    def draw(self, label: str, generator: torch.Generator) -> ShardClip | None:
+    def draw(self, label: str, generator: torch.Generator) -> StoredClip | None:
         """Draws a clip of a label; None when none is left."""
-        return _draw(self.by_label[label], generator) if label in self.by_label else None
+        return draw_one(self.by_label[label], generator) if label in self.by_label else None
 
-    def discard(self, clip: ShardClip) -> None:
+    def discard(self, clip: StoredClip) -> None:
         """Lets a clip go."""
         self._clips.remove(clip)
         self._bytes -= len(clip.audio)
@@ -78,21 +78,21 @@ class ShardWindow:
             self._add(clip)
             self._used_seconds -= max(clip.clip.seconds, at_least)
         while self._bytes > self.size and len(self._clips) > 1:
-            self.discard(_draw(self._clips, self.generator))
+            self.discard(draw_one(self._clips, self.generator))
 
     def take_skipped(self) -> list[Skipped]:
         """What could not be read of the shards since the last call."""
         skipped, self._skipped = self._skipped, []
         return skipped
 
-    def _add(self, clip: ShardClip) -> None:
+    def _add(self, clip: StoredClip) -> None:
         self._clips.append(clip)
         self._bytes += len(clip.audio)
         self.by_label.setdefault(clip.clip.label, []).append(clip)
 
-    def _next(self) -> ShardClip | None:
+    def _next(self) -> StoredClip | None:
         for found in self._stream:
-            if isinstance(found, ShardClip):
+            if isinstance(found, StoredClip):
                 return found
             self._skipped.append(found)
         return None
@@ -191,10 +191,6 @@ class ShardedMixtures(IterableDataset):
     def _renew(self, window: ShardWindow) -> None:
         seconds = self.builder.num_samples / self.builder.sample_rate
         window.renew(seconds * self.builder.num_crops, seconds)
-
-
-def _draw(clips: Sequence[ShardClip], generator: torch.Generator) -> ShardClip:
-    return clips[int(torch.randint(len(clips), (1,), generator=generator))]
 
 
 def _last(skipped: Sequence[Skipped]) -> str:

@@ -1,4 +1,4 @@
-"""Shards: the clips of a data set as tar files, for sets that no single disk holds.
+"""Shards: the clips of a data set as tar files, for sets too large for one disk.
 
     train-1a2b3c4d-000000.tar, train-1a2b3c4d-000001.tar, …
         000000000.json          the clip's row of the manifest
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -20,30 +19,13 @@ from pathlib import Path
 from types import ModuleType
 
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from ..utils.files import atomic_write
-from .audio import SUFFIXES, UnreadableAudioError, audio_seconds, read_crop
+from .audio import SUFFIXES, UnreadableAudioError, audio_seconds
 from .batches import Skipped
+from .crops import StoredClip
 from .manifest import Clip, read_manifest
-
-
-@dataclass(frozen=True, eq=False)
-class ShardClip:
-    """A clip of a shard: its row of the manifest, the content of its audio file, its place."""
-
-    clip: Clip
-    audio: bytes
-    where: str
-
-    def read_crop(self, start: float, num_samples: int, sample_rate: int) -> Tensor:
-        """Reads (num_samples,) from `start` seconds on."""
-        return read_crop(io.BytesIO(self.audio), start, num_samples, sample_rate, self.where)
-
-    def frame_at(self, second: float) -> str:
-        """Refuses: shards hold audio alone."""
-        raise ValueError("Shards hold no frames. Train from files, or without frames.")
 
 
 @dataclass(frozen=True)
@@ -155,7 +137,7 @@ def is_address(pattern: str) -> bool:
     return "://" in pattern or pattern.startswith("pipe:")
 
 
-def read_shards(shards: Iterable[str]) -> Iterator[ShardClip | Skipped]:
+def read_shards(shards: Iterable[str]) -> Iterator[StoredClip | Skipped]:
     """Reads the clips of shards, listed by `find_shards`, in their order.
 
     Yields:
@@ -178,7 +160,7 @@ def read_shards(shards: Iterable[str]) -> Iterator[ShardClip | Skipped]:
         yield from broken
 
 
-def _parse(sample: dict, shard: str) -> ShardClip | Skipped:
+def _parse(sample: dict, shard: str) -> StoredClip | Skipped:
     where = f"{shard}/{sample['__key__']}"
     suffix = next((kind for kind in SUFFIXES if kind[1:] in sample), None)
     if suffix is None or "json" not in sample:
@@ -189,7 +171,7 @@ def _parse(sample: dict, shard: str) -> ShardClip | Skipped:
         clip = Clip(**{**row, "seconds": float(row["seconds"])})
     except (TypeError, KeyError, ValueError) as error:
         return Skipped(where, f"Expected the row of a manifest as JSON: {error}")
-    return ShardClip(clip, sample[suffix[1:]], f"{where}{suffix}")
+    return StoredClip(clip, sample[suffix[1:]], f"{where}{suffix}")
 
 
 def _reason(error: Exception) -> str:

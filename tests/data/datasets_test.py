@@ -233,7 +233,7 @@ def test_the_frame_is_from_within_the_crop(tone_set):
 def test_a_data_set_without_frames_is_refused_at_once(own_tone_set):
     shutil.rmtree(own_tone_set.root / "solo/frames")
     assert mixtures(own_tone_set)[0].frames == []
-    with pytest.raises(ValueError, match="Expected frames of .*render or extract them"):
+    with pytest.raises(ValueError, match="no frames of .*Render or extract them"):
         mixtures(own_tone_set, frames=True)
 
 

@@ -49,14 +49,14 @@ def test_the_folder_beside_the_nearest_audio(audio, folder):
 
 
 def test_a_clip_that_is_in_no_folder_of_audio():
-    with pytest.raises(ValueError, match="in a folder named audio.*received wavs/x.wav"):
+    with pytest.raises(ValueError, match="wavs/x.wav is in no folder named audio"):
         frames_of("wavs/x.wav")
 
 
 def test_a_data_set_without_frames(tmp_path, clip):
     other = clip.with_name("c3.wav")
-    with pytest.raises(ValueError, match="Expected frames of c3.wav.*render or extract them"):
+    with pytest.raises(ValueError, match="no frames of c3.wav.*Render or extract them"):
         frames_of(other)
     (tmp_path / "solo/frames/c3").mkdir()
-    with pytest.raises(ValueError, match="found none"):
+    with pytest.raises(ValueError, match="no frames of c3.wav"):
         frame_at(other, 1.0, 2.0)

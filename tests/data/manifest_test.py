@@ -37,7 +37,7 @@ def test_reads_what_spreadsheets_write(tmp_path):
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match="none.csv, found none. Run stage 0"):
+    with pytest.raises(FileNotFoundError, match="none.csv does not exist. Run stage 0"):
         read_manifest(tmp_path / "none.csv")
 
 
@@ -53,14 +53,14 @@ def test_broken_seconds(tmp_path, seconds):
     path = tmp_path / "train.csv"
     row = f'b.wav,violin,,"{seconds}",train'
     path.write_text(f"path,label,caption,seconds,split\na.wav,violin,,1.5,train\n{row}\n")
-    with pytest.raises(ValueError, match="line 3: expected a number of seconds"):
+    with pytest.raises(ValueError, match="line 3: .* is no number of seconds"):
         read_manifest(path)
 
 
 def test_a_row_cut_short(tmp_path):
     path = tmp_path / "train.csv"
     path.write_text("path,label,caption,seconds,split\na.wav,violin\n")
-    with pytest.raises(ValueError, match="line 2: expected a number of seconds"):
+    with pytest.raises(ValueError, match="line 2: .* is no number of seconds"):
         read_manifest(path)
 
 
@@ -84,7 +84,7 @@ def test_no_clips(tmp_path, text, message):
 def test_what_is_no_csv_file(tmp_path, content):
     path = tmp_path / "train.csv"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="train.csv is no CSV file in UTF-8: .* Run stage 0"):
+    with pytest.raises(ValueError, match="train.csv is not a CSV file in UTF-8: .* Run stage 0"):
         read_manifest(path)
 
 

@@ -57,7 +57,7 @@ def test_a_renamed_list_is_detected(tmp_path):
 
 
 def test_missing_columns_and_files(tmp_path):
-    with pytest.raises(FileNotFoundError, match="found none. Run stage 1"):
+    with pytest.raises(FileNotFoundError, match="does not exist. Run stage 1"):
         read_test_list(tmp_path / "none.csv")
     (tmp_path / "list.csv").write_text("item,path\n0,a.wav\n")
     with pytest.raises(ValueError, match="missing: label, start, gain. Delete it and run stage 1"):

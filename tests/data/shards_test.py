@@ -7,8 +7,9 @@ import tarfile
 import pytest
 import soundfile
 
+from asteroid_bimodal.data.crops import StoredClip
 from asteroid_bimodal.data.manifest import Clip, read_manifest, write_manifest
-from asteroid_bimodal.data.shards import ShardClip, find_shards, read_shards, write_shards
+from asteroid_bimodal.data.shards import find_shards, read_shards, write_shards
 
 wds = pytest.importorskip("webdataset")
 
@@ -30,8 +31,8 @@ def write_tar(path, contents):
 def read(shards):
     """Clips of shards, and what cannot be used."""
     found = list(read_shards(shards))
-    clips = [clip for clip in found if isinstance(clip, ShardClip)]
-    return clips, [skip for skip in found if not isinstance(skip, ShardClip)]
+    clips = [clip for clip in found if isinstance(clip, StoredClip)]
+    return clips, [skip for skip in found if not isinstance(skip, StoredClip)]
 
 
 def add_rows(root, *clips):

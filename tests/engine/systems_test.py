@@ -111,7 +111,7 @@ def test_nit_is_trained_with_frames_and_asked_with_texts(system_conf, tmp_path):
 
 def test_a_data_set_without_frames_is_refused(tiny_conf, own_tone_set):
     shutil.rmtree(own_tone_set.root / "solo/frames")
-    with pytest.raises(ValueError, match="Expected frames of.*render or extract them"):
+    with pytest.raises(ValueError, match="no frames of.*Render or extract them"):
         build_system(tiny_conf(own_tone_set, system="clipsep_img"))
 
 
