@@ -36,9 +36,9 @@ def main(options: list[str]) -> None:
     query = model.encode_queries(phrases, 1)
     scores, levels, present = [], [], []
     for item in tqdm(usable):
-        separation = model.separate_spectra(item.mixture[None], query)
-        scores.append(separation.presence[0])
-        energy = separation.estimates.square().sum((-2, -1)) / separation.magnitude.square().sum()
+        spectra = model.separate_spectra(item.mixture[None], query)
+        scores.append(spectra.presence[0])
+        energy = spectra.estimates.square().sum((-2, -1)) / spectra.magnitude.square().sum()
         levels.append(decibels(energy[0]))
         present.append(torch.tensor([label in item.labels for label in labels]))
     scores, levels, present = torch.cat(scores), torch.cat(levels), torch.cat(present)

@@ -31,7 +31,7 @@ def main(options: list[str]) -> None:
         references = torch.stack([read(clip, args.seconds, model.sample_rate) for clip in pair])
         mixture = references.sum(0)
         queries = [args.prompt.format(clip.label) for clip in pair]
-        estimates = model.separate(mixture, queries)
+        estimates = model.torch_separate(mixture, queries)
         before = bss_eval(torch.stack([mixture, mixture]), references)["sdr"]
         after = bss_eval(estimates, references)["sdr"]
         rows += [

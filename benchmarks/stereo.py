@@ -49,8 +49,8 @@ def pan(one: Tensor, other: Tensor, name: str) -> Tensor:
 def separate(model: QueriedSeparator, mixture: Tensor, queries: list[str], how: str) -> Tensor:
     """Separates (2 channels, T) into (2 queries, 2 channels, T)."""
     if how == "mean":
-        return model.separate(mixture.unsqueeze(0), queries)[0]
-    return model.separate(mixture, queries).transpose(0, 1)
+        return model.torch_separate(mixture.unsqueeze(0), queries)[0]
+    return model.torch_separate(mixture.unsqueeze(1), queries).transpose(0, 1)
 
 
 def sdr(estimate: Tensor, reference: Tensor) -> float:

@@ -16,8 +16,8 @@ from torch import Tensor
 from ..models import QueriedSeparator
 from ..queries import parse_caption
 from ..queries.files import is_file
+from ..queries.naming import RESIDUAL
 from ..separate import Query, separate_files
-from ..separate.naming import RESIDUAL
 from ..utils.audio_file import AudioStream, open_audio
 from ..utils.files import safe_name
 from .figures import Picture, draw_together

@@ -186,11 +186,11 @@ def log_magnitude(magnitudes: Tensor) -> Tensor:
 
 
 def apply_mask(spectrum: Tensor, masks: Tensor) -> Tensor:
-    """Scales a spectrum's magnitudes and keeps its phase.
+    """Multiplies a spectrum by masks: real ones keep its phase, complex ones turn it.
 
     Args:
         spectrum: real parts, then imaginary parts.
-        masks: factors of the magnitudes.
+        masks: factors of the magnitudes, or complex factors.
 
     Shape:
         - spectrum: (..., 2·F, T)
@@ -200,7 +200,12 @@ def apply_mask(spectrum: Tensor, masks: Tensor) -> Tensor:
     Examples:
         >>> apply_mask(torch.tensor([[3.0], [4.0]]), torch.tensor([[0.5]])).flatten()
         tensor([1.5000, 2.0000])
+        >>> apply_mask(torch.tensor([[3.0], [4.0]]), torch.tensor([[0.5j]])).flatten()
+        tensor([-2.0000,  1.5000])
     """
+    if masks.is_complex():
+        masked = torch.complex(*spectrum.chunk(2, dim=-2)) * masks
+        return torch.cat([masked.real, masked.imag], dim=-2)
     return spectrum * torch.cat([masks, masks], dim=-2)
 
 

@@ -90,20 +90,16 @@ class BiModalSystem(System):
         """
         queries = (self.query_encoder or self.model.query_encoder).encode_batch(batch, needs)
         query = concat_queries(list(queries.values())).to(batch.mixtures.device)
-        noise = None
-        if "noise" in needs:
-            separation, noise = self.model.separate_with_noise(batch.mixture, query)
-        else:
-            separation = self.model.separate_spectra(batch.mixture, query)
+        spectra = self.model.separate_spectra(batch.mixture, query, noise="noise" in needs)
         counts = [part.num_queries for part in queries.values()]
-        found = dict(zip(queries, separation.estimates.split(counts, dim=1), strict=True))
-        masks = dict(zip(queries, separation.masks.split(counts, dim=1), strict=True))
+        found = dict(zip(queries, spectra.estimates.split(counts, dim=1), strict=True))
+        masks = dict(zip(queries, spectra.masks.split(counts, dim=1), strict=True))
         phrases = found.pop("phrases", None)  # (B, N * P, F, T)
         estimates = SeparatorOutputs(
-            total=separation.magnitude,
+            total=spectra.magnitude,
             mixtures=self.model.magnitude(batch.mixtures),
             caption_masks=masks.get("captions"),
-            noise_masks=noise,
+            noise_masks=spectra.noise_masks,
             **found,
         )
         if phrases is None:
@@ -113,7 +109,7 @@ class BiModalSystem(System):
             estimates,
             phrases=phrases.unflatten(1, grid),
             phrase_masks=masks["phrases"].unflatten(1, grid),
-            phrase_wavs=self.model.to_wav(phrases, separation) if "waveforms" in needs else None,
+            phrase_wavs=self.model.to_wav(phrases, spectra) if "waveforms" in needs else None,
             phrase_texts=batch.flat_phrases,
             caption_texts=batch.captions,
             phrase_weights=batch.phrase_weights,

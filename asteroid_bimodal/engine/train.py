@@ -117,7 +117,7 @@ def _load_weights(model: nn.Module, name: str) -> None:
     """Starts from the weights of a saved model of the same shape (`training.init`)."""
     state = load_package(name)["state_dict"]
     check_fit(model.state_dict(), state, name)
-    model.load_state_dict(state)
+    model.train().load_state_dict(state)
 
 
 def build_trainer(conf: DictConfig, exp_dir: Path) -> pl.Trainer:

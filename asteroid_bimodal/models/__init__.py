@@ -5,8 +5,10 @@ from .bimodal_unet import BiModalUNet
 from .clipsep import CLIPSep
 from .lassnet import LASSNet
 from .load import load_separator
+from .masked_spectra import MaskedSpectra
 from .queried import QueriedSeparator
-from .spectra import Separation
+from .result import SeparationResult
+from .streaming import SeparationStream
 
 for _separator in (BiModalUNet, CLIPSep, LASSNet):
     register_model(_separator)
@@ -15,7 +17,9 @@ __all__ = [
     "BiModalUNet",
     "CLIPSep",
     "LASSNet",
+    "MaskedSpectra",
     "QueriedSeparator",
-    "Separation",
+    "SeparationResult",
+    "SeparationStream",
     "load_separator",
 ]

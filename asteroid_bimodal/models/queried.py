@@ -6,7 +6,7 @@ Legend: B mixtures, C channels, Q queries of a mixture, F frequencies, T frames 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -25,22 +25,26 @@ from ..dsp.spectral import (
     with_phase_of,
 )
 from ..queries.spec import EncoderSpec
+from .inference import separate
+from .masked_spectra import MaskedSpectra
 from .pretrained import PretrainedMixin
-from .separation import check_wav, separate
-from .spectra import Separation
+from .result import SeparationResult
+from .streaming import SeparationStream, check_wav
 
 if TYPE_CHECKING:
-    from ..queries.base import QueryEmbedding, QueryEncoder
+    from ..queries import Query, QueryEmbedding, QueryEncoder
 
-    Queries = Sequence[str] | Sequence[Sequence[str]] | QueryEmbedding
+    Queries = Sequence[str | Query] | Sequence[Sequence[str]] | QueryEmbedding
 
 
 class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
     """Separates what queries name: STFT, masks, inverse STFT with the phase kept.
 
     A kind of separator names its `masker_class`, whose `forward(log_mag, query)` takes
-    (B, 1, F, T) and a `QueryEmbedding` and gives masks (B, Q, F, T), and whose `get_config()` gives
-    the arguments that build it again.
+    (B, 1, F, T) and a `QueryEmbedding` and gives masks (B, Q, F, T), real or complex, and whose
+    `get_config()` gives the arguments that build it again.
+
+    A new model is in training mode, one that was loaded in eval mode.
 
     Args:
         sample_rate: rate in hertz that the model works at.
@@ -61,11 +65,12 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         - returns: (B, Q, T), (B, Q, C, T) where C > 1, or (Q, T)
 
     Raises:
-        ValueError: for samples that are no numbers, for queries that are empty or not text, and
-            where their number does not fit that of the mixtures.
+        ValueError: for non-finite samples, for queries that are empty or not text, where their
+            number does not fit that of the mixtures, and for weights in half precision.
     """
 
     masker_class: type[nn.Module]
+    _mode_was_set = False
 
     @classmethod
     def query_args(cls, encoder: QueryEncoder) -> dict[str, int]:
@@ -121,14 +126,42 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
 
     def forward(self, wav: Tensor, queries: Queries) -> Tensor:
         """Separates; see the class for shapes."""
-        channels = _as_channels(check_wav(wav))  # (B, C, T)
+        check_wav(wav)
+        channels = wav if wav.ndim == 3 else wav.reshape(-1, 1, wav.shape[-1])  # (B, C, T)
         query = self.encode_queries(queries, len(channels))
-        tf_rep = self.forward_encoder(channels)  # (B, C, 2·F, T)
-        masks = self.forward_masker(tf_rep.mean(dim=1), query)  # (B, Q, F, T)
-        masked = self.apply_masks(tf_rep, masks)  # (B, Q, C, 2·F, T)
-        decoded = self.forward_decoder(masked, wav.shape[-1])  # (B, Q, C, T)
+        spectra = self.separate_spectra(channels, query)  # encode, mask
+        decoded = self.decode(spectra)  # apply, decode: (B, Q, C, T)
         decoded = decoded.squeeze(2).to(wav.dtype)
         return decoded.squeeze(0) if wav.ndim == 1 else decoded
+
+    def separate_spectra(
+        self, wav: Tensor, query: QueryEmbedding, *, noise: bool = False
+    ) -> MaskedSpectra:
+        """Encodes mixtures and finds the masks of all queries; losses on magnitudes start here.
+
+        Args:
+            wav: mixtures, (B, T) or (B, C, T).
+            query: their queries.
+            noise: also give the masks of the masker's noise heads.
+
+        Raises:
+            ValueError: for noise without noise heads, and for weights in half precision.
+        """
+        self._check_precision()
+        channels = wav if wav.ndim == 3 else wav.unsqueeze(1)  # (B, C, T)
+        spectrum = self.forward_encoder(channels)  # (B, C, 2·F, T)
+        mono = spectrum.mean(dim=1)  # (B, 2·F, T)
+        if not noise:
+            return MaskedSpectra(spectrum, self.forward_masker(mono, query), wav.shape[-1])
+        if not hasattr(self.masker, "forward_with_noise"):
+            raise ValueError(f"A {type(self.masker).__name__} has no noise heads.")
+        found = self.masker.forward_with_noise(self.masker_input(mono), query)
+        return MaskedSpectra(spectrum, found.masks, wav.shape[-1], found.noise)
+
+    def decode(self, spectra: MaskedSpectra) -> Tensor:
+        """Applies the masks and goes back to waveforms (B, Q, C, T)."""
+        masked = self.apply_masks(spectra.spectrum, spectra.masks)  # (B, Q, C, 2·F, T)
+        return self.forward_decoder(masked, spectra.length)
 
     def encode_queries(self, queries: Queries, batch_size: int) -> QueryEmbedding:
         """Encodes the queries of a batch of mixtures, and puts them where the weights are.
@@ -163,10 +196,11 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
 
     def forward_masker(self, tf_rep: Tensor, query: QueryEmbedding) -> Tensor:
         """Finds the masks of all queries: (B, 2·F, T) to (B, Q, F, T)."""
-        return self.masker(self.masker_input(tf_rep), query).to(tf_rep.dtype)
+        masks = self.masker(self.masker_input(tf_rep), query)
+        return masks if masks.is_complex() else masks.to(tf_rep.dtype)
 
     def masker_input(self, tf_rep: Tensor) -> Tensor:
-        """Returns what the masker looks at: (B, 2·F, T) to (B, 1, F, T)."""
+        """Returns the log-magnitudes that the masker is given: (B, 2·F, T) to (B, 1, F, T)."""
         magnitudes = magnitude(tf_rep)
         if self.input_level is not None:
             magnitudes = at_level(magnitudes, self.input_level)
@@ -187,55 +221,124 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
             *wav.shape[:-1], self.n_fft // 2 + 1, -1
         )
 
-    def separate_spectra(self, wav: Tensor, query: QueryEmbedding) -> Separation:
-        """Masks the magnitudes of mixtures, for losses on magnitudes.
-
-        Args:
-            wav: mixtures, (B, T).
-            query: their queries.
-        """
-        spectrum = self.forward_encoder(wav.unsqueeze(1)).squeeze(1)  # (B, 2·F, T)
-        return Separation.of(spectrum, self.forward_masker(spectrum, query), wav.shape[-1])
-
-    def to_wav(self, estimates: Tensor, separation: Separation) -> Tensor:
-        """Gives magnitudes the phase of their mixtures and returns waveforms.
-
-        Args:
-            estimates: (B, Q, F, T).
-            separation: of the mixtures.
-
-        Returns:
-            (B, Q, T).
-        """
-        spectrum = with_phase_of(estimates, separation.spectrum.unsqueeze(1))
-        return self.forward_decoder(spectrum, separation.length)
+    def to_wav(self, estimates: Tensor, spectra: MaskedSpectra) -> Tensor:
+        """Gives magnitudes (B, Q, F, T) the phase of their mixtures, and returns (B, Q, T)."""
+        spectrum = with_phase_of(estimates, spectra.mono.unsqueeze(1))
+        return self.forward_decoder(spectrum, spectra.length)
 
     def separate(
         self,
-        wav: Tensor | np.ndarray | str | PathLike,
+        wav: Tensor | np.ndarray | str | PathLike | Mapping[str, Any],
         queries: Queries,
         *,
         sample_rate: float | None = None,
-    ) -> Tensor | np.ndarray:
-        """Separates tensors, arrays and files, without gradients and in eval mode.
+        without: Sequence[str | Query] = (),
+        residual: bool = False,
+        batch_size: int = 1,
+        progress: bool = False,
+    ) -> SeparationResult:
+        """Separates files, arrays and tensors window by window, as the command does.
 
-        Unlike Asteroid's `separate`, this never changes the level of an estimate.
+        Unlike Asteroid's `separate`, this never changes the level of an estimate. Of a file no more
+        than a few windows and the result are in memory. A signal of more than one window (about 24
+        seconds) is not separated as in one pass of `forward`; see the pages on long files.
 
         Args:
-            wav: samples, shaped as for `forward`, or an audio file.
-            queries: as for `forward`.
-            sample_rate: of samples, when it is not the model's.
+            wav: an audio file; a tensor or an array, time last, shaped as for `forward`; or what
+                Hugging Face's `datasets` give for one recording, `{"array": …, "sampling_rate":
+                …}` with an array (T,) or (C, T).
+            queries: texts and `Query`s for all mixtures, a list of texts for each, or a
+                `QueryEmbedding`, whose queries are called "1", "2", ….
+            sample_rate: of a tensor or an array, in hertz. Without it they are taken as being at
+                the model's rate, as by `forward`, with a warning: an array does not tell its rate,
+                and at a wrong one nothing is separated well.
+            without: negative queries: each estimate loses what these take of it. Without queries,
+                the one estimate is the input less what they take.
+            residual: also give what is in no estimate; with it the estimates add up to the input.
+            batch_size: windows in one pass of the model; on a GPU, several are faster.
+            progress: show a bar for a file, on standard error.
 
         Returns:
-            What `forward` returns: an array for an array, a tensor otherwise, at the rate of `wav`
-            and as long. For a file, (Q, T), or (Q, C, T) if it has several channels.
+            The estimates with names, presence scores and levels. Its `estimates` are an array for
+            an array, a tensor otherwise, at the rate of `wav` and as long: (Q, T) for (T,), (B, Q,
+            T) for (B, T), (B, Q, C, T) for (B, C, T) with C > 1; of a file or a dictionary (Q, T),
+            or (Q, C, T) if it has several channels.
 
         Raises:
-            ValueError: as `forward`, and for a file that cannot be read.
-        """
-        return separate(self, wav, queries, sample_rate=sample_rate)
+            ValueError: as `forward`, for a file that is unreadable or shorter than one frame of the
+                model, and for shapes that would be misunderstood: with time first, as soundfile
+                gives them, and of two axes, where 2 to 8 rows with one list of queries may be the
+                channels of one recording, as torchaudio gives them (pass a dictionary), or as many
+                mixtures (pass `wav[:, None]`).
 
-    torch_separate = numpy_separate = file_separate = separate
+        Examples:
+            >>> from asteroid_bimodal.models import BiModalUNet
+            >>> model = BiModalUNet.from_pretrained("mini")
+            >>> result = model.separate(torch.randn(8000), ["violin", "flute"], sample_rate=8000)
+            >>> violin, flute = result
+            >>> torch.equal(result["flute"], flute)
+            True
+        """
+        return separate(
+            self,
+            wav,
+            queries,
+            sample_rate=sample_rate,
+            without=without,
+            residual=residual,
+            batch_size=batch_size,
+            progress=progress,
+        )
+
+    def torch_separate(
+        self, wav: Any, queries: Queries, *, sample_rate: float | None = None, **options: Any
+    ) -> Tensor | np.ndarray:
+        """Returns the estimates of `separate` alone; by default samples are at the model's rate."""
+        rate = self.sample_rate if sample_rate is None else sample_rate
+        return self.separate(wav, queries, sample_rate=rate, **options).estimates
+
+    numpy_separate = torch_separate
+
+    def file_separate(self, wav: Any, queries: Queries, **options: Any) -> Tensor:
+        """Returns the estimates of `separate` alone."""
+        return self.separate(wav, queries, **options).estimates
+
+    def separate_stream(
+        self, blocks: Iterable[Tensor], queries: Queries, sample_rate: int, **options: Any
+    ) -> SeparationStream:
+        """Separates a signal that comes in pieces; see `SeparationStream`, also for options.
+
+        Args:
+            blocks: pieces of the signal, (C, T).
+            queries: texts, or a `QueryEmbedding` of one mixture.
+            sample_rate: of the signal, in hertz.
+            **options: num_negative, residual and batch_size.
+        """
+        return SeparationStream(self, blocks, queries, sample_rate, **options)
+
+    def train(self, mode: bool = True) -> QueriedSeparator:
+        """Puts the model into training mode, or into eval mode."""
+        self._mode_was_set = True
+        return super().train(mode)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Loads weights; a new model goes into eval mode, unless `train` was called before.
+
+        Asteroid's own `from_pretrained` builds a model and loads its weights, no more. In training
+        mode it would separate wrongly, and BatchNorm would overwrite its statistics.
+        """
+        keys = super().load_state_dict(state_dict, *args, **kwargs)
+        if not self._mode_was_set:
+            self.eval()
+        return keys
+
+    def _check_precision(self) -> None:
+        dtype = next(self.masker.parameters()).dtype
+        if dtype in (torch.float16, torch.bfloat16):
+            raise ValueError(
+                f"The model's weights are in {dtype}, too coarse for spectra and norms: call "
+                "model.float(), and use torch.autocast for speed."
+            )
 
     def get_model_args(self) -> dict[str, Any]:
         """Returns the arguments that build this model again, all of them plain values."""
@@ -247,9 +350,3 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
             "input_level": self.input_level,
             **self.masker.get_config(),
         }
-
-
-def _as_channels(wav: Tensor) -> Tensor:
-    if wav.ndim == 3:
-        return wav
-    return wav.reshape(-1, 1, wav.shape[-1])

@@ -1,148 +1,170 @@
-"""Separating a signal that does not fit into memory, at its own rate and with its own channels."""
+"""Separating a signal that does not fit into memory, at its own rate and with its own channels.
+
+Legend: B mixtures, C channels, Q estimates, T samples, W samples of a window, K windows of a pass.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..dsp.chunked import QueryOverlapAdd
 from ..dsp.resample import resample
-from .queried import QueriedSeparator
-from .separation import check_wav, evaluating
-from .spectra import Separation
+from .masked_spectra import MaskedSpectra
+
+if TYPE_CHECKING:
+    from ..queries.base import QueryEmbedding
 
 HOP_SECONDS, OVERLAP_SECONDS = 16, 8
 _GRID = 64  # STFT frames: a network of six levels halves their number six times
+_MOST_CHANNELS = 64
 
 
-@dataclass
-class Presence:
-    """How surely sounds are in a signal that comes in windows; see `Separation.presence`.
+class Separator(Protocol):
+    """What a stream needs of a model; see `QueriedSeparator`."""
 
-    A window counts as much as the energy of the estimate in it, so that the score of a signal in
-    one window is that of its `Separation`, and silence before and after a sound changes nothing.
+    sample_rate: float
+    hop_length: int
+    device: torch.device
 
-    Attributes:
-        energy: of each estimate so far, (Q,).
-        sure: the same, times the score, (Q,).
-    """
+    def encode_queries(self, queries: Any, batch_size: int) -> QueryEmbedding: ...
 
-    energy: Tensor = field(default_factory=lambda: torch.zeros(()))
-    sure: Tensor = field(default_factory=lambda: torch.zeros(()))
+    def separate_spectra(self, wav: Tensor, query: QueryEmbedding) -> MaskedSpectra: ...
 
-    def add(self, separation: Separation) -> None:
-        """Counts windows in.
-
-        Args:
-            separation: K windows with Q estimates each.
-        """
-        energy = separation.estimates.double().square().sum((-2, -1))  # (K, Q)
-        self.energy = self.energy + energy.sum(0).cpu()
-        self.sure = self.sure + (energy * separation.presence).sum(0).cpu()
-
-    @property
-    def scores(self) -> list[float]:
-        """One number from 0 to 1 for each estimate."""
-        return (self.sure / self.energy.clamp_min(torch.finfo(torch.float64).tiny)).tolist()
+    def decode(self, spectra: MaskedSpectra) -> Tensor: ...
 
 
-def separate_stream(
-    model: QueriedSeparator,
-    blocks: Iterable[Tensor],
-    queries: Any,
-    sample_rate: int,
-    *,
-    num_without: int = 0,
-    residual: bool = False,
-    batch_size: int = 1,
-    presence: Presence | None = None,
-) -> Iterator[Tensor]:
-    r"""Separates a signal that comes in pieces, in overlapping windows; see `QueryOverlapAdd`.
+class SeparationStream:
+    r"""The separated pieces of a signal that comes in pieces; iterate over it, once.
 
-    Each window is resampled there and back by itself. Windows start where samples of both rates,
-    and as a rule frames of the model, coincide, and the resampler's ends fall where a window counts
-    nothing, so that this equals resampling the whole signal. A signal of one window is separated
-    exactly as `model.separate` does it.
+    Windows overlap (see `QueryOverlapAdd`), and each is resampled there and back by itself. They
+    start where samples of both rates, and as a rule frames of the model, coincide, and the
+    resampler's ends fall where a window counts nothing, so that this equals resampling the whole
+    signal. Memory does not grow with the length.
 
-    The last `num_without` queries :math:`n` name what is not wanted. Together they take
-    :math:`N = \min(1, \sum_n m_n)` of the mixture, where :math:`m` are masks, and nothing twice;
-    what is left, :math:`(1 - N) m_q`, is the mask of each other query :math:`q`. If there is no
-    other, the mixture itself is what is wanted, all of its band: what comes out is the input less
-    the estimate by :math:`N`.
+    The last `num_negative` queries are negative, see `MaskedSpectra.without`. If there is no other
+    query, the one estimate is the input, all of its band, less the estimate of the negative ones.
 
     Args:
         model: the separator.
         blocks: pieces of the signal, of any lengths.
-        queries: texts, or a `QueryEmbedding` of one mixture; they are encoded once.
+        queries: texts, or a `QueryEmbedding` of the B mixtures; they are encoded once.
         sample_rate: of the signal, in hertz.
-        num_without: how many of the queries are not wanted.
-        residual: append what no query took.
+        num_negative: how many of the queries are negative.
+        residual: append what is in no estimate.
         batch_size: windows in one pass; on a GPU, several are faster.
-        presence: counts the windows of the estimates in.
 
     Shape:
-        - blocks: (C, T)
-        - yields: (Q, C, T), with the residual (Q + 1, C, T), for Q wanted queries or the mixture
+        - blocks: (C, T), or (B, C, T)
+        - yields: (Q, C, T), or (B, Q, C, T), for Q queries that are not negative, at least one;
+          one more with the residual
 
     Raises:
-        ValueError: as `model.separate`, when the piece is reached that is at fault.
+        ValueError: as `QueriedSeparator.separate`, when the piece is reached that is at fault.
 
     Examples:
         >>> from asteroid_bimodal.models import BiModalUNet
         >>> model = BiModalUNet.from_pretrained("mini")
         >>> blocks = torch.randn(2, 44100).split(10000, dim=-1)
-        >>> pieces = separate_stream(model, blocks, ["violin"], 44100, residual=True)
-        >>> torch.cat(list(pieces), dim=-1).shape
+        >>> stream = SeparationStream(model, blocks, ["violin"], 44100, residual=True)
+        >>> torch.cat(list(stream), dim=-1).shape
         torch.Size([2, 2, 44100])
+        >>> 0 < stream.presence[0] < 1 and stream.levels[0] < 0
+        tensor(True)
     """
 
-    def separate(windows: Tensor, query: Any) -> Tensor:
-        estimates = _separate_windows(model, windows, query, sample_rate, num_without, presence)
-        if residual:
+    def __init__(
+        self,
+        model: Separator,
+        blocks: Iterable[Tensor],
+        queries: Any,
+        sample_rate: int,
+        *,
+        num_negative: int = 0,
+        residual: bool = False,
+        batch_size: int = 1,
+    ) -> None:
+        self.model, self.sample_rate = model, sample_rate
+        self.num_negative, self.residual, self.batch_size = num_negative, residual, batch_size
+        self._blocks = blocks
+        self._query = model.encode_queries(queries, 1)
+        self._batched = False
+        # Energies so far: of masked spectra (B, Q), the same times their presence, of the
+        # estimates (B, Q) and of the mixtures (B, 1).
+        self._masked = self._present = self._estimated = self._mixed = torch.zeros(1, 1)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Yields the estimates piece by piece."""
+        hop_size, overlap = window_sizes(self.model, self.sample_rate)
+        windows = QueryOverlapAdd(
+            self._separate_windows, hop_size + overlap, hop_size, self.batch_size
+        )
+        for piece in windows.separate_stream(self._as_batches(), self._query):
+            num_estimates = piece.shape[1] - self.residual
+            self._estimated = self._estimated + _energy(piece[:, :num_estimates])
+            yield piece if self._batched else piece.squeeze(0)
+
+    @property
+    def presence(self) -> Tensor:
+        """The presence score of each estimate so far, (Q,) or (B, Q); see `MaskedSpectra`.
+
+        A window counts as much as the energy of the estimate in it: silence before and after a
+        sound changes nothing.
+        """
+        scores = self._present / self._masked.clamp_min(torch.finfo(torch.float64).tiny)
+        return scores if self._batched else scores[0]
+
+    @property
+    def levels(self) -> Tensor:
+        """Level of each estimate relative to its mixture so far, in dB, (Q,) or (B, Q)."""
+        tiny = torch.finfo(torch.float64).tiny
+        levels = 10 * (self._estimated / self._mixed.clamp_min(tiny)).log10()
+        return levels if self._batched else levels[0]
+
+    def _as_batches(self) -> Iterator[Tensor]:
+        for block in self._blocks:
+            self._batched = block.ndim == 3
+            batch = block if self._batched else block.unsqueeze(0)
+            self._mixed = self._mixed + _energy(batch.unsqueeze(1))
+            yield batch
+
+    def _separate_windows(self, windows: Tensor, query: QueryEmbedding) -> Tensor:
+        """Separates windows (K·B, C, W) into (K·B, Q, C, W)."""
+        model, length = self.model, windows.shape[-1]
+        with evaluating(model):
+            wav = resample(check_wav(windows).to(model.device), self.sample_rate, model.sample_rate)
+            spectra = model.separate_spectra(wav, query)
+            only_negative = self.num_negative == spectra.masks.shape[1]
+            if self.num_negative:
+                spectra = spectra.without(self.num_negative)
+            self._count(spectra)
+            if only_negative:  # what is above the model's band stays in the estimate
+                spectra = replace(spectra, masks=1 - spectra.masks)
+            decoded = model.decode(spectra).to(windows.dtype)  # (K·B, Q, C, W')
+            decoded = resample(decoded, model.sample_rate, self.sample_rate, length=length)
+            estimates = decoded.to(windows.device)
+        if only_negative:
+            estimates = windows.unsqueeze(1) - estimates
+        if self.residual:
             rest = windows - estimates.sum(dim=1)
             estimates = torch.cat([estimates, rest.unsqueeze(1)], dim=1)
         return estimates
 
-    hop_size, overlap = window_sizes(model, sample_rate)
-    chunked = QueryOverlapAdd(separate, hop_size + overlap, hop_size, batch_size)
-    query = model.encode_queries(queries, 1)
-    for piece in chunked.separate_stream((block.unsqueeze(0) for block in blocks), query):
-        yield piece.squeeze(0)
+    def _count(self, spectra: MaskedSpectra) -> None:
+        energy = spectra.estimates.double().square().sum((-2, -1))  # (K·B, Q)
+        mixtures = len(self._query.pooled)
+        for name, value in (("_masked", energy), ("_present", energy * spectra.presence)):
+            summed = value.unflatten(0, (-1, mixtures)).sum(0).cpu()  # (B, Q)
+            setattr(self, name, getattr(self, name) + summed)
 
 
-def _separate_windows(
-    model: QueriedSeparator,
-    windows: Tensor,
-    query: Any,
-    sample_rate: int,
-    num_without: int,
-    presence: Presence | None,
-) -> Tensor:
-    """Separates windows (K, C, W) into what is wanted, (K, Q, C, W)."""
-    with evaluating(model):
-        wav = resample(check_wav(windows).to(model.device), sample_rate, model.sample_rate)
-        tf_rep = model.forward_encoder(wav)  # (K, C, 2·F, T)
-        mid = tf_rep.mean(dim=1)
-        masks = model.forward_masker(mid, query)
-        num_wanted = masks.shape[1] - num_without
-        taken = masks[:, num_wanted:].sum(dim=1, keepdim=True).clamp(max=1)  # (K, 1, F, T)
-        wanted = (1 - taken) * masks[:, :num_wanted] if num_wanted else 1 - taken
-        if presence is not None:
-            presence.add(Separation.of(mid, wanted, wav.shape[-1]))
-        masked = model.apply_masks(tf_rep, wanted if num_wanted else taken)
-        decoded = model.forward_decoder(masked, wav.shape[-1])  # (K, Q, C, W')
-        length = windows.shape[-1]
-        decoded = resample(decoded, model.sample_rate, sample_rate, length=length)
-    decoded = decoded.to(windows.device)
-    return decoded if num_wanted else windows.unsqueeze(1) - decoded
-
-
-def window_sizes(model: QueriedSeparator, sample_rate: int) -> tuple[int, int]:
+def window_sizes(model: Separator, sample_rate: int) -> tuple[int, int]:
     """Returns the hop and the overlap of windows in samples of the signal.
 
     The hop is as near to `HOP_SECONDS` as the grid allows on which samples of both rates, and then
@@ -170,3 +192,61 @@ def window_sizes(model: QueriedSeparator, sample_rate: int) -> tuple[int, int]:
             break
     hop = max(1, round(wanted / grid)) * grid
     return hop // per_common * (sample_rate // common), OVERLAP_SECONDS * sample_rate
+
+
+def check_wav(wav: Tensor) -> Tensor:
+    """Returns samples that can be separated.
+
+    Args:
+        wav: (T,), (B, T) or (B, C, T).
+
+    Raises:
+        ValueError: for another shape, time first among them, for integers, and for NaN or infinite
+            samples.
+
+    Examples:
+        >>> check_wav(torch.tensor([0.5, float("nan")]))
+        Traceback (most recent call last):
+        ...
+        ValueError: The samples contain NaN or infinite values.
+        >>> check_wav(torch.zeros(16000, 2))
+        Traceback (most recent call last):
+        ...
+        ValueError: Time is the last axis, but the shape (16000, 2) has time first, as soundfile ...
+    """
+    if not 1 <= wav.ndim <= 3 or not wav.numel():
+        raise ValueError(
+            f"Expected samples of shape (T,), (B, T) or (B, C, T), received {tuple(wav.shape)}."
+        )
+    if wav.ndim > 1 and wav.shape[-1] <= _MOST_CHANNELS < wav.shape[-2]:
+        raise ValueError(
+            f"Time is the last axis, but the shape {tuple(wav.shape)} has time first, as soundfile "
+            "gives it: pass its transpose, as {'array': wav.T, 'sampling_rate': rate}."
+        )
+    if not wav.is_floating_point():
+        raise ValueError(
+            f"Expected floating-point samples between -1 and 1, received {wav.dtype}. Divide "
+            "16-bit integers by 32768."
+        )
+    if not torch.isfinite(wav).all():
+        raise ValueError("The samples contain NaN or infinite values.")
+    return wav
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Puts a model into eval mode, without gradients; each module is as before afterwards."""
+    modes = {module: module.training for module in model.modules()}
+    try:
+        for module in modes:
+            module.training = False
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+def _energy(wav: Tensor) -> Tensor:
+    """Sums the squares of (B, Q, C, T) to (B, Q)."""
+    return torch.linalg.vector_norm(wav, dim=(-2, -1), dtype=torch.float64).square().cpu()

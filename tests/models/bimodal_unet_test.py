@@ -81,10 +81,10 @@ def test_channels_share_the_masks_of_their_mean(model):
 
 def test_training_halves_make_the_same_waveforms(model):
     wav = torch.randn(2, 1000)
-    separation = model.separate_spectra(wav, model.encode_queries(WORDS, 2))
-    assert separation.estimates.shape == separation.masks.shape == (2, 3, 65, 32)
-    torch.testing.assert_close(separation.magnitude, model.magnitude(wav))
-    est = model.to_wav(separation.estimates, separation)
+    spectra = model.separate_spectra(wav, model.encode_queries(WORDS, 2))
+    assert spectra.estimates.shape == spectra.masks.shape == (2, 3, 65, 32)
+    torch.testing.assert_close(spectra.magnitude, model.magnitude(wav))
+    est = model.to_wav(spectra.estimates, spectra)
     torch.testing.assert_close(est, model(wav, WORDS), rtol=1e-4, atol=1e-6)
 
 

@@ -27,7 +27,10 @@ def saved_model():
 def check_same(loaded, model):
     assert not loaded.training
     assert loaded.get_model_args() == model.get_model_args()
-    torch.testing.assert_close(loaded.separate(WAV, WORDS), model.separate(WAV, WORDS))
+    torch.testing.assert_close(
+        loaded.torch_separate(WAV, WORDS),
+        model.torch_separate(WAV, WORDS),
+    )
 
 
 class Trap:

@@ -1,4 +1,4 @@
-"""Streams of any rate: what comes out is what separating the whole signal gives."""
+"""Streams of any rate: they give what separating the whole signal gives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tiny_model import build_tiny
 
 from asteroid_bimodal.dsp.resample import resample
 from asteroid_bimodal.models import streaming
-from asteroid_bimodal.models.streaming import Presence, separate_stream, window_sizes
+from asteroid_bimodal.models.streaming import SeparationStream, window_sizes
 
 
 def halving_model():
@@ -40,7 +40,7 @@ def decibels(error, reference):
 @pytest.mark.parametrize("rate", [8000, 16000, 44100, 48000, 22050, 11025, 6000, 44101])
 def test_resampling_by_windows_equals_resampling_the_whole(short_windows, rate):
     wav = noise(2, 9 * rate + 1234)
-    pieces = list(separate_stream(halving_model(), wav.split(10_000, dim=-1), ["a"], rate))
+    pieces = list(SeparationStream(halving_model(), wav.split(10_000, dim=-1), ["a"], rate))
     assert len(pieces) > 3
     there = resample(wav, rate, 8000)
     expected = 0.5 * resample(there, 8000, rate, length=wav.shape[-1])
@@ -51,8 +51,10 @@ def test_resampling_by_windows_equals_resampling_the_whole(short_windows, rate):
 @pytest.mark.parametrize("rate", [8000, 44100])
 def test_signal_of_one_window_is_separated_as_the_model_does_it(rate, channels):
     model, wav = build_tiny(), noise(channels, 3000)
-    (piece,) = separate_stream(model, [wav], ["violin", "a tuba"], rate)
-    expected = model.separate(wav.unsqueeze(0), ["violin", "a tuba"], sample_rate=rate)
+    (piece,) = SeparationStream(model, [wav], ["violin", "a tuba"], rate)
+    with torch.no_grad():
+        expected = model(resample(wav, rate, 8000).unsqueeze(0), ["violin", "a tuba"])
+    expected = resample(expected, 8000, rate, length=3000)
     torch.testing.assert_close(piece, expected.reshape(2, channels, 3000), rtol=0, atol=0)
 
 
@@ -60,7 +62,7 @@ def test_signal_of_one_window_is_separated_as_the_model_does_it(rate, channels):
 def test_estimates_and_residual_add_up_to_the_input(short_windows, batch_size):
     wav = noise(2, 22050 * 8)
     options = {"residual": True, "batch_size": batch_size}
-    pieces = separate_stream(build_tiny(), wav.split(7000, -1), ["violin"], 22050, **options)
+    pieces = SeparationStream(build_tiny(), wav.split(7000, -1), ["violin"], 22050, **options)
     tracks = torch.cat(list(pieces), dim=-1)
     assert tracks.shape == (2, 2, 22050 * 8)
     torch.testing.assert_close(tracks.sum(0), wav, rtol=0, atol=1e-6)
@@ -70,9 +72,10 @@ def test_stationary_signal_is_separated_as_in_one_pass_to_60_db(short_windows):
     time = torch.arange(8 * 16_000)
     wav = 0.1 * sum(torch.cos(2 * math.pi * k * time / 64 + k) / k for k in (1, 3, 5, 8))
     model, queries = build_tiny(), ["violin", "a tuba"]
-    pieces = separate_stream(model, wav.unsqueeze(0).split(9999, -1), queries, 16_000)
+    pieces = SeparationStream(model, wav.unsqueeze(0).split(9999, -1), queries, 16_000)
     streamed = torch.cat(list(pieces), dim=-1)[:, 0]
-    whole = model.separate(wav, queries, sample_rate=16_000)
+    with torch.no_grad():
+        whole = resample(model(resample(wav, 16_000, 8000), queries), 8000, 16_000)
     assert decibels(streamed - whole, whole) < -60
 
 
@@ -102,8 +105,8 @@ def with_masks(*levels):
 @pytest.mark.parametrize("levels, left", [((0.25,), 0.75), ((0.25, 0.5), 0.25), ((0.7, 0.6), 0.0)])
 def test_everything_but_some_sounds_is_what_they_do_not_take_together(levels, left):
     wav, words = noise(2, 3000), ["a", "b"][: len(levels)]
-    options = {"num_without": len(levels), "residual": True}
-    (piece,) = separate_stream(with_masks(*levels), [wav], words, 8000, **options)
+    options = {"num_negative": len(levels), "residual": True}
+    (piece,) = SeparationStream(with_masks(*levels), [wav], words, 8000, **options)
     torch.testing.assert_close(piece[0], left * wav, rtol=0, atol=1e-6)
     torch.testing.assert_close(piece[1], (1 - left) * wav, rtol=0, atol=1e-6)
 
@@ -111,46 +114,87 @@ def test_everything_but_some_sounds_is_what_they_do_not_take_together(levels, le
 def test_everything_but_a_sound_keeps_what_is_above_the_models_band():
     time = torch.arange(16_000) / 32_000
     wav = torch.sin(2 * math.pi * 10_000 * time).unsqueeze(0)
-    (piece,) = separate_stream(with_masks(0.9), [wav], ["a"], 32_000, num_without=1)
+    (piece,) = SeparationStream(with_masks(0.9), [wav], ["a"], 32_000, num_negative=1)
     assert decibels((piece[0] - wav)[:, 2000:-2000], wav) < -40
 
 
 def test_a_sound_but_not_another_loses_what_the_other_takes():
     wav = noise(1, 3000)
     model, words = with_masks(0.5, 0.25), ["a", "b"]
-    (piece,) = separate_stream(model, [wav], words, 8000, num_without=1, residual=True)
+    (piece,) = SeparationStream(model, [wav], words, 8000, num_negative=1, residual=True)
     torch.testing.assert_close(piece[0], 0.375 * wav, rtol=0, atol=1e-6)
     torch.testing.assert_close(piece.sum(0), wav, rtol=0, atol=1e-6)
 
 
-def test_presence_of_one_window_is_that_of_its_separation():
-    model, wav, presence = build_tiny(), noise(1, 3000), Presence()
-    words = ["violin", "a tuba"]
-    list(separate_stream(model, [wav], words, 8000, presence=presence))
+def run(model, wav, words, **options):
+    stream = SeparationStream(model, wav, words, 8000, **options)
+    return torch.cat(list(stream), dim=-1), stream
+
+
+def test_presence_of_one_window_is_that_of_its_spectra():
+    model, wav, words = build_tiny(), noise(1, 3000), ["violin", "a tuba"]
+    _, stream = run(model, [wav], words)
     expected = model.separate_spectra(wav, model.encode_queries(words, 1)).presence[0]
-    torch.testing.assert_close(torch.tensor(presence.scores), expected)
+    torch.testing.assert_close(stream.presence.float(), expected.detach())
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_presence_of_a_long_signal_is_that_of_its_loud_windows(short_windows, batch_size):
     wav = torch.zeros(1, 12 * 8000)
     wav[:, 6 * 8000 :] = noise(1, 6 * 8000)
-    model, loud, whole = build_tiny(), Presence(), Presence()
-    list(separate_stream(model, [wav[:, 6 * 8000 :]], ["violin"], 8000, presence=loud))
-    options = {"presence": whole, "batch_size": batch_size}
-    list(separate_stream(model, [wav], ["violin"], 8000, **options))
-    assert whole.scores == pytest.approx(loud.scores, abs=0.02)
+    _, loud = run(build_tiny(), [wav[:, 6 * 8000 :]], ["violin"])
+    _, whole = run(build_tiny(), [wav], ["violin"], batch_size=batch_size)
+    assert whole.presence.tolist() == pytest.approx(loud.presence.tolist(), abs=0.02)
 
 
-def test_of_silence_presence_is_0():
-    presence = Presence()
-    list(separate_stream(build_tiny(), [torch.zeros(1, 3000)], ["a"], 8000, presence=presence))
-    assert presence.scores == [0.0]
+def test_of_silence_presence_is_0_and_the_level_nothing():
+    _, stream = run(build_tiny(), [torch.zeros(1, 3000)], ["a"])
+    assert stream.presence.tolist() == [0.0] and stream.levels.tolist() == [-math.inf]
+
+
+def test_levels_are_relative_to_the_mixture(short_windows):
+    _, stream = run(with_masks(0.5, 0.1), noise(2, 9 * 8000).split(5000, dim=-1), ["a", "b"])
+    expected = [20 * math.log10(0.5), -20.0]
+    assert stream.levels.tolist() == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_mixtures_of_a_batch_are_separated_as_each_alone(short_windows, batch_size):
+    model, wav = build_tiny(), noise(3, 2, 6 * 8000)
+    words = [["violin", "a tuba"], ["gong", "bell"], ["flute", "a violin"]]
+    query = model.encode_queries(words, 3)
+    found, stream = run(model, wav.split(7000, -1), query, batch_size=batch_size, residual=True)
+    assert found.shape == (3, 3, 2, 6 * 8000)
+    for number in range(3):
+        alone, own = run(model, [wav[number]], words[number], residual=True)
+        torch.testing.assert_close(found[number], alone, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(stream.presence[number], own.presence, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(stream.levels[number], own.levels, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("angle", [0.0, math.pi, 1.0])
+def test_complex_masks_turn_phases_and_limit_their_sum(angle):
+    model = build_tiny()
+    factor = 0.5 * torch.exp(torch.tensor(1j * angle))
+    model.forward_masker = lambda tf_rep, query: factor.expand(
+        len(tf_rep), query.num_queries, tf_rep.shape[1] // 2, tf_rep.shape[2]
+    )
+    phase = 2 * math.pi * 1000 / 8000 * torch.arange(16_000, dtype=torch.float64)
+    wav, turned = phase.sin().float().unsqueeze(0), 0.5 * (phase + angle).sin().float()
+    found, stream = run(model, [wav], ["a"])
+    inner = slice(500, -500)
+    torch.testing.assert_close(found[0, 0, inner], turned[inner], rtol=0, atol=1e-4)
+    torch.testing.assert_close(model(wav, ["a"])[0, 0, inner], turned[inner], rtol=0, atol=1e-4)
+    assert stream.presence.tolist() == pytest.approx([0.5], abs=1e-5)
+    # Two negative queries add up to magnitude 1.
+    rest, _ = run(model, [wav], ["a", "b"], num_negative=2)
+    expected = wav[0] - 2 * turned
+    torch.testing.assert_close(rest[0, 0, inner], expected[inner], rtol=0, atol=1e-4)
 
 
 def test_training_mode_comes_back():
     model = build_tiny().train()
-    for _ in separate_stream(model, [noise(1, 2000)], ["violin"], 8000):
+    for _ in SeparationStream(model, [noise(1, 2000)], ["violin"], 8000):
         assert model.training
 
 
@@ -164,4 +208,4 @@ def test_training_mode_comes_back():
 )
 def test_bad_input_is_refused(blocks, match):
     with pytest.raises(ValueError, match=match):
-        list(separate_stream(build_tiny(), blocks, ["violin"], 8000))
+        list(SeparationStream(build_tiny(), blocks, ["violin"], 8000))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..queries import Query
 from ..utils.files import safe_name
+from .query import Query
 
 RESIDUAL = "residual"
 

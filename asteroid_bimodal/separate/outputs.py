@@ -4,21 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from soundfile import LibsndfileError, SoundFile
 from torch import Tensor
 
+from ..queries.naming import RESIDUAL
 from ..utils.audio_file import AudioStream
 from ..utils.files import atomic_write
-from .naming import RESIDUAL
 
 _MOST_WAV = 2**32 - 2**16  # bytes that the header of a WAV can count; beyond, it is RF64
 
 
-def plan_targets(
-    inputs: Sequence[Path], names: Sequence[str], out: str | Path | None
-) -> tuple[dict[Path, list[Path]], dict[Path, Path]]:
+@dataclass(frozen=True)
+class OutputPlan:
+    """Which files a batch writes.
+
+    Attributes:
+        outputs: of each input to separate.
+        owners: the first input that each output belongs to.
+        left_out: inputs that are named like an output, most likely of an earlier run, with the
+            input whose output that is.
+    """
+
+    outputs: dict[Path, list[Path]]
+    owners: dict[Path, Path]
+    left_out: dict[Path, Path]
+
+
+def plan_outputs(inputs: Sequence[Path], names: Sequence[str], out: Path | None) -> OutputPlan:
     """Gives the outputs of each input.
 
     Args:
@@ -26,59 +41,55 @@ def plan_targets(
         names: what the outputs add to an input's name.
         out: folder to write to; by default each input's own.
 
-    Returns:
-        The outputs of each input to separate; and the inputs that are named like an output, most
-        likely of an earlier run, with the input whose output that is.
-
     Raises:
         ValueError: when there is a file in place of the folder.
     """
-    if out is not None and Path(out).exists() and not Path(out).is_dir():
+    if out is not None and out.exists() and not out.is_dir():
         raise ValueError(f"Expected a folder to write to, found a file at {out}.")
-    plan = {}
-    for path in inputs:
-        folder = path.parent if out is None else Path(out)
-        plan[path] = [folder / f"{path.stem}_{name}.wav" for name in names]
-    origin = {target.resolve(): path for path, targets in plan.items() for target in targets}
-    outputs = {path: origin[path.resolve()] for path in plan if path.resolve() in origin}
-    return {path: targets for path, targets in plan.items() if path not in outputs}, outputs
+    outputs = {
+        path: [(out or path.parent) / f"{path.stem}_{name}.wav" for name in names]
+        for path in inputs
+    }
+    resolved = {output.resolve(): path for path, files in outputs.items() for output in files}
+    left_out = {path: resolved[path.resolve()] for path in inputs if path.resolve() in resolved}
+    outputs = {path: files for path, files in outputs.items() if path not in left_out}
+    owners: dict[Path, Path] = {}
+    for path, files in outputs.items():
+        for output in files:
+            owners.setdefault(output, path)
+    return OutputPlan(outputs, owners, left_out)
 
 
-def missing_targets(
-    path: Path,
-    targets: Sequence[Path],
-    owners: dict[Path, Path],
-    *,
-    overwrite: bool,
-    skip_existing: bool,
+def missing_outputs(
+    path: Path, plan: OutputPlan, *, overwrite: bool, skip_existing: bool
 ) -> list[Path]:
-    """Says which outputs are to be written, and notes whose they are.
+    """Says which outputs of an input are to be written.
 
     Args:
         path: the input.
-        targets: its outputs.
-        owners: of all outputs so far; added to.
+        plan: of the batch.
         overwrite: write all of them.
         skip_existing: leave those that exist as they are.
 
     Raises:
-        FileExistsError: when an output is another input's in this run, or exists already.
+        FileExistsError: when an output is another input's, too, or exists already.
     """
-    for target in targets:
-        if owners.setdefault(target, path) != path:
+    outputs = plan.outputs[path]
+    for output in outputs:
+        if plan.owners[output] != path:
             raise FileExistsError(
-                f"{target} is the output of {owners[target]} too. Separate them one at a time, "
-                "with different --out."
+                f"{output} is the output of {plan.owners[output]} too. Separate them one at a "
+                "time, with different --out."
             )
-    existing = [target for target in targets if target.exists()]
+    existing = [output for output in outputs if output.exists()]
     if overwrite or not existing:
-        return list(targets)
+        return outputs
     if not skip_existing:
         raise FileExistsError(
             f"{existing[0]} exists already. Replace it with --overwrite, or keep what is finished "
             "with --skip-existing."
         )
-    missing = [target for target in targets if target not in existing]
+    missing = [output for output in outputs if output not in existing]
     if missing and existing[-1].stem == f"{path.stem}_{RESIDUAL}":
         raise FileExistsError(
             f"{existing[-1]} exists already, but not {missing[0]}: it is what other queries left. "
@@ -87,16 +98,16 @@ def missing_targets(
     return missing
 
 
-def write_targets(
-    targets: Sequence[Path], wanted: Sequence[Path], pieces: Iterable[Tensor], source: AudioStream
+def write_outputs(
+    outputs: Sequence[Path], wanted: Sequence[Path], pieces: Iterable[Tensor], source: AudioStream
 ) -> None:
-    """Writes one track to each target while they come; all of the files, or none.
+    """Writes one track to each output while they come; all of the files, or none.
 
     Args:
-        targets: the outputs; the residual is the last one, also to appear.
+        outputs: of an input; the residual is the last one, also to appear.
         wanted: those of them to write.
-        pieces: the tracks, (number of targets, C, T) at a time.
-        source: where they come from.
+        pieces: the tracks, (number of outputs, C, T) at a time.
+        source: the input.
 
     Raises:
         OSError: when a file cannot be written.
@@ -112,13 +123,13 @@ def write_targets(
         with ExitStack() as stack:
             # Those opened last are renamed first.
             temporaries = {
-                target: stack.enter_context(atomic_write(target)) for target in reversed(wanted)
+                output: stack.enter_context(atomic_write(output)) for output in reversed(wanted)
             }
             files = [
-                stack.enter_context(SoundFile(temporaries[target], "w", **style))
-                if target in temporaries
+                stack.enter_context(SoundFile(temporaries[output], "w", **style))
+                if output in temporaries
                 else None
-                for target in targets
+                for output in outputs
             ]
             for piece in pieces:
                 for file, track in zip(files, piece, strict=True):
@@ -127,7 +138,7 @@ def write_targets(
     except (OSError, LibsndfileError) as error:
         reason = getattr(error, "strerror", None) or error
         raise OSError(
-            f"Could not write to {targets[0].parent} ({reason}). Choose another folder with --out."
+            f"Could not write to {outputs[0].parent} ({reason}). Choose another folder with --out."
         ) from error
 
 

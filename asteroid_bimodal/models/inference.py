@@ -1,0 +1,241 @@
+"""Separating whatever a user has: files, arrays and tensors, of any rate and number of channels.
+
+Legend: B mixtures, C channels, Q estimates of a mixture, T samples.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from ..queries import Query, QueryEmbedding, concat_queries, encode_queries
+from ..utils.audio_file import AudioStream, open_audio
+from .result import SeparationResult
+from .streaming import SeparationStream, Separator, check_wav
+
+_BLOCK = 2**18  # samples of an array that enter the stream at a time
+_MOST_CHANNELS = 8  # of an array (C, T) that could be taken for (B, T)
+
+
+def separate(
+    model: Separator,
+    wav: Tensor | np.ndarray | str | PathLike | Mapping[str, Any],
+    queries: Any,
+    *,
+    sample_rate: float | None = None,
+    without: Sequence[str | Query] = (),
+    residual: bool = False,
+    batch_size: int = 1,
+    progress: bool = False,
+) -> SeparationResult:
+    """Does what `QueriedSeparator.separate` says."""
+    options = {"residual": residual, "batch_size": batch_size}
+    if isinstance(wav, (str, PathLike)):
+        query, names = _encode(model, queries, without, 1)
+        with open_input(wav, model, Path(wav).name if progress else None) as audio:
+            if sample_rate not in (None, audio.sample_rate):
+                raise ValueError(
+                    f"The sample rate of {wav} is {audio.sample_rate} Hz, not {sample_rate}. Leave "
+                    "it out: a file tells its own."
+                )
+            stream = SeparationStream(
+                model, audio.blocks, query, audio.sample_rate, num_negative=len(without), **options
+            )
+            joined = _join(stream, audio.frames)
+        return _result(stream, joined.unsqueeze(0), names, source=Path(wav).stem)
+    wav, sample_rate, is_recording = _read_input(wav, sample_rate)
+    samples = torch.from_numpy(wav) if isinstance(wav, np.ndarray) else wav.detach()
+    rate = _check_rate(model, sample_rate)
+    check_wav(samples)
+    if samples.ndim == 1 or is_recording:
+        batch = samples.reshape(1, -1, samples.shape[-1])
+    else:
+        _check_rows(samples, queries)
+        batch = samples if samples.ndim == 3 else samples.unsqueeze(1)
+    query, names = _encode(model, queries, without, len(batch))
+    blocks = batch.split(_BLOCK, dim=-1)
+    stream = SeparationStream(model, blocks, query, rate, num_negative=len(without), **options)
+    joined = _join(stream, batch.shape[-1])
+    batched = samples.ndim > 1 and not is_recording
+    result = _result(stream, joined, names, batched=batched)
+    return result.numpy() if isinstance(wav, np.ndarray) else result
+
+
+@contextmanager
+def open_input(path: str | PathLike, model: Separator, title: str | None) -> Iterator[AudioStream]:
+    """Opens a file whose blocks are refused if they are not one frame long.
+
+    Args:
+        path: an audio file.
+        model: the separator.
+        title: of a progress bar, which is shown on standard error; None for none.
+    """
+    with open_audio(path) as audio:
+        rate = audio.sample_rate
+        total = None if audio.frames is None else round(audio.frames / rate)
+        with tqdm(desc=title, total=total, unit="s", disable=title is None) as bar:
+            blocks = _counted(_long_enough(audio.blocks, model, rate), rate, bar)
+            yield replace(audio, blocks=blocks)
+
+
+def _read_input(wav: Any, sample_rate: float | None) -> tuple[Any, float | None, bool]:
+    """Returns an array or a tensor, its rate, and whether it is one recording for sure."""
+    if not isinstance(wav, Mapping):
+        if not isinstance(wav, (np.ndarray, Tensor)):
+            raise ValueError(
+                "Expected the path of an audio file, a numpy array, a tensor or a dictionary with "
+                f"'array' and 'sampling_rate', received {type(wav).__name__}."
+            )
+        return wav, sample_rate, False
+    if not {"array", "sampling_rate"} <= set(wav):
+        raise ValueError(
+            "Expected a dictionary with 'array' and 'sampling_rate', as datasets give it, received "
+            f"one with {', '.join(map(repr, wav)) or 'nothing'}."
+        )
+    rate = wav["sampling_rate"]
+    if sample_rate not in (None, rate):
+        raise ValueError(
+            f"The dictionary says {rate} Hz, not {sample_rate}. Leave sample_rate out."
+        )
+    array = wav["array"] if isinstance(wav["array"], Tensor) else np.asarray(wav["array"])
+    if array.ndim not in (1, 2):
+        raise ValueError(
+            f"Expected one recording (T,) or (C, T) in a dictionary, received {tuple(array.shape)}."
+        )
+    return array, rate, True
+
+
+def _check_rate(model: Separator, sample_rate: float | None) -> int:
+    if sample_rate is None:
+        warnings.warn(
+            f"No sample_rate was given: the samples are taken as being at {model.sample_rate:g} "
+            "Hz, the model's rate.",
+            stacklevel=4,
+        )
+        sample_rate = model.sample_rate
+    if not (sample_rate > 0 and float(sample_rate).is_integer()):
+        raise ValueError(
+            f"Expected a sample rate of a whole number of hertz, received {sample_rate}."
+        )
+    return int(sample_rate)
+
+
+def _check_rows(wav: Tensor, queries: Any) -> None:
+    if wav.ndim == 2 and 2 <= len(wav) <= _MOST_CHANNELS and _is_flat(queries):
+        raise ValueError(
+            f"The shape {tuple(wav.shape)} may mean {len(wav)} channels or {len(wav)} mixtures: "
+            "pass {'array': wav, 'sampling_rate': rate} for one recording, or wav[:, None] for "
+            "mixtures."
+        )
+
+
+def _is_flat(queries: Any) -> bool:
+    return isinstance(queries, (list, tuple)) and not any(
+        isinstance(query, (list, tuple)) for query in queries
+    )
+
+
+def _encode(
+    model: Separator, queries: Any, without: Sequence[str | Query], num_mixtures: int
+) -> tuple[QueryEmbedding, dict[str, list[str]]]:
+    """Encodes the queries of all mixtures, the negative ones last; and says how they are called."""
+    if isinstance(without, (str, Query)):
+        raise ValueError(f"Expected a list of queries such as ['drums'], received {without!r}.")
+    negative = [Query.of(query).name for query in without]
+    if _is_flat(queries) and (queries or without):
+        names = [Query.of(query).name for query in queries]
+        query = _repeat(encode_queries(model, queries, without), num_mixtures)
+        if not names:
+            return query, {"queries": [f"without {' '.join(negative)}"], "without": []}
+        return query, {"queries": names, "without": negative}
+    query = model.encode_queries(queries, num_mixtures)
+    names = [str(number + 1) for number in range(query.num_queries)]
+    if isinstance(queries, (list, tuple)) and all(list(row) == list(queries[0]) for row in queries):
+        names = list(queries[0])
+    if without:
+        negatives = _repeat(encode_queries(model, without), num_mixtures)
+        query = concat_queries([query, negatives])
+    return query, {"queries": names, "without": negative}
+
+
+def _repeat(query: QueryEmbedding, num_mixtures: int) -> QueryEmbedding:
+    parts = (query.tokens, query.mask, query.pooled)
+    return QueryEmbedding(*(part.expand(num_mixtures, *part.shape[1:]) for part in parts))
+
+
+def _join(pieces: Iterable[Tensor], length: int | None) -> Tensor:
+    """Joins pieces (..., T) in one buffer, so that nothing is in memory twice.
+
+    Args:
+        pieces: of the signal.
+        length: samples in all, as far as it is known.
+    """
+    joined, end = torch.empty(0), 0
+    for piece in pieces:
+        start, end = end, end + piece.shape[-1]
+        if end > joined.shape[-1]:
+            size = (*piece.shape[:-1], max(end, length or 0 if not start else 3 * end // 2))
+            longer = piece.new_empty(size)
+            if start:
+                longer[..., :start] = joined[..., :start]
+            joined = longer
+        joined[..., start:end] = piece
+    return joined[..., :end]
+
+
+def _result(
+    stream: SeparationStream,
+    joined: Tensor,
+    names: dict[str, list[str]],
+    *,
+    batched: bool = False,
+    source: str | None = None,
+) -> SeparationResult:
+    """Gives parts and names to what is joined, (B, Q, C, T)."""
+    tracks = joined.squeeze(2)  # (B, Q, T) where there is one channel
+    num_estimates = tracks.shape[1] - stream.residual
+    parts: dict[str, Any] = {
+        "estimates": tracks[:, :num_estimates],
+        "residual": tracks[:, -1] if stream.residual else None,
+        "presence": stream.presence.reshape(-1, num_estimates).tolist(),
+        "levels": stream.levels.reshape(-1, num_estimates).tolist(),
+    }
+    if not batched:
+        parts = {name: part if part is None else part[0] for name, part in parts.items()}
+    return SeparationResult(
+        **parts, **names, sample_rate=stream.sample_rate, batched=batched, source=source
+    )
+
+
+def _long_enough(blocks: Iterator[Tensor], model: Separator, rate: int) -> Iterator[Tensor]:
+    shortest, held, length = model.n_fft / model.sample_rate, [], 0
+    for block in blocks:
+        held.append(block)
+        length += block.shape[-1]
+        if length >= shortest * rate:
+            break
+    else:
+        raise ValueError(
+            f"Expected at least {1000 * shortest:.0f} ms of audio, one frame of the model, "
+            f"received {1000 * length / rate:.1f} ms."
+        )
+    yield from held
+    yield from blocks
+
+
+def _counted(blocks: Iterator[Tensor], rate: int, bar: tqdm) -> Iterator[Tensor]:
+    done = 0
+    for block in blocks:
+        yield block
+        done += block.shape[-1]
+        bar.update(done // rate - bar.n)

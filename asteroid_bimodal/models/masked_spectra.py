@@ -1,0 +1,80 @@
+"""What a separator finds in mixtures: their spectra, and a mask for each query.
+
+Legend: B mixtures, C channels, Q queries of a mixture, F frequencies, T frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from ..dsp.spectral import magnitude
+
+
+@dataclass(frozen=True)
+class MaskedSpectra:
+    """Spectra of mixtures, and the masks of their queries.
+
+    Attributes:
+        spectrum: of the mixtures, real parts then imaginary parts, (B, C, 2·F, T).
+        masks: of the queries, the same for all channels, (B, Q, F, T): factors of the magnitudes
+            between 0 and 1, or complex numbers, which also turn phases.
+        length: samples of the mixtures.
+        noise_masks: of a masker's noise heads, (B, M, F, T), where they were asked for.
+    """
+
+    spectrum: Tensor
+    masks: Tensor
+    length: int
+    noise_masks: Tensor | None = None
+
+    @cached_property
+    def mono(self) -> Tensor:
+        """The mean of the channels' spectra, which the masker is given: (B, 2·F, T)."""
+        return self.spectrum.mean(dim=1)
+
+    @cached_property
+    def magnitude(self) -> Tensor:
+        """Magnitudes of the mixtures, as `mono`: (B, F, T)."""
+        return magnitude(self.mono)
+
+    @cached_property
+    def estimates(self) -> Tensor:
+        """Masked magnitudes, (B, Q, F, T)."""
+        return self.gains * self.magnitude.unsqueeze(1)
+
+    @property
+    def gains(self) -> Tensor:
+        """What the masks do to magnitudes, (B, Q, F, T)."""
+        return self.masks.abs() if self.masks.is_complex() else self.masks
+
+    @property
+    def presence(self) -> Tensor:
+        r"""The presence score of each query, from 0 to 1, (B, Q).
+
+        The mean of the mask :math:`m` over what it lets through,
+        :math:`\sum |m| |m X|^2 / \sum |m X|^2`: near 1 where an estimate is made of places that
+        clearly are its own, near 0 where it is made of crumbs. Neither the level of the mixture
+        nor the share of the sound in it matters. Of silence it is 0.
+        """
+        energy = self.estimates.square()
+        total = energy.sum((-2, -1)).clamp_min(torch.finfo(energy.dtype).tiny)
+        return (self.gains * energy).sum((-2, -1)) / total
+
+    def without(self, num_negative: int) -> MaskedSpectra:
+        r"""Takes the last queries, the negative ones, out of the others.
+
+        Together they take :math:`N = \sum_n m_n` of the mixture, limited to magnitude 1, where
+        :math:`m` are masks, and nothing twice; what is left, :math:`(1 - N) m_q`, is the mask of
+        each other query :math:`q`. If there is no other, :math:`1 - N` is the only mask.
+
+        Args:
+            num_negative: how many of the queries are negative.
+        """
+        num_wanted = self.masks.shape[1] - num_negative
+        taken = self.masks[:, num_wanted:].sum(dim=1, keepdim=True)  # (B, 1, F, T)
+        left = 1 - taken / taken.abs().clamp_min(1)
+        return replace(self, masks=left * self.masks[:, :num_wanted] if num_wanted else left)
