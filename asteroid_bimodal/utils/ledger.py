@@ -93,8 +93,8 @@ class Ledger(Generic[Row]):
         whole = _whole_rows(content)
         if len(whole) < len(content):
             os.truncate(self.path, len(whole))
-        if not whole:
-            self._write([_columns(row_type)])
+        # Where the header is there already, this tells whether rows can be appended.
+        self._write([] if whole else [_columns(row_type)])
 
     def append(self, row: Row) -> None:
         """Adds a row, which is on its way to the disk when this returns.

@@ -139,6 +139,17 @@ def test_a_full_disk(path):
     assert not ledger.rows
 
 
+def test_a_file_that_cannot_be_appended_to_is_told_at_once(path, monkeypatch):
+    Ledger(path, Song).append(Song("a"))
+
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("asteroid_bimodal.utils.ledger.open", refuse, raising=False)
+    with pytest.raises(PermissionError):
+        Ledger(path, Song)
+
+
 def test_a_lock_is_for_one(path):
     pytest.importorskip("fcntl", reason="needs locks of files")
     with lock_file(path):
