@@ -10,9 +10,6 @@ from typing import Any
 def is_file(query: Any) -> bool:
     """Tells whether a query is the path of a file that is there.
 
-    Args:
-        query: anything.
-
     Examples:
         >>> is_file("violin"), is_file(None)
         (False, False)
@@ -21,10 +18,6 @@ def is_file(query: Any) -> bool:
 
 
 def file_key(path: str | os.PathLike) -> str:
-    """Returns what is the same as long as a file stays as it is.
-
-    Args:
-        path: of a file that is there.
-    """
+    """Returns what is the same as long as a file stays as it is."""
     about = os.stat(path)
     return f"{os.fspath(path)} {about.st_size} {about.st_mtime_ns}"

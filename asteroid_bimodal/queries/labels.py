@@ -107,14 +107,7 @@ class LabelEncoder(OneHotEncoder):
         return replace(usage, queries=labels[:2], limit=limit)
 
     def label(self, query: str) -> str:
-        """Says which class a query names.
-
-        Args:
-            query: a label or a prompt, in any case.
-
-        Raises:
-            ValueError: when it names none, with the nearest that there is.
-        """
+        """Says which class a query names."""
         return self.labels[self.index(query)]
 
     def index(self, query: str) -> int:

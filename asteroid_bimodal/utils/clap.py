@@ -123,25 +123,14 @@ def _load_laion(path: Path) -> PretrainedClap:
 
 
 def max_context(clap: PretrainedClap) -> int:
-    """Tells how many tokens a CLAP reads of a text.
-
-    Args:
-        clap: the model.
-    """
+    """Tells how many tokens a CLAP reads of a text."""
     config = clap.model.config.text_config
     positions = config.max_position_embeddings - config.pad_token_id - 1  # as in RoBERTa
     return min(clap.tokenizer.model_max_length, positions, CONTEXT_LENGTH)
 
 
 def check_texts(texts: list[str]) -> list[str]:
-    """Returns the texts when each of them is one.
-
-    Args:
-        texts: what a user gave.
-
-    Raises:
-        ValueError: for a query that is empty or not text.
-    """
+    """Returns the texts when each of them is one."""
     if not isinstance(texts, (list, tuple)) or not texts:
         raise ValueError(f"Expected a list of texts, received {texts!r}. Wrap a text in a list.")
     for text in texts:
@@ -163,12 +152,6 @@ def encode_texts(
     padding: str = "longest",
 ) -> TextStates:
     """Runs the text tower; a text of more than `context_length` tokens loses its end.
-
-    Args:
-        clap: the model.
-        texts: n texts.
-        context_length: tokens to read; by default all that the model can, 77 at most.
-        padding: pad to the `"longest"` text or to `"max_length"`.
 
     Examples:
         >>> states = encode_texts(load_clap("mini"), ["violin", "the sound of a flute"])

@@ -70,11 +70,7 @@ class FixedNorm2d(nn.BatchNorm2d):
 
 
 def freeze_norms(model: nn.Module) -> None:
-    """Replaces each `BatchNorm2d` of a network by a `FixedNorm2d`.
-
-    Args:
-        model: a network that is never trained again.
-    """
+    """Replaces each `BatchNorm2d` of a network by a `FixedNorm2d`."""
     for parent in list(model.modules()):
         for name, child in parent.named_children():
             if isinstance(child, nn.BatchNorm2d):
@@ -83,10 +79,6 @@ def freeze_norms(model: nn.Module) -> None:
 
 def weights_digest(settings: str, *modules: nn.Module) -> str:
     """Tells networks from all others by their weights.
-
-    Args:
-        settings: what else makes a difference to their output.
-        *modules: the networks.
 
     Examples:
         >>> layer = nn.Linear(2, 2)

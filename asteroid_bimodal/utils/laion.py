@@ -44,14 +44,7 @@ _RENAMES = (
 
 
 def read_laion(path: Path) -> ClapModel:
-    """Reads a checkpoint of `laion_clap`, such as `music_speech_audioset_epoch_15_esc_89.98.pt`.
-
-    Args:
-        path: the checkpoint.
-
-    Raises:
-        ValueError: for a file that is missing, unsafe, or holds something else.
-    """
+    """Reads a checkpoint of `laion_clap`, such as `music_speech_audioset_epoch_15_esc_89.98.pt`."""
     if not path.is_file():
         raise ValueError(
             f"Expected a checkpoint of laion_clap at {path}, found no file. With a network, "
@@ -79,9 +72,6 @@ def read_laion(path: Path) -> ClapModel:
 def rename_clap(laion: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Gives LAION's weights the names that transformers has for them.
 
-    Args:
-        laion: weights by LAION's names.
-
     Examples:
         >>> list(rename_clap({"audio_branch.layers.0.blocks.1.attn.qkv.bias": torch.zeros(6)}))[0]
         'audio_model.audio_encoder.layers.0.blocks.1.attention.self.query.bias'
@@ -102,11 +92,7 @@ def rename_clap(laion: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def read_clap_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Reads the arguments of `ClapConfig` off weights.
-
-    Args:
-        state: of `rename_clap`.
-    """
+    """Reads the arguments of `ClapConfig` off weights."""
     audio, text = "audio_model.audio_encoder.", "text_model."
     patches = state[f"{audio}patch_embed.proj.weight"].shape
     words = state[f"{text}embeddings.word_embeddings.weight"].shape
@@ -147,16 +133,7 @@ def read_clap_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
 
 
 def build_clap(config: dict[str, Any], state: dict[str, Tensor], source: str) -> ClapModel:
-    """Builds the network of renamed weights, in eval mode.
-
-    Args:
-        config: of `read_clap_config`.
-        state: of `rename_clap`.
-        source: where they came from, for the message.
-
-    Raises:
-        ValueError: when a weight does not fit.
-    """
+    """Builds the network of renamed weights, in eval mode."""
     from transformers import ClapConfig, ClapModel
 
     try:
@@ -177,11 +154,7 @@ def build_clap(config: dict[str, Any], state: dict[str, Tensor], source: str) ->
 
 
 def build_extractor(config: dict[str, Any]) -> ClapFeatureExtractor:
-    """Sets up the features that LAION's CLAP was trained with.
-
-    Args:
-        config: of `read_clap_config`, or a configuration's `to_dict`.
-    """
+    """Sets up the features that LAION's CLAP was trained with."""
     from transformers import ClapFeatureExtractor
 
     audio = config["audio_config"]

@@ -28,19 +28,7 @@ def is_hub_id(name: str) -> bool:
 
 
 def find_model(name: str | Path, example: str, shipped: str | None = None) -> str:
-    """Turns a name into what `from_pretrained` takes.
-
-    Args:
-        name: an existing folder, or a hub id.
-        example: a hub id to show in the message.
-        shipped: the model of the package that `"mini"` is, if there is one of the kind.
-
-    Returns:
-        The full path of the folder, or the hub id.
-
-    Raises:
-        ValueError: when the name is neither.
-    """
+    """Turns a name into what `from_pretrained` takes."""
     if shipped and name == "mini":
         return str(_SHIPPED / shipped)
     folder = Path(name).expanduser()
@@ -112,17 +100,7 @@ def _advice(source: str, what: str, offline: str, error: Exception) -> str:
 @lru_cache(maxsize=8)
 @torch.inference_mode(False)  # or what is first asked for in a validation loop could not train
 def load_network(architecture: str, source: str, model_types: tuple[str, ...] = ()) -> nn.Module:
-    """Loads a network; everybody who asks for the same one gets the same object.
-
-    Args:
-        architecture: name of the class in transformers.
-        source: of `find_model`.
-        model_types: what the configuration must say that it is; anything if empty.
-
-    Raises:
-        ValueError: when it is a model of another type, or weights are missing.
-        OSError: when there are no such files.
-    """
+    """Loads a network; everybody who asks for the same one gets the same object."""
     import transformers
 
     config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
@@ -138,15 +116,7 @@ def load_network(architecture: str, source: str, model_types: tuple[str, ...] = 
 
 
 def load_tokenizer(source: str) -> Any:
-    """Loads the tokenizer of a model, yet unchecked.
-
-    Args:
-        source: of `find_model`.
-
-    Raises:
-        ValueError: when the files hold none, or one of code of their own.
-        OSError: when there are no such files.
-    """
+    """Loads the tokenizer of a model, yet unchecked."""
     from transformers import AutoTokenizer
 
     # Left to itself, transformers asks at the terminal whether to run such code.
@@ -158,14 +128,6 @@ def check_tokenizer(source: str, tokenizer: Any, vocab_size: int) -> Any:
 
     Without its files transformers may make a tokenizer of five tokens and say nothing; on the other
     hand many models have a few more places than tokens.
-
-    Args:
-        source: of both.
-        tokenizer: of `load_tokenizer`.
-        vocab_size: of the model.
-
-    Raises:
-        ValueError: when it is another model's.
     """
     if not 0.9 * vocab_size <= len(tokenizer) <= vocab_size:
         raise ValueError(

@@ -99,12 +99,6 @@ def _is_predicate(words: list[str], i: int) -> bool:
 def parse(text: str) -> list[str]:
     """Single-source phrases of a normal form, in the order of the text.
 
-    Args:
-        text: what `normalise` returns.
-
-    Returns:
-        Phrases without duplicates; empty when nothing is left.
-
     Examples:
         >>> parse("a man speaks and then laughs")
         ['a man speaks', 'a man laughs']
