@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..metrics import metric_title
-from ..queries import EncoderSpec, Usage
-from ..queries.modality import EMBEDDING_USAGE
+from ..queries import EncoderSpec
+from ..queries.modality import EMBEDDING_USAGE, Usage
 
 if TYPE_CHECKING:
     from ..models import QueriedSeparator

@@ -13,14 +13,12 @@ from .captions import (
 from .embedding import QueryEmbedding, concat_queries, mean_query
 from .image import ClipImageEncoder, ResNetFrameEncoder
 from .labels import LabelEncoder, UnconditionedEncoder
-from .modality import MODALITIES, Modality, Usage
 from .query import Part, Query, encode_queries
 from .spec import ENCODERS, EncoderSpec
 from .text import BertEncoder, ClapTextEncoder, ClipTextEncoder
 
 __all__ = [
     "ENCODERS",
-    "MODALITIES",
     "AudioExample",
     "BertEncoder",
     "ClapAudioEncoder",
@@ -31,7 +29,6 @@ __all__ = [
     "EncodedQuery",
     "EncoderSpec",
     "LabelEncoder",
-    "Modality",
     "Part",
     "PhraseAllocation",
     "Query",
@@ -39,7 +36,6 @@ __all__ = [
     "QueryEncoder",
     "ResNetFrameEncoder",
     "UnconditionedEncoder",
-    "Usage",
     "allocate_phrases",
     "concat_queries",
     "encode_queries",

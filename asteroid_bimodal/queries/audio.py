@@ -228,7 +228,9 @@ def _read_middle(path: str | os.PathLike, length: int, rate: int) -> AudioExampl
     """Reads as much of a file as `length` samples at `rate` take."""
     with open_audio(path) as audio:
         frames = -(-length * audio.sample_rate // rate)
-        total = audio.frames if audio.exact else sum(block.shape[-1] for block in audio.blocks)
+        total = audio.frames
+        if total is None or not audio.exact:
+            total = sum(block.shape[-1] for block in audio.blocks)
     start, blocks, place = max(0, (total - frames) // 2), [], 0
     with open_audio(path) as audio:
         for block in audio.blocks:

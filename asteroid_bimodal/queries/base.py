@@ -26,36 +26,24 @@ class QueryBatch(Protocol):
     """What encoders take from a batch of B examples of N mixtures, each with P phrases."""
 
     @property
-    def captions(self) -> list[list[str]]:
-        """B lists of N texts."""
-
+    def captions(self) -> list[list[str]]: ...  # N
     @property
-    def flat_phrases(self) -> list[list[str]]:
-        """B lists of N·P texts."""
-
+    def flat_phrases(self) -> list[list[str]]: ...  # N·P
     @property
-    def absent(self) -> list[list[str]]:
-        """B lists of texts for sounds that are in none of the mixtures."""
-
+    def absent(self) -> list[list[str]]: ...  # phrases of sounds that are in none of the mixtures
     @property
-    def frames(self) -> list[list[list[str]]]:
-        """B lists of N lists of P paths of pictures."""
-
+    def frames(self) -> list[list[list[str]]]: ...  # N lists of P paths of pictures
     @property
-    def flat_frames(self) -> list[list[str]]:
-        """B lists of N·P paths of pictures."""
+    def flat_frames(self) -> list[list[str]]: ...  # N·P
 
 
 class QueryItem(Protocol):
     """What encoders take from an evaluation item of K sources."""
 
     @property
-    def phrases(self) -> list[str]:
-        """K texts."""
-
+    def phrases(self) -> list[str]: ...
     @property
-    def frames(self) -> list[str]:
-        """K paths of pictures."""
+    def frames(self) -> list[str]: ...
 
 
 class QueryEncoder(nn.Module):
@@ -121,7 +109,8 @@ class QueryEncoder(nn.Module):
         """Builds an encoder of this class; a kind with options overrides it."""
         if spec.options is not None:
             raise ValueError(f"Query encoders of the kind {spec.kind} take no options: '{spec}'.")
-        return cls(spec.name)
+        build: Any = cls
+        return build(spec.name)
 
     @classmethod
     def describe(cls, spec: EncoderSpec) -> Usage:
@@ -291,13 +280,13 @@ class QueryEncoder(nn.Module):
                 self.check(query)
 
     def _look_up(self, distinct: dict[Hashable, Any]) -> dict[Hashable, EncodedQuery]:
-        found = {key: self.cache.get(key) for key in distinct}
-        missing = [key for key, value in found.items() if value is None]
+        known = {key: self.cache.get(key) for key in distinct}
+        missing = [key for key, value in known.items() if value is None]
         if missing:
             encoded = self.encode([distinct[key] for key in missing])
             for key, value in zip(missing, encoded, strict=True):
-                found[key] = self.cache.put(key, value)
-        return found
+                known[key] = self.cache.put(key, value)
+        return {key: value for key, value in known.items() if value is not None}
 
 
 def load_query_encoder(text: str) -> QueryEncoder:

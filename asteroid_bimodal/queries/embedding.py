@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -103,7 +104,7 @@ def mean_query(
             f"To take a sound away, name it in `without` of `separate_files`, or after --without."
         )
     kept = [pair for pair in zip(embeddings, weights, strict=True) if pair[1] > 0]
-    pooled = sum(weight * part.pooled for part, weight in kept) / sum(weights)  # (B, Q, E)
+    pooled: Any = sum(weight * part.pooled for part, weight in kept) / sum(weights)  # (B, Q, E)
     unit = torch.stack([_is_unit(part.pooled) for part, _ in kept]).all(dim=0)  # (B, Q)
     return QueryEmbedding(
         tokens=torch.cat([part.tokens for part, _ in kept], dim=-2),

@@ -9,7 +9,7 @@ import copy
 import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -33,21 +33,14 @@ _BATCH = 64  # images at a time
 _KEPT = 2_000  # embeddings in memory; an image has as many numbers as a hundred texts
 _CLIP_MEAN, _CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_IMAGENET_CROP = 224 / 256  # share of the shorter side that is looked at
+_IMAGENET_CROP = 224 / 256
 
 
 class ImageEncoder(FrozenModule, QueryEncoder):
     """Base of the frozen image towers; a kind of them defines `run`.
 
-    A query is the path of an image or a `PIL.Image.Image`. A file whose size or time has changed is
-    encoded again.
-
-    Args:
-        network: the tower.
-        image_size: side of the square that the network sees.
-        crop: share of the shorter side that the square covers.
-        mean: of the three channels, subtracted.
-        std: of the three channels, divided by.
+    A query is the path of an image or a `PIL.Image.Image`. The network sees a square of side
+    `image_size`, which covers the share `crop` of the image's shorter side.
     """
 
     modality, has_weights = "image", True
@@ -257,7 +250,7 @@ class ResNetFrameEncoder(ImageEncoder):
         return maps.flatten(2).transpose(1, 2), maps.amax(dim=(2, 3))
 
 
-def _dilated(network: nn.Module) -> nn.Module:
+def _dilated(network: Any) -> Any:
     """Copies a ResNet; in the copy the last stage has dilation 2 in place of stride 2."""
     network = copy.deepcopy(network)
     for layer in network.encoder.stages[-1].modules():

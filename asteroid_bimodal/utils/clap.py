@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # transformers takes seconds to import
 
 MINI = Path(__file__).parents[1] / "pretrained" / "mini_clap"
 MINI_EVENTS = MINI.with_name("mini_clap_events")
+_SHIPPED = {"mini": MINI, "mini-events": MINI_EVENTS}
 CONTEXT_LENGTH = 77  # tokens that CLAP was trained with
 LAION = "laion:"
 
@@ -72,26 +73,14 @@ def load_clap(name: str | Path = "mini") -> PretrainedClap:
         >>> load_clap("mini") is load_clap("mini")
         True
     """
-    if name == "mini":
-        return _load(str(MINI))
-    if name == "mini-events":
-        return _load(str(_check_shipped(MINI_EVENTS)))
+    if name in _SHIPPED:
+        return _load(str(_SHIPPED[name]))
     if isinstance(name, str) and name.startswith(LAION):
         return _load_laion(Path(name.removeprefix(LAION)).expanduser().resolve())
     try:
         return _load(find_model(name, "laion/clap-htsat-unfused"))
     except ValueError as error:
         raise ValueError(str(error).replace("Expected an ", "Expected 'mini', an ")) from error
-
-
-def _check_shipped(folder: Path) -> Path:
-    if not folder.is_dir():
-        raise ValueError(
-            f"Expected the CLAP of the sound events in {folder}, found none. Train it with "
-            "egs/mini_clap/run.sh --sounds events --tag mini_clap_events --stop_stage 3, or take "
-            "'mini'."
-        )
-    return folder
 
 
 @lru_cache(maxsize=8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +31,7 @@ class FrozenModule(nn.Module):
         self._hidden = (network.eval().requires_grad_(False),)
 
     @property
-    def network(self) -> nn.Module:
+    def network(self) -> Any:
         """The pretrained network."""
         return self._hidden[0]
 

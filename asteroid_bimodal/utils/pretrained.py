@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 SHIPPED = "'mini', which is part of the package"  # the way out where there is no network
 _SHIPPED = Path(__file__).parents[1] / "pretrained"
@@ -28,7 +27,7 @@ def is_hub_id(name: str) -> bool:
 
 
 def find_model(name: str | Path, example: str, shipped: str | None = None) -> str:
-    """Turns a name into what `from_pretrained` takes."""
+    """Turns a folder, a hub id or `"mini"` into what `from_pretrained` takes."""
     if shipped and name == "mini":
         return str(_SHIPPED / shipped)
     folder = Path(name).expanduser()
@@ -99,7 +98,7 @@ def _advice(source: str, what: str, offline: str, error: Exception) -> str:
 
 @lru_cache(maxsize=8)
 @torch.inference_mode(False)  # or what is first asked for in a validation loop could not train
-def load_network(architecture: str, source: str, model_types: tuple[str, ...] = ()) -> nn.Module:
+def load_network(architecture: str, source: str, model_types: tuple[str, ...] = ()) -> Any:
     """Loads a network; everybody who asks for the same one gets the same object."""
     import transformers
 

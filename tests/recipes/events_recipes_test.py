@@ -20,9 +20,8 @@ from asteroid_bimodal.data.manifest import read_manifest, write_manifest
 from asteroid_bimodal.data.pinned import read_test_list
 from asteroid_bimodal.engine.build import build_train_loader, encoder_spec
 from asteroid_bimodal.engine.recipe import eval_main, recipe_conf, train_main
-from asteroid_bimodal.queries import load_query_encoder, parse_caption
+from asteroid_bimodal.queries import parse_caption
 from asteroid_bimodal.report import write_report
-from asteroid_bimodal.utils import clap
 
 EGS = Path(__file__).parents[2] / "egs"
 SMALL = {
@@ -189,14 +188,6 @@ def test_what_a_recipe_leaves_out_is_as_in_music(name):
     assert conf.masker == music.masker and conf.optim == music.optim
     assert str(encoder_spec(conf)) == "mini-events" and conf.scorer.name == "mini-events"
     assert Path(conf.data.root).resolve() == EGS / name / "data/mini"
-
-
-def test_the_clap_of_the_events_is_asked_for_when_it_is_missing(monkeypatch, tmp_path):
-    monkeypatch.setattr(clap, "MINI_EVENTS", tmp_path / "mini_clap_events")
-    with pytest.raises(
-        ValueError, match=r"found none. Train it with egs/mini_clap/run.sh --sounds"
-    ):
-        load_query_encoder("mini-events")
 
 
 @pytest.mark.parametrize("name", list(TAKES))

@@ -201,7 +201,7 @@ def _share_subject(clauses: list[Clause], kind: int, words: list[str]) -> Clause
     if words[0] in lex.PRONOUNS and not _is_weather(words):
         return Clause.of(_antecedent(clauses, words[0]) + words[1:])
     left = clauses[-1] if clauses else None
-    if not left or not left.subject or kind in (INTRO, STOP):
+    if not left or not left.verb or kind in (INTRO, STOP):
         return Clause.of(words)
     k = next((i for i, w in enumerate(words) if not w.endswith("ly")), 0)
     word, following = words[k], words[k + 1] if k + 1 < len(words) else ""

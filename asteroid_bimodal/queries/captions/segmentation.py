@@ -104,7 +104,7 @@ def split_segments(text: str) -> list[Segment]:
         start = cut.end()
         if words:
             segments.append(Segment(kind, link, words))
-        found = int(cut.lastgroup[1:])
+        found = int(str(cut.lastgroup)[1:])
         if words or found >= kind:
             kind, link = found, cut[0]
     words = text[start:].split()
