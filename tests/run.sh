@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lint, doctests and tests. Arguments go to pytest: ./tests/run.sh -k mixit
+# Lint, types, doctests and tests. Arguments go to pytest: ./tests/run.sh -k mixit
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -8,6 +8,7 @@ EXTRAS=dev
 
 "$PYTHON" -m ruff check .
 "$PYTHON" -m ruff format --check .
+"$PYTHON" -m mypy
 # One thread per process: on small machines more only get in each other's way.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 "$PYTHON" -m pytest -m "not slow" --doctest-modules asteroid_bimodal tests "$@"

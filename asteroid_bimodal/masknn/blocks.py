@@ -6,6 +6,8 @@ queries share each of the G maps), C channels, H and W height and width, L token
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -87,7 +89,7 @@ class ResidualBlock(nn.Module):
             - returns: (N, C1 + C2, H, W)
         """
         joined = torch.cat([repeat_for_queries(shared, own.shape[0]), own], dim=1)
-        return self._finish(joined, split_conv(self.convs[0], shared, own))
+        return self._finish(joined, split_conv(cast(nn.Conv2d, self.convs[0]), shared, own))
 
     def _finish(self, residual: Tensor, x: Tensor) -> Tensor:
         x = self.norms[0](x)
@@ -264,4 +266,4 @@ class QueryProduct(nn.Module):
         parts = torch.bmm(kernels, x.flatten(2))  # (G, N / G · 9, H·W)
         parts = parts.reshape(pooled.shape[0], -1, parts.shape[-1])  # (N, 9, H·W)
         logits = F.fold(parts, x.shape[-2:], kernel_size=3, padding=1).squeeze(1)
-        return logits + (mix @ conv.bias + self.bias)[:, None, None]  # (N, H, W)
+        return logits + (mix @ cast(Tensor, conv.bias) + self.bias)[:, None, None]  # (N, H, W)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -116,7 +116,7 @@ class CondUNet(nn.Module):
     def forward(self, log_mag: Tensor, query: QueryEmbedding) -> Tensor:
         """Returns the masks of all queries; see the class for shapes."""
         x, pooled = self._decode(log_mag, query)
-        logits = self.head(self.levels[0].up_conv, x, pooled)  # (B·Q, F, T)
+        logits = self.head(self._last_conv(), x, pooled)  # (B·Q, F, T)
         masks = torch.sigmoid(logits)[..., : log_mag.shape[-2], : log_mag.shape[-1]]
         return masks.unflatten(0, query.pooled.shape[:2])  # (B, Q, F, T)
 
@@ -126,7 +126,7 @@ class CondUNet(nn.Module):
         `forward` never builds them; they are for inspection.
         """
         x, pooled = self._decode(log_mag, query)
-        maps = repeat_for_queries(self.levels[0].up_conv(x), pooled.shape[0])
+        maps = repeat_for_queries(self._last_conv()(x), pooled.shape[0])
         maps = maps[..., : log_mag.shape[-2], : log_mag.shape[-1]]
         return maps.unflatten(0, query.pooled.shape[:2])  # (B, Q, out_dim, F, T)
 
@@ -141,14 +141,17 @@ class CondUNet(nn.Module):
         pooled = query.pooled.flatten(0, 1)  # (B·Q, E)
         flat_query = (query.tokens.flatten(0, 1), mask, pooled)
         x = self.input_norm(pad_to_multiple(log_mag, 2 ** len(self.levels)))
-        skips = []
-        for level in self.levels:
+        levels, skips = cast("list[Level]", list(self.levels)), []
+        for level in levels:
             x = level.down(x, *flat_query)
             skips.append(x)
-        x = None
-        for level, skip in zip(reversed(self.levels), reversed(skips), strict=True):
-            x = level.up(skip, x)
+        x = levels[-1].up(skips.pop(), None)
+        for level in reversed(levels[:-1]):
+            x = level.up(skips.pop(), x)
         return x, pooled
+
+    def _last_conv(self) -> nn.Conv2d:
+        return cast(Level, self.levels[0]).up_conv
 
     def _check_input(self, log_mag: Tensor, query: QueryEmbedding) -> None:
         if log_mag.ndim != 4 or log_mag.shape[1] != 1:

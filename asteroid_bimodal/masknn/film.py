@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -118,7 +118,7 @@ class FiLMAdapter(nn.Module):
                 "has no bn_chan; received None."
             )
         self.masker, self.blocks = masker, blocks
-        channels = masker.bn_chan if channels is None else channels
+        channels = int(masker.bn_chan) if channels is None else channels  # type: ignore[arg-type]
         self.films = nn.ModuleList(FiLM(cond_dim, channels) for _ in found)
 
     def forward(self, tf_rep: Tensor, cond: Tensor) -> Tensor:
@@ -137,7 +137,7 @@ class FiLMAdapter(nn.Module):
         """While it lasts, every block hears its input modulated by `cond`, (N, E)."""
         blocks = getattr(self.masker, self.blocks)
         handles = [
-            block.register_forward_pre_hook(_modulate(film, cond))
+            block.register_forward_pre_hook(_modulate(cast(FiLM, film), cond))
             for block, film in zip(blocks, self.films, strict=True)
         ]
         try:
@@ -148,7 +148,7 @@ class FiLMAdapter(nn.Module):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the masker's own arguments; a model adds those of its adapter."""
-        return self.masker.get_config()
+        return self.masker.get_config()  # type: ignore[operator]
 
 
 def _modulate(film: FiLM, cond: Tensor) -> Callable[[nn.Module, tuple], tuple]:

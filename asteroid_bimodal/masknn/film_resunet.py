@@ -130,10 +130,9 @@ class FiLMResidualBlock(nn.Module):
         self.norm2 = nn.BatchNorm2d(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.film2 = FiLM(film_dim, channels)
-        self.shortcut = self.shortcut_film = None
-        if in_channels != channels:
-            self.shortcut = nn.Conv2d(in_channels, channels, 1)
-            self.shortcut_film = FiLM(film_dim, channels)
+        wider = in_channels != channels
+        self.shortcut = nn.Conv2d(in_channels, channels, 1) if wider else None
+        self.shortcut_film = FiLM(film_dim, channels) if wider else None
 
     def forward(self, x: Tensor, cond: Tensor) -> Tensor:
         """Applies the block."""
@@ -144,7 +143,7 @@ class FiLMResidualBlock(nn.Module):
         return self.film2(x, cond) + residual
 
     def _residual(self, x: Tensor, cond: Tensor) -> Tensor:
-        if self.shortcut is None:
+        if self.shortcut is None or self.shortcut_film is None:
             return repeat_for_queries(x, len(cond))
         return self.shortcut_film(repeat_for_queries(self.shortcut(x), len(cond)), cond)
 

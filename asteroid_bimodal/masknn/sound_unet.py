@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -151,7 +151,9 @@ class SoundUNet(nn.Module):
         warped = log_mag
         if self.log_freq_bins is not None:
             warped = to_log_frequency(log_mag, self.log_freq_bins)  # (B, 1, H, T)
-        logits = self.head(self.levels[0].up_conv, self._decode(warped), pooled.flatten(0, 1))
+        logits = self.head(
+            cast(Level, self.levels[0]).up_conv, self._decode(warped), pooled.flatten(0, 1)
+        )
         masks = torch.sigmoid(logits)[..., : warped.shape[-2], : warped.shape[-1]]
         masks = masks.unflatten(0, pooled.shape[:2])  # (B, Q, H, T)
         if self.log_freq_bins is None:
@@ -161,12 +163,12 @@ class SoundUNet(nn.Module):
     def _decode(self, log_mag: Tensor) -> Tensor:
         """Runs all but the last convolution: (B, 1, H, T) to (B, C, H, T), both padded."""
         x = self.input_norm(pad_to_multiple(log_mag, 2 ** len(self.levels)))
-        skips = []
-        for level in self.levels:
+        levels, skips = cast("list[Level]", list(self.levels)), []
+        for level in levels:
             x = level.down(x)
             skips.append(x)
         x = skips.pop()
-        for level in reversed(list(self.levels)[1:]):
+        for level in reversed(levels[1:]):
             x = torch.cat([skips.pop(), level.up(x)], dim=1)
         return _relu_and_double(x)
 
@@ -209,7 +211,8 @@ class Level(nn.Module):
             - x: (B, 2·C, H, T), skip and what comes from below; (B, C, H, T) in the innermost level
             - returns: (B, C_in, 2·H, 2·T)
         """
-        return self.up_norm(self.up_conv(_relu_and_double(x)))
+        x = self.up_conv(_relu_and_double(x))
+        return x if self.up_norm is None else self.up_norm(x)
 
 
 def to_log_frequency(x: Tensor, num_rows: int) -> Tensor:

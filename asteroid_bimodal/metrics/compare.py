@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -69,8 +69,8 @@ def compare_rows(
     summaries = [
         summarise(table.reset_index().to_dict("records")) for table in (one, other, difference)
     ]
-    alone = [sorted(items[0] - items[1]), sorted(items[1] - items[0])]
-    return Comparison(len(common), *alone, *summaries)
+    only_first, only_second = sorted(items[0] - items[1]), sorted(items[1] - items[0])
+    return Comparison(len(common), only_first, only_second, *summaries)
 
 
 def compare_files(first: str | Path, second: str | Path) -> Comparison:
@@ -91,9 +91,8 @@ def _read(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         raise FileNotFoundError(f"Expected the rows of an evaluation at {path}, found none.")
     # Only an empty cell is a missing value: "NA" may be somebody's label.
-    return pd.read_csv(path, dtype={"label": str}, keep_default_na=False, na_values=[""]).to_dict(
-        "records"
-    )
+    table = pd.read_csv(path, dtype={"label": str}, keep_default_na=False, na_values=[""])
+    return cast("list[dict[str, Any]]", table.to_dict("records"))
 
 
 def _table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

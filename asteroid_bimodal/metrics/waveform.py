@@ -60,13 +60,13 @@ def si_sdr(est: ArrayLike, ref: ArrayLike) -> np.ndarray:
         >>> si_sdr([[1.0, -1.0, 1.0, -1.0]], [[1.0, -1.0, 0.0, 0.0]]).round(6).tolist()
         [0.0]
     """
-    est, ref = (x - x.mean(-1, keepdims=True) for x in checked_pair(est, ref))
-    silent_ref = is_silent(ref)
-    audible = ~(silent_ref | is_silent(est))
+    first, second = (x - x.mean(-1, keepdims=True) for x in checked_pair(est, ref))
+    silent_ref = is_silent(second)
+    audible = ~(silent_ref | is_silent(first))
     values = np.where(silent_ref, np.nan, SILENT_ESTIMATE_DB)
-    est, ref = _peak_normalised(est[audible]), _peak_normalised(ref[audible])
-    energies = np.square(est).sum(-1) * np.square(ref).sum(-1)
-    values[audible] = _decibels((est * ref).sum(-1) ** 2 / energies)
+    first, second = _peak_normalised(first[audible]), _peak_normalised(second[audible])
+    energies = np.square(first).sum(-1) * np.square(second).sum(-1)
+    values[audible] = _decibels((first * second).sum(-1) ** 2 / energies)
     return values
 
 

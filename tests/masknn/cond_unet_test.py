@@ -94,13 +94,6 @@ def test_what_the_query_does_not_change_runs_once_per_mixture():
     assert sizes == {0: 2, 1: 2, 2: 2, 3: 2, 4: 2, 5: 6}
 
 
-@pytest.mark.parametrize("size", [(1, 1), (33, 64), (64, 31), (70, 100)])
-def test_any_size_works_and_is_kept(size):
-    masks = build().eval()(torch.rand(1, 1, *size), random_query(1))
-    assert masks.shape == (1, 3, *size)
-    assert torch.isfinite(masks).all()
-
-
 def test_padding_is_not_looked_at_unless_asked_for():
     query = random_query(1, 2, tokens=5)
     mask = torch.tensor([[[1, 1, 1, 0, 0], [1, 0, 0, 0, 0]]]).bool()
@@ -141,13 +134,6 @@ def test_features_weighted_by_the_query_are_the_masks():
     torch.testing.assert_close(torch.sigmoid(logits), masker(log_mag, query))
 
 
-def test_configuration_builds_the_same_network_again():
-    masker = build(num_downs=6, cond_layer="ca", mask_padding=False)
-    again = CondUNet(**masker.get_config())
-    again.load_state_dict(masker.state_dict())
-    assert again.get_config() == masker.get_config()
-
-
 @pytest.mark.parametrize(
     "changes, message",
     [
@@ -166,8 +152,6 @@ def test_impossible_networks_are_refused(changes, message):
 @pytest.mark.parametrize(
     "log_mag, query, message",
     [
-        (torch.rand(2, 32, 32), random_query(), r"\(B, 1, F, T\), received \(2, 32, 32\)"),
-        (torch.rand(3, 1, 32, 32), random_query(), "each of 3 mixtures"),
         (
             torch.rand(1, 1, 32, 32),
             QueryEmbedding(

@@ -52,16 +52,13 @@ def plain(masker, log_mag, query):
     return torch.sigmoid(masker.head(plain_block(masker.last, x, cond)))
 
 
-def test_all_queries_at_once_equal_each_by_itself():
+def test_all_queries_at_once_equal_the_plain_network_of_each():
     masker, log_mag, query = build().eval(), torch.rand(2, 1, 64, 32), random_query()
     masks = masker(log_mag, query)
-    assert masks.shape == (2, 3, 64, 32)
     for index in range(3):
         one = SimpleNamespace(pooled=query.pooled[:, [index]])
-        torch.testing.assert_close(masks[:, [index]], masker(log_mag, one), rtol=1e-4, atol=1e-6)
         expected = plain(masker, log_mag, one)
         torch.testing.assert_close(masks[:, [index]], expected, rtol=1e-4, atol=1e-6)
-    assert (masks[:, 0] - masks[:, 1]).abs().max() > 1e-3
 
 
 def test_one_query_in_training_mode_equals_the_plain_network_with_its_gradients():
@@ -103,12 +100,6 @@ def test_what_comes_before_the_first_film_runs_once_per_mixture():
     assert sorted(sizes) == [2, 2, 6]
 
 
-def test_a_gradient_reaches_every_parameter():
-    masker = build(ngf=4)
-    masker(torch.rand(2, 1, 64, 64), random_query()).square().sum().backward()
-    assert [n for n, p in masker.named_parameters() if not p.grad.any()] == []
-
-
 def test_full_size_has_the_convolutions_of_the_released_network():
     """Block by block as LASS-Net's release builds it; its FiLMs are of another make."""
 
@@ -129,47 +120,6 @@ def test_full_size_has_the_convolutions_of_the_released_network():
     assert received == expected == 37_632_355
 
 
-@pytest.mark.parametrize("size", [(1, 1), (33, 64), (64, 31), (70, 100)])
-def test_any_size_works_and_is_kept(size):
-    masks = build().eval()(torch.rand(1, 1, *size), random_query(1))
-    assert masks.shape == (1, 3, *size)
-    assert masks.min() >= 0 and masks.max() <= 1
-
-
-def test_channels_last_gives_the_same():
-    masker, log_mag, query = build().eval(), torch.rand(2, 1, 65, 40), random_query()
-    masks = masker(log_mag, query)
-    last = masker.to(memory_format=torch.channels_last)(
-        log_mag.to(memory_format=torch.channels_last), query
-    )
-    torch.testing.assert_close(last, masks, rtol=1e-4, atol=1e-6)
-
-
-def test_configuration_builds_the_same_network_again():
-    masker = build()
-    again = FiLMResUNet(**masker.get_config())
-    again.load_state_dict(masker.state_dict())
-    assert again.get_config() == masker.get_config() == SMALL
-
-
-@pytest.mark.parametrize("name", SMALL)
-def test_impossible_networks_are_refused(name):
-    with pytest.raises(ValueError, match=f"Expected {name} of 1 or more, received 0"):
-        build(**{name: 0})
-
-
-@pytest.mark.parametrize(
-    "log_mag, query, message",
-    [
-        (torch.rand(2, 32, 32), random_query(), r"\(B, 1, F, T\), received \(2, 32, 32\)"),
-        (torch.rand(3, 1, 32, 32), random_query(), "each of 3 mixtures"),
-        (
-            torch.rand(1, 1, 32, 32),
-            SimpleNamespace(pooled=torch.zeros(1, 1, 6)),
-            "pooled size 5, received 6",
-        ),
-    ],
-)
-def test_wrong_shapes_are_refused(log_mag, query, message):
-    with pytest.raises(ValueError, match=message):
-        build()(log_mag, query)
+def test_impossible_networks_are_refused():
+    with pytest.raises(ValueError, match="Expected film_dim of 1 or more, received 0"):
+        build(film_dim=0)

@@ -100,9 +100,8 @@ def test_warped_masks_are_those_of_the_warped_spectrogram():
     )
 
 
-@pytest.mark.parametrize("training", [True, False])
-def test_all_queries_at_once_equal_each_by_itself(training):
-    masker, log_mag, query = build().train(training), torch.rand(2, 1, 65, 40), random_query()
+def test_in_training_too_all_queries_at_once_equal_each_by_itself():
+    masker, log_mag, query = build().train(), torch.rand(2, 1, 65, 40), random_query()
     masks = masker(log_mag, query)
     assert masks.shape == (2, 3, 65, 40)
     for index in range(3):
@@ -151,29 +150,18 @@ def test_full_size_has_the_parameters_of_the_released_unet():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (33, 64), (64, 31), (70, 100)])
-@pytest.mark.parametrize("log_freq_bins", [None, 32, 45])
+@pytest.mark.parametrize("log_freq_bins", [None, 45])
 def test_any_size_works_and_is_kept(size, log_freq_bins):
     masks = build(log_freq_bins=log_freq_bins).eval()(torch.rand(1, 1, *size), random_query(1))
     assert masks.shape == (1, 3, *size)
     assert masks.min() >= 0 and masks.max() <= 1
 
 
-def test_channels_last_and_double_precision_give_the_same():
+def test_double_precision_gives_the_same():
     masker, log_mag, query = build().eval(), torch.rand(2, 1, 65, 40), random_query()
     masks = masker(log_mag, query)
-    last = masker.to(memory_format=torch.channels_last)(
-        log_mag.to(memory_format=torch.channels_last), query
-    )
-    torch.testing.assert_close(last, masks, rtol=1e-4, atol=1e-6)
     double = masker.double()(log_mag.double(), SimpleNamespace(pooled=query.pooled.double()))
     torch.testing.assert_close(double.float(), masks, rtol=1e-4, atol=1e-5)
-
-
-def test_configuration_builds_the_same_network_again():
-    masker = build(num_noise=2, log_freq_bins=None)
-    again = SoundUNet(**masker.get_config())
-    again.load_state_dict(masker.state_dict())
-    assert again.get_config() == masker.get_config()
 
 
 @pytest.mark.parametrize(
@@ -188,24 +176,6 @@ def test_configuration_builds_the_same_network_again():
 def test_impossible_networks_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         build(**changes)
-
-
-@pytest.mark.parametrize(
-    "log_mag, query, message",
-    [
-        (torch.rand(2, 32, 32), random_query(), r"\(B, 1, F, T\), received \(2, 32, 32\)"),
-        (torch.rand(3, 1, 32, 32), random_query(), "each of 3 mixtures"),
-        (torch.rand(2, 1, 32, 32), random_query(num_queries=0), "one or more queries"),
-        (
-            torch.rand(1, 1, 32, 32),
-            SimpleNamespace(pooled=torch.zeros(1, 1, 6)),
-            "pooled size 5, received 6",
-        ),
-    ],
-)
-def test_wrong_shapes_are_refused(log_mag, query, message):
-    with pytest.raises(ValueError, match=message):
-        build()(log_mag, query)
 
 
 def test_noise_of_a_network_without_noise_heads_is_refused():
