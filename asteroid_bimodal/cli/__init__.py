@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
     try:
         args.run(args)
-    except (ValueError, OSError) as error:
+    except (ModuleNotFoundError, ValueError, OSError) as error:
         sys.exit(f"asteroid-bimodal: {' '.join(str(error).split())}")
     except KeyboardInterrupt:
         sys.exit("asteroid-bimodal: stopped.")

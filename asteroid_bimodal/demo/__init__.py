@@ -1,17 +1,20 @@
 """A local page to try a model on: audio and queries in, tracks with spectrograms out."""
 
-from .example import EXAMPLE_QUERIES, write_example
-from .gradio_setup import load_gradio
-from .page import build_page
-from .separation import (
-    MAX_QUERIES,
-    MAX_SECONDS,
-    DemoResult,
-    Track,
-    parse_queries,
-    separate_recording,
-)
-from .serve import Address, serve
+from ..utils.extras import extra
+
+with extra("demo"):
+    from .example import EXAMPLE_QUERIES, write_example
+    from .gradio_setup import load_gradio
+    from .page import build_page
+    from .separation import (
+        MAX_QUERIES,
+        MAX_SECONDS,
+        DemoResult,
+        Track,
+        parse_queries,
+        separate_recording,
+    )
+    from .serve import Address, serve
 
 __all__ = [
     "EXAMPLE_QUERIES",

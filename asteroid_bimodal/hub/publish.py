@@ -11,6 +11,7 @@ import torch
 from ..models import QueriedSeparator, load_separator
 from ..models.pretrained import CONFIG, WEIGHTS
 from ..queries.spec import COPY_FOLDER, EncoderSpec
+from ..utils.extras import extra
 from ..utils.files import safe_name
 from ..utils.folders import atomic_folder
 from .card import model_card
@@ -60,7 +61,8 @@ def write_publish_dir(
         ValueError: when there is no trained model, a file cannot be read, or the query encoder is
             in a folder of this machine and not bundled.
     """
-    from .artifacts import CURVES, SPECTROGRAMS, write_curves, write_example  # a second to import
+    with extra("recipes"):  # a second to import
+        from .artifacts import CURVES, SPECTROGRAMS, write_curves, write_example
 
     exp_dir = Path(exp_dir)
     if not (exp_dir / BEST).is_file():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import fast_bss_eval.numpy
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
+
+from ..utils.extras import extra
 
 FILTER_LENGTH = 512
 LIMIT_DB = 80.0
@@ -142,13 +143,15 @@ def pairwise_bss_eval(est: np.ndarray, ref: np.ndarray) -> dict[str, np.ndarray]
 
 
 def _square_cosines(est: np.ndarray, ref: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    with extra("recipes"):
+        from fast_bss_eval.numpy import square_cosine_metrics
     # fast_bss_eval adds 1e-6 to norms: at peak 1 that never matters, however faint the signals.
     signals = _peak_normalised(ref), _peak_normalised(est)
     try:
-        return fast_bss_eval.numpy.square_cosine_metrics(*signals, FILTER_LENGTH)
+        return square_cosine_metrics(*signals, FILTER_LENGTH)
     except np.linalg.LinAlgError:
         # Dependent references (a sound beside itself) have no unique filters, yet one projection.
-        return fast_bss_eval.numpy.square_cosine_metrics(*signals, FILTER_LENGTH, load_diag=1e-10)
+        return square_cosine_metrics(*signals, FILTER_LENGTH, load_diag=1e-10)
 
 
 def as_array(signal: ArrayLike) -> np.ndarray:

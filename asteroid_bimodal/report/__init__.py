@@ -4,7 +4,10 @@ The page needs no network and no script, follows the reader's light or dark them
 words what an experiment folder does not hold.
 """
 
-from .example import Example
-from .page import write_report
+from ..utils.extras import extra
+
+with extra("recipes"):
+    from .example import Example
+    from .page import write_report
 
 __all__ = ["Example", "write_report"]

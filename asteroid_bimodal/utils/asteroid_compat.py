@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import asteroid.models
-
 
 def with_plain_versions(conf: dict[str, Any]) -> dict[str, Any]:
     """Turns the versions that Asteroid's `serialize` stores into text.
@@ -42,7 +40,9 @@ def register_model(model_class: type) -> None:
     Args:
         model_class: an `asteroid.models.BaseModel`.
     """
-    known = getattr(asteroid.models, model_class.__name__, None)
+    from asteroid import models  # late: `after_import` waits for it
+
+    known = getattr(models, model_class.__name__, None)
     if known is not None and known.__module__ == model_class.__module__:
-        delattr(asteroid.models, model_class.__name__)
-    asteroid.models.register_model(model_class)
+        delattr(models, model_class.__name__)
+    models.register_model(model_class)

@@ -1,21 +1,24 @@
 # Sourced by the run scripts: sets $PYTHON to a Python that has the package.
 #
 # The current Python is used when it can import asteroid_bimodal; otherwise .venv at the repository's
-# root is, made and filled on first use. $EXTRAS names extras to install, for example "dev".
+# root is, made and filled on first use, with what the recipes need. $EXTRAS names other extras to
+# install, for example "dev".
 # `bash egs/utils/env.sh` makes .venv and does nothing else.
 
 set -euo pipefail
 
+EXTRAS=recipes${EXTRAS:+,$EXTRAS}
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 # Whether a Python has the package of this repository and, for the tests, their tools.
 has_package() {
-  "$1" - "$REPO" "${EXTRAS:-}" <<'PY' 2>/dev/null
+  "$1" - "$REPO" "$EXTRAS" <<'PY' 2>/dev/null
 import importlib.util as util, pathlib, sys
 spec = util.find_spec("asteroid_bimodal")
 ours = spec and pathlib.Path(sys.argv[1]).resolve() in pathlib.Path(spec.origin).resolve().parents
-tools = ["pytest", "mir_eval", "onnxruntime"] if "dev" in sys.argv[2] else []
-sys.exit(not (ours and all(map(util.find_spec, ["torch", "asteroid", "midirenderer", *tools]))))
+needed = ["torch", "asteroid", "fast_bss_eval", "matplotlib", "midirenderer", "omegaconf"]
+needed += ["pytest", "mir_eval", "onnxruntime"] if "dev" in sys.argv[2] else []
+sys.exit(not (ours and all(map(util.find_spec, needed))))
 PY
 }
 
@@ -55,7 +58,7 @@ check_space() {
 install_package() {
   local alone=(asteroid==0.7.0 pb_bss_eval==0.0.2)
   "$PYTHON" -m pip install --quiet --no-deps "${alone[@]}" --editable "$REPO"
-  "$PYTHON" "$REPO/egs/utils/requirements.py" "${EXTRAS:-}" asteroid-bimodal "${alone[@]%%=*}" |
+  "$PYTHON" "$REPO/egs/utils/requirements.py" "$EXTRAS" asteroid-bimodal "${alone[@]%%=*}" |
     "$PYTHON" -m pip install --quiet --no-warn-conflicts --requirement /dev/stdin
 }
 

@@ -50,13 +50,13 @@ if run_stage 4 "evaluate"; then
 fi
 
 if run_stage 5 "report"; then
-  "$PYTHON" -m asteroid_bimodal.cli report "$exp"
+  "$PYTHON" -m asteroid_bimodal report "$exp"
 fi
 
 if run_stage 6 "publish"; then
   if [ -n "$repo" ]; then
-    "$PYTHON" -m asteroid_bimodal.cli publish "$exp" --repo "$repo"
+    "$PYTHON" -m asteroid_bimodal publish "$exp" --repo "$repo"
   else
-    "$PYTHON" -m asteroid_bimodal.cli publish "$exp" --dry-run
+    "$PYTHON" -m asteroid_bimodal publish "$exp" --dry-run
   fi
 fi

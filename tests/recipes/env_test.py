@@ -30,8 +30,8 @@ def test_what_has_to_be_compiled_is_left_out():
 
 
 def test_extras_are_those_that_were_asked_for():
-    found = names(requirements("dev", "asteroid-bimodal"))
-    assert {"pytest", "ruff", "torch"} <= found and "numpy" not in found
+    found = names(requirements("recipes,dev", "asteroid-bimodal"))
+    assert {"midirenderer", "pytest", "ruff", "torch"} <= found and "numpy" not in found
 
 
 def test_the_pinned_versions_are_those_of_the_package():

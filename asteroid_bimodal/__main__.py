@@ -1,0 +1,5 @@
+"""`python -m asteroid_bimodal`: the command line."""
+
+from .cli import main
+
+main()

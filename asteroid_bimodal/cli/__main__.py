@@ -1,5 +1,0 @@
-"""`python -m asteroid_bimodal.cli`."""
-
-from . import main
-
-main()
