@@ -24,7 +24,7 @@ from torch.nn.functional import normalize
 from ..dsp.resample import resample
 from ..utils.audio_file import open_audio
 from ..utils.clap import load_clap
-from ..utils.frozen import FrozenModule, weights_digest
+from ..utils.frozen import FrozenModule
 from .base import QueryEncoder
 from .cache import EncodedQuery
 from .captions import phrase_prompt
@@ -139,7 +139,7 @@ class ClapAudioEncoder(FrozenModule, QueryEncoder):
         self._text = ClapTextEncoder(name)
         self._prompts = [phrase_prompt(label) for label in self.labels]
         self.spec = EncoderSpec(
-            self.kind, str(name), None if self.labels == default else self.options()
+            self.kind, str(name), None if self.labels == default else self._options()
         )
         self.token_dim, self.pooled_dim = self._text.token_dim, self._text.pooled_dim
 
@@ -148,18 +148,14 @@ class ClapAudioEncoder(FrozenModule, QueryEncoder):
         """Builds the encoder of `clap-audio:NAME` or `clap-audio:NAME|LABELS`."""
         return cls(spec.name, None if spec.options is None else split_list(spec.options))
 
-    def options(self) -> str:
-        """Returns the labels."""
+    def _options(self) -> str:
         return join_list(self.labels)
 
-    def weights(self) -> list[Any]:
-        """Returns network, tokenizer and feature extractor."""
-        return self._text.weights()
+    def _weights(self) -> list[Any]:
+        return self._text._weights()
 
-    @property
-    def fingerprint(self) -> str:
-        """Tells the encoder from every other one: a digest of its weights and labels."""
-        return weights_digest(f"clap-audio {self.options()}", self.network)
+    def _identity(self) -> tuple[Any, ...]:
+        return f"clap-audio {self._options()}", self.network
 
     def check(self, query: str | os.PathLike | AudioExample) -> None:
         """Raises a ValueError for what is no audio."""

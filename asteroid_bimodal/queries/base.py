@@ -5,7 +5,6 @@ Legend: B mixtures, Q queries of each, L tokens of a query, D token size, E pool
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Hashable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -14,6 +13,7 @@ import torch
 from torch import nn
 
 from ..utils.folders import atomic_folder
+from ..utils.frozen import weights_digest
 from .cache import EmbeddingCache, EncodedQuery
 from .embedding import QueryEmbedding
 from .modality import MODALITIES, Usage
@@ -136,8 +136,12 @@ class QueryEncoder(nn.Module):
 
     @property
     def fingerprint(self) -> str:
-        """Tells the encoder from every other one."""
-        return hashlib.sha256(str(self.spec).encode()).hexdigest()
+        """Tells the encoder from every other one: a digest of its settings and weights."""
+        return weights_digest(*self._identity())
+
+    def _identity(self) -> tuple[Any, ...]:
+        """Settings, then networks; a kind with weights overrides it."""
+        return (str(self.spec),)
 
     def sibling(self, modality: str) -> QueryEncoder | None:
         """Returns the encoder of queries of a modality in this one's space.
@@ -160,12 +164,12 @@ class QueryEncoder(nn.Module):
         """Returns the encoder whose queries have equally many tokens: itself, unless it can pad."""
         return self
 
-    def options(self) -> str | None:
-        """Returns the options of `spec`, also those that are the kind's defaults."""
+    def _options(self) -> str | None:
+        """The options of `spec`, also those that are the kind's defaults."""
         return None
 
-    def weights(self) -> list[Any]:
-        """Returns what `save_pretrained` writes: objects with a `save_pretrained` of their own."""
+    def _weights(self) -> list[Any]:
+        """What `save_pretrained` writes: objects with a `save_pretrained` of their own."""
         return []
 
     def save_pretrained(self, folder: str | Path) -> EncoderSpec:
@@ -188,11 +192,11 @@ class QueryEncoder(nn.Module):
         if not self.has_weights:
             return self.spec
         with atomic_folder(Path(folder) / COPY_FOLDER) as scratch:
-            for part in self.weights():
+            for part in self._weights():
                 part.save_pretrained(scratch)
             for path in scratch.iterdir():
                 path.chmod(0o644)  # safetensors makes files that only their owner can read
-        return self.spec.copied(self.options())
+        return self.spec.copied(self._options())
 
     def encode_batch(self, batch: QueryBatch, needs: Collection[str]) -> dict[str, QueryEmbedding]:
         """Encodes the queries that a loss needs of a training batch.

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from ..utils.frozen import FrozenModule, freeze_norms, weights_digest
+from ..utils.frozen import FrozenModule, freeze_norms
 from ..utils.pretrained import SHIPPED, explained, find_model, load_network
 from .base import QueryBatch, QueryEncoder, QueryItem
 from .cache import EmbeddingCache, EncodedQuery
@@ -63,8 +63,7 @@ class ImageEncoder(FrozenModule, QueryEncoder):
         """Runs the network: (n, 3, image_size, image_size) to tokens (n, L, D), pooled (n, E)."""
         raise NotImplementedError(f"{type(self).__name__} has to define `run`.")
 
-    def weights(self) -> list[nn.Module]:
-        """Returns the network."""
+    def _weights(self) -> list[Any]:
         return [self.network]
 
     def encode_need(self, batch: QueryBatch, need: str) -> QueryEmbedding:
@@ -179,12 +178,8 @@ class ClipImageEncoder(ImageEncoder):
         self.token_dim = vision.hidden_size
         self.pooled_dim = network.config.projection_dim
 
-    @property
-    def fingerprint(self) -> str:
-        """Tells the encoder from every other one: a digest of its weights."""
-        return weights_digest(
-            "clip-image", self.network.vision_model, self.network.visual_projection
-        )
+    def _identity(self) -> tuple[Any, ...]:
+        return "clip-image", self.network.vision_model, self.network.visual_projection
 
     def run(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Runs CLIP's image tower."""
@@ -235,14 +230,11 @@ class ResNetFrameEncoder(ImageEncoder):
             return cls(spec.name)
         return cls(spec.name, image_size=whole_number(spec.options, "size in pixels"))
 
-    def options(self) -> str:
-        """Returns the size of frames."""
+    def _options(self) -> str:
         return str(self.image_size)
 
-    @property
-    def fingerprint(self) -> str:
-        """Tells the encoder from every other one: a digest of its weights and settings."""
-        return weights_digest(f"resnet {self.image_size}", self.network)
+    def _identity(self) -> tuple[Any, ...]:
+        return f"resnet {self.image_size}", self.network
 
     def run(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Runs the ResNet."""

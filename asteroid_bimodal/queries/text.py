@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ..utils.clap import TextStates, encode_texts, load_clap, max_context
-from ..utils.frozen import FrozenModule, weights_digest
+from ..utils.frozen import FrozenModule
 from ..utils.pretrained import (
     SHIPPED,
     check_tokenizer,
@@ -130,18 +130,12 @@ class ClapTextEncoder(TextEncoder):
             self.spec.name, context_length=self.context_length, padding="max_length"
         )
 
-    def weights(self) -> list[Any]:
-        """Returns network, tokenizer and feature extractor."""
+    def _weights(self) -> list[Any]:
         return [self._clap.model, self._clap.tokenizer, self._clap.feature_extractor]
 
-    @property
-    def fingerprint(self) -> str:
-        """Tells the encoder from every other one: a digest of its weights and settings."""
-        return weights_digest(
-            f"{self.context_length} {self.padding}",
-            self.network.text_model,
-            self.network.text_projection,
-        )
+    def _identity(self) -> tuple[Any, ...]:
+        settings = f"{self.context_length} {self.padding}"
+        return settings, self.network.text_model, self.network.text_projection
 
     def run(self, texts: list[str]) -> TextStates:
         """Runs CLAP's text tower."""
@@ -172,8 +166,7 @@ class _TokenizedEncoder(TextEncoder):
         )
         self.token_dim = config.hidden_size
 
-    def weights(self) -> list[Any]:
-        """Returns network and tokenizer."""
+    def _weights(self) -> list[Any]:
         return [self.network, self._tokenizer]
 
     @torch.inference_mode(False)  # cached embeddings must serve training, too
@@ -230,12 +223,9 @@ class ClipTextEncoder(_TokenizedEncoder):
         self.spec = EncoderSpec(self.kind, str(name))
         self.pooled_dim = self.network.config.projection_dim
 
-    @property
-    def fingerprint(self) -> str:
-        """Tells the encoder from every other one: a digest of its weights and settings."""
-        return weights_digest(
-            f"clip {self.context_length}", self.network.text_model, self.network.text_projection
-        )
+    def _identity(self) -> tuple[Any, ...]:
+        settings = f"clip {self.context_length}"
+        return settings, self.network.text_model, self.network.text_projection
 
     def _states(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         output = self.network.get_text_features(input_ids=ids, attention_mask=mask)
@@ -288,14 +278,11 @@ class BertEncoder(_TokenizedEncoder):
         """Builds the encoder of `bert:NAME`, `bert:NAME|POOLING` or `minilm`."""
         return cls(spec.name, pooling=spec.options)
 
-    def options(self) -> str:
-        """Returns the pooling."""
+    def _options(self) -> str:
         return self.pooling
 
-    @property
-    def fingerprint(self) -> str:
-        """Tells the encoder from every other one: a digest of its weights and settings."""
-        return weights_digest(f"bert {self.context_length} {self.pooling}", self.network)
+    def _identity(self) -> tuple[Any, ...]:
+        return f"bert {self.context_length} {self.pooling}", self.network
 
     def _states(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         states = self.network(input_ids=ids, attention_mask=mask).last_hidden_state  # (n, L, D)
