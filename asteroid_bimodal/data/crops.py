@@ -128,7 +128,8 @@ class CropSampler:
     def _draw_of_label(
         self, source: ClipSource, label: str, generator: torch.Generator
     ) -> DrawnCrops:
-        length, skipped = self.num_samples / self.sample_rate, []
+        length = self.num_samples / self.sample_rate
+        skipped: list[Skipped] = []
         for _ in range(ATTEMPTS):
             stored = source.draw(label, generator)
             if stored is None:

@@ -74,7 +74,8 @@ def draw_test_list(
     """
     generator = torch.Generator().manual_seed(seed)
     labelled = by_label(clips)
-    skipped, mixtures = list(passed_over), []
+    mixtures: list[PinnedMixture] = []
+    skipped = list(passed_over)
     if len(labelled) < num_sources:
         raise ValueError(
             f"Expected {num_sources} labels or more, received {len(labelled)}.{_last(skipped)}"

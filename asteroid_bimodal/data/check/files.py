@@ -18,7 +18,8 @@ from ..audio import UnreadableAudioError, audio_seconds
 from ..crops import QUIET
 
 TOLERANCE = 0.1  # seconds by which a length may be off
-K, T = TypeVar("K"), TypeVar("T")
+K = TypeVar("K")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)

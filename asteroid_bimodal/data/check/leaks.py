@@ -142,8 +142,7 @@ def _check_copies(
     held_out: Sequence[_Use], trained: Sequence[_Use], jobs: int
 ) -> Iterator[Finding]:
     """Finds the same audio files under names of different videos."""
-    files = [{use.file for use in uses} for uses in (held_out, trained)]
-    digests = file_digests(*files, jobs)
+    digests = file_digests({u.file for u in held_out}, {u.file for u in trained}, jobs)
     copies = _group((use for use in trained if use.file in digests), lambda use: digests[use.file])
     for file, uses in _group(held_out, lambda use: use.file).items():
         video = video_id(uses[0].path)

@@ -143,6 +143,6 @@ def shorten(names: Iterable[object], most: int = 3) -> str:
         >>> shorten(range(5))
         '0, 1, 2 and 2 more'
     """
-    names = [str(name) for name in names]
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + rest
+    texts = [str(name) for name in names]
+    rest = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + rest
