@@ -15,13 +15,18 @@ from typing import TYPE_CHECKING
 from .utils.import_hook import after_import
 
 if TYPE_CHECKING:
-    from .models import BiModalUNet
+    from .models import BiModalUNet, SeparationResult
     from .queries import QueryEmbedding, parse_caption
 
 __version__ = "0.1.0"
-__all__ = ["BiModalUNet", "QueryEmbedding", "__version__", "parse_caption"]
+__all__ = ["BiModalUNet", "QueryEmbedding", "SeparationResult", "__version__", "parse_caption"]
 
-_HOMES = {"BiModalUNet": "models", "QueryEmbedding": "queries", "parse_caption": "queries"}
+_HOMES = {
+    "BiModalUNet": "models",
+    "QueryEmbedding": "queries",
+    "SeparationResult": "models",
+    "parse_caption": "queries",
+}
 _PARTS = {
     *("cli", "data", "demo", "dsp", "engine", "hub", "losses", "masknn", "metrics", "models"),
     *("queries", "report", "scorers", "separate", "utils"),

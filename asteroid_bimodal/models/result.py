@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from html import escape
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from torch import Tensor
 
 from ..queries.naming import output_names
 from ..utils.files import atomic_write
+from ..utils.spectrogram import magnitudes, picture_uri, wav_uri
 
 _FLOATS = ("wav", "w64", "rf64", "caf", "au")  # formats that hold samples beyond ±1
+_SHOWN_SECONDS = 60  # in notebooks
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -116,7 +119,13 @@ class SeparationResult:
         if format.upper() not in soundfile.available_formats():
             known = ", ".join(map(str.lower, soundfile.available_formats()))
             raise ValueError(f"There is no format {format!r}; libsndfile writes {known}.")
-        tracks = {Path(folder) / f"{name}.{format}": track for name, track in self._named()}
+        names = output_names(self.queries, self.residual is not None, self.without)
+        source = f"{self.source}_" if self.source else ""
+        tracks = {}
+        for number in range(len(self) if self.batched else 1):
+            prefix = f"{number + 1}_" if self.batched else source
+            for name, track in zip(names, self._tracks(number), strict=True):
+                tracks[Path(folder) / f"{prefix}{name}.{format}"] = track
         for path, track in tracks.items():
             if path.exists() and not overwrite:
                 raise FileExistsError(f"{path} exists already. Replace it with overwrite=True.")
@@ -132,17 +141,39 @@ class SeparationResult:
                 soundfile.write(temporary, track.T, self.sample_rate, subtype, format=format)
         return list(tracks)
 
-    def _named(self) -> Iterator[tuple[str, np.ndarray]]:
-        """Pairs each track with the name of its file; (T,) or (C, T)."""
-        names = output_names(self.queries, self.residual is not None, self.without)
-        batch = self.estimates if self.batched else [self.estimates]
-        rests = self.residual if self.batched else [self.residual]
-        for number, estimates in enumerate(batch):
-            prefix = f"{number + 1}_" if self.batched else ""
-            prefix += f"{self.source}_" if self.source else ""
-            tracks = [*estimates, *([] if self.residual is None else [rests[number]])]
-            for name, track in zip(names, tracks, strict=True):
-                yield prefix + name, np.asarray(track.cpu() if isinstance(track, Tensor) else track)
+    def _tracks(self, number: int) -> list[np.ndarray]:
+        """Estimates, then the residual, of one mixture: (T,) or (C, T)."""
+        tracks = [*(self.estimates[number] if self.batched else self.estimates)]
+        if self.residual is not None:
+            tracks.append(self.residual[number] if self.batched else self.residual)
+        return [one.cpu().numpy() if isinstance(one, Tensor) else one for one in tracks]
+
+    def _repr_html_(self) -> str:
+        """Shows a player and a spectrogram of each track in a notebook; of a batch the first."""
+        names = [*self.queries, *([] if self.residual is None else ["residual"])]
+        first = self._tracks(0)
+        tracks = [track[..., : _SHOWN_SECONDS * self.sample_rate] for track in first]
+        peak = max(float(np.abs(track).max()) for track in tracks) or 1.0
+        pictures = [
+            magnitudes(np.atleast_2d(track).mean(axis=0), self.sample_rate) for track in tracks
+        ]
+        loudest = max(float(picture.max()) for picture in pictures) or 1.0
+        scores = [row[0] if self.batched else row for row in (self.presence, self.levels)]
+        captions = [_describe(*pair) for pair in zip(*scores, strict=True)]
+        rows = [
+            f"<tr><th>{escape(name)}<br><small>{caption}</small></th>"
+            f'<td><img src="{picture_uri(picture, loudest)}" width="320" height="96" '
+            f'alt="Spectrogram of {escape(name)}"></td>'
+            f'<td><audio controls src="{wav_uri(0.95 / peak * track, self.sample_rate)}"></audio>'
+            "</td></tr>"
+            for name, caption, picture, track in zip(
+                names, [*captions, ""], pictures, tracks, strict=False
+            )
+        ]
+        parts = [f"The first of {len(self)} mixtures."] if self.batched else []
+        if first[0].shape[-1] > tracks[0].shape[-1]:
+            parts.append(f"The first {_SHOWN_SECONDS} seconds.")
+        return f"<table>{''.join(rows)}</table><p>{' '.join(parts)}</p>"
 
 
 def _describe(presence: float, level: float) -> str:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asteroid.models
 import numpy as np
 import pytest
 import soundfile
 import torch
+
+from asteroid_bimodal.models import streaming
+from asteroid_bimodal.models.inference import _join
+from asteroid_bimodal.queries import Query
+from asteroid_bimodal.separate import separate_files
 
 WORDS = ["violin", "tuba"]
 
@@ -110,3 +116,131 @@ def test_other_inputs_are_refused(model, tmp_path):
     soundfile.write(tmp_path / "tone.wav", np.zeros(100), 8000)
     with pytest.raises(ValueError, match="Leave it out"):
         model.separate(tmp_path / "tone.wav", WORDS, sample_rate=16000)
+
+
+def test_a_file_gives_what_the_command_writes(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(streaming, "HOP_SECONDS", 1)
+    monkeypatch.setattr(streaming, "OVERLAP_SECONDS", 1)
+    wav = 0.1 * np.random.default_rng(0).standard_normal((5 * 11025, 2))
+    soundfile.write(tmp_path / "duet.wav", wav, 11025, subtype="FLOAT")
+    bowed = Query.blend("bowed", [("violin", 0.7), ("cello", 0.3)])
+    options = {"without": ["drums"], "residual": True}
+    written = separate_files(model, [tmp_path / "duet.wav"], ["tuba", bowed], **options).written
+    found = model.separate(tmp_path / "duet.wav", ["tuba", bowed], **options)
+    assert found.queries == ["tuba", "bowed"] and found.without == ["drums"]
+    assert [path.name for path in found.save(tmp_path / "out")] == [path.name for path in written]
+    whole = model.separate({"array": wav.T, "sampling_rate": 11025}, ["tuba", bowed], **options)
+    for path, track, other in zip(
+        written, [*found, found.residual], [*whole, whole.residual], strict=True
+    ):
+        samples = soundfile.read(path)[0].T
+        np.testing.assert_allclose(track, samples, atol=1e-6)
+        np.testing.assert_allclose(other, samples, atol=1e-6)
+    np.testing.assert_allclose(sum(found) + found.residual, wav.T, atol=1e-6)
+    energy = [np.square(track.numpy()).sum() / np.square(wav).sum() for track in found]
+    np.testing.assert_allclose(found.levels, 10 * np.log10(energy), atol=1e-3)
+
+
+def test_everything_but_negative_queries(model):
+    wav = torch.randn(3000)
+    found = model.separate(wav, [], without=["tuba"], sample_rate=8000)
+    tuba = model.separate(wav, ["tuba"], sample_rate=8000)["tuba"]
+    torch.testing.assert_close(found["without tuba"], wav - tuba, rtol=0, atol=1e-5)
+    each = model.separate(wav[None], [["violin"]], without=["tuba"], sample_rate=8000)
+    alone = model.separate(wav, ["violin"], without=["tuba"], sample_rate=8000)
+    torch.testing.assert_close(each["violin"][0], alone["violin"], rtol=1e-4, atol=1e-5)
+
+
+def test_queries_of_each_mixture_and_embeddings(model):
+    wav = torch.randn(2, 2, 1000)
+    each = model.separate(wav, [["violin"], ["tuba"]], sample_rate=8000, residual=True)
+    assert each.estimates.shape == (2, 1, 2, 1000) and each.queries == ["1"]
+    torch.testing.assert_close(each.estimates[:, 0] + each.residual, wav)
+    query = model.encode_queries([["violin"], ["tuba"]], 2)
+    found = model.separate(wav, query, sample_rate=8000)
+    torch.testing.assert_close(found.estimates, each.estimates)
+
+
+def test_what_datasets_give_is_one_recording(model):
+    wav = np.random.default_rng(0).standard_normal((2, 1000)).astype(np.float32)
+    found = model.separate({"array": wav, "sampling_rate": 8000, "path": None}, WORDS)
+    expected = model.separate(wav[None], WORDS, sample_rate=8000)
+    assert found.estimates.shape == (2, 2, 1000)
+    np.testing.assert_allclose(found.estimates, expected[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("wav", "message"),
+    [
+        (np.zeros((16000, 2)), "has time first, as soundfile"),
+        (torch.zeros(16000, 1), "has time first, as soundfile"),
+        (torch.zeros(1, 16000, 2), "has time first, as soundfile"),
+        (torch.zeros(2, 16000), r"may mean 2 channels or 2 mixtures: pass \{'array': wav"),
+        (np.zeros(100, np.int16), "Divide 16-bit integers by 32768"),
+        ({"array": np.zeros((16000, 2)), "sampling_rate": 8000}, "has time first"),
+        ({"array": np.zeros((1, 1, 100)), "sampling_rate": 8000}, "Expected one recording"),
+        ({"audio": np.zeros(100)}, "'array' and 'sampling_rate', as datasets give it"),
+    ],
+)
+def test_what_would_be_misunderstood_is_refused(model, wav, message):
+    rate = None if isinstance(wav, dict) else 8000
+    with pytest.raises(ValueError, match=message):
+        model.separate(wav, WORDS, sample_rate=rate)
+
+
+def test_samples_without_a_rate_are_at_the_models_with_a_warning(model):
+    wav = torch.randn(1000)
+    with pytest.warns(UserWarning, match="taken as being at 8000 Hz, the model's rate"):
+        found = model.separate(wav, WORDS)
+    assert found.sample_rate == 8000
+    torch.testing.assert_close(found.estimates, model(wav, WORDS).detach())
+    with pytest.raises(ValueError, match="whole number of hertz"):
+        model.separate(wav, WORDS, sample_rate=0.5)
+    with pytest.raises(ValueError, match="dictionary says 8000 Hz"):
+        model.separate({"array": wav, "sampling_rate": 8000}, WORDS, sample_rate=44100)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_weights_in_half_precision_are_refused(model, dtype):
+    model.to(dtype)
+    for separate in (model, lambda *args: model.separate(*args, sample_rate=8000)):
+        with pytest.raises(ValueError, match=r"weights are in torch.*call model.float\(\)"):
+            separate(torch.randn(1000), WORDS)
+
+
+@pytest.mark.parametrize("known_length", [True, False])
+def test_pieces_are_joined_whatever_the_length_said_before(known_length):
+    pieces = torch.randn(2, 1000).split([300, 10, 500, 190], dim=-1)
+    for length in (1000, 10, 5000) if known_length else (None,):
+        torch.testing.assert_close(_join(pieces, length), torch.cat(pieces, dim=-1))
+
+
+@pytest.fixture
+def stock(model, tmp_path):
+    """A model with statistics of its own, loaded by Asteroid's own `from_pretrained`."""
+    model.train()
+    model(torch.randn(4, 2000), WORDS)
+    package = model.eval().serialize()
+    package["model_args"]["query_encoder"] = None
+    torch.save(package, tmp_path / "model.pth")
+    loaded = asteroid.models.BaseModel.from_pretrained(str(tmp_path / "model.pth"))
+    loaded._query_encoder = model.query_encoder
+    return loaded
+
+
+def test_asteroids_own_loader_gives_a_model_that_separates_at_once(model, stock):
+    before = {name: value.clone() for name, value in stock.state_dict().items()}
+    wav = torch.randn(1000)
+    expected = model(wav, WORDS)
+    torch.testing.assert_close(stock(wav, WORDS), expected, rtol=0, atol=0)
+    found = stock.separate(wav, WORDS, sample_rate=8000).estimates
+    torch.testing.assert_close(found, expected.detach(), rtol=0, atol=0)
+    assert all(torch.equal(value, before[name]) for name, value in stock.state_dict().items())
+
+
+def test_a_loaded_model_can_be_trained_on(model, stock):
+    statistics = stock.masker.input_norm.running_mean.clone()
+    stock.train()(torch.randn(2, 2000), WORDS)
+    assert not torch.equal(stock.masker.input_norm.running_mean, statistics)
+    stock.load_state_dict(model.state_dict())
+    assert stock.training  # somebody said so

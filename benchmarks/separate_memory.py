@@ -1,0 +1,56 @@
+"""Peak memory of `model.separate` on a long file, above the loaded model and the result.
+
+The file, noise over a wandering tone, is written by another process to a temporary folder,
+separated on the CPU with one thread, and deleted. The peak is that of a fresh process.
+
+    python benchmarks/separate_memory.py --minutes 10 --rate 44100 --channels 2 violin flute
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import tempfile
+from pathlib import Path
+
+import torch
+from long_files import peak, write_input
+
+from asteroid_bimodal.models import load_separator
+
+
+def measure(path: Path, model_name: str, queries: list[str]) -> None:
+    """Separates a file, and prints memory."""
+    torch.set_num_threads(1)
+    model = load_separator(model_name)
+    model.separate({"array": torch.zeros(8000), "sampling_rate": 8000}, queries)  # all is loaded
+    loaded = peak()
+    result = model.separate(path, queries)
+    holds = result.estimates.nbytes / 1e6
+    above = peak() - loaded
+    print(f"{loaded:.0f} MB when loaded, {loaded + above:.0f} MB at the peak")
+    print(f"the result holds {holds:.0f} MB, separating took {above - holds:.0f} MB more")
+
+
+def main() -> None:
+    """Writes the file and measures in a process of its own."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("queries", nargs="+")
+    parser.add_argument("--minutes", type=int, default=10)
+    parser.add_argument("--rate", type=int, default=44100)
+    parser.add_argument("--channels", type=int, default=2)
+    parser.add_argument("--model", default="mini")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "long.wav"
+        write_input(path, args.minutes, args.rate, args.channels)
+        process = multiprocessing.get_context("spawn").Process(
+            target=measure, args=(path, args.model, args.queries)
+        )
+        process.start()
+        process.join()
+    raise SystemExit(process.exitcode)
+
+
+if __name__ == "__main__":
+    main()
