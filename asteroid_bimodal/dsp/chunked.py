@@ -103,7 +103,8 @@ class QueryOverlapAdd(nn.Module):
             tensor([[4., 5., 6., 7.]])
             tensor([[8., 9.]])
         """
-        tail = encoded = None
+        tail: Tensor | None = None
+        encoded = None
         windows = cut_windows(blocks, self.window_size, self.hop_size)
         for _, alike in groupby(windows, key=lambda window: window.shape):
             while batch := list(islice(alike, self.batch_size)):
@@ -113,7 +114,7 @@ class QueryOverlapAdd(nn.Module):
                     joined = estimates if tail is None else cross_fade(tail, estimates)
                     tail = joined[..., self.hop_size :].clone()
                     yield joined[..., : self.hop_size]
-        if tail.shape[-1]:
+        if tail is not None and tail.shape[-1]:
             yield tail
 
     @torch.no_grad()
@@ -208,7 +209,7 @@ def _check_block(block: Tensor, held: Tensor | None) -> None:
 
 def _repeat(queries: Any, count: int) -> Any:
     """Repeats the queries of B mixtures for `count` windows of them, window by window."""
-    if is_dataclass(queries):
+    if is_dataclass(queries) and not isinstance(queries, type):
         parts = {part.name: getattr(queries, part.name) for part in fields(queries)}
         return replace(queries, **{name: torch.cat([part] * count) for name, part in parts.items()})
     if isinstance(queries, (list, tuple)) and not all(isinstance(one, str) for one in queries):
