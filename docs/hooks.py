@@ -23,6 +23,8 @@ except ImportError:  # equations then stay as they are written
 REPO = Path(__file__).parents[1]
 OUTSIDE = (  # pages and pictures that the site has beside those of docs/, in their own places
     "CHANGELOG.md",
+    "CODE_OF_CONDUCT.md",
+    "CONTRIBUTING.md",
     "asteroid_bimodal/pretrained/*/README.md",
     "egs/*/README.md",
     "egs/*/asteroid_models/README.md",
