@@ -114,7 +114,7 @@ class QueryEncoder(nn.Module):
 
     @classmethod
     def describe(cls, spec: EncoderSpec) -> Usage:
-        """Says how a model with this encoder is asked, for model cards; nothing is loaded."""
+        """Describes the queries of a model with this encoder for its card; nothing is loaded."""
         modality = MODALITIES[cls.modality]
         source = f"`{spec}`, which is loaded by that name."
         if spec.bundled:

@@ -256,7 +256,7 @@ def _dilated(network: Any) -> Any:
     return network
 
 
-def _import_pillow():
+def _import_pillow() -> Any:
     try:
         import PIL.Image
     except ImportError as error:

@@ -165,14 +165,14 @@ class UnconditionedEncoder(OneHotEncoder):
 
     @classmethod
     def describe(cls, spec: EncoderSpec) -> Usage:
-        """Says that nothing can be asked for."""
+        """Explains outputs without queries."""
         return Usage(
             "blind",
             "Audio source separation",
-            f"Separates a recording into {spec.name} outputs; nothing tells it what to look for.",
+            f"Separates a recording into {spec.name} outputs; it takes no queries.",
             cls.from_spec(spec).outputs,
             "The order of the outputs means nothing. Its figures are those of the order that fits "
-            "the references best, which helps it in a comparison with models that are asked.",
+            "the references best, which favours it in a comparison with models that take queries.",
         )
 
     def index(self, query: str) -> int:

@@ -84,7 +84,7 @@ def load_clap(name: str | Path = "mini") -> PretrainedClap:
 
 
 @lru_cache(maxsize=8)
-@torch.inference_mode(False)  # or a model first asked for in a validation loop could not train
+@torch.inference_mode(False)  # or a model first loaded in a validation loop could not train
 def _load(source: str) -> PretrainedClap:
     from transformers import ClapFeatureExtractor
 

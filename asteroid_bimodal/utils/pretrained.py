@@ -97,7 +97,7 @@ def _advice(source: str, what: str, offline: str, error: Exception) -> str:
 
 
 @lru_cache(maxsize=8)
-@torch.inference_mode(False)  # or what is first asked for in a validation loop could not train
+@torch.inference_mode(False)  # or a network first loaded in a validation loop could not train
 def load_network(architecture: str, source: str, model_types: tuple[str, ...] = ()) -> Any:
     """Loads a network; everybody who asks for the same one gets the same object."""
     import transformers

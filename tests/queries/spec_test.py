@@ -8,6 +8,7 @@ from asteroid_bimodal.queries import (
     ClapTextEncoder,
     ClipImageEncoder,
     ClipTextEncoder,
+    EncoderSpec,
     LabelEncoder,
     ResNetFrameEncoder,
     UnconditionedEncoder,
@@ -80,3 +81,49 @@ def test_minilm_comes_back_by_its_name(spec):
 def test_bad_specs(spec, message):
     with pytest.raises(ValueError, match=message):
         load_query_encoder(spec)
+
+
+@pytest.mark.parametrize(
+    ("text", "spec", "written"),
+    [
+        ("mini", EncoderSpec("clap", "mini"), "mini"),
+        ("clap:laion:a.pt", EncoderSpec("clap", "laion:a.pt"), "laion:a.pt"),
+        ("clap:clip", EncoderSpec("clap", "clip"), "clap:clip"),
+        ("clap:./query_encoder", EncoderSpec("clap", "./query_encoder"), "clap:./query_encoder"),
+        ("minilm|cls", EncoderSpec("bert", "minilm", "cls"), "minilm|cls"),
+        ("bert:a/b", EncoderSpec("bert", "a/b"), "bert:a/b"),
+        ("labels:a|", EncoderSpec("labels", "a", ""), "labels:a|"),
+        ("clap-audio:laion:a.pt|x", EncoderSpec("clap-audio", "laion:a.pt", "x"), None),
+    ],
+)
+def test_texts_are_read_and_written(text, spec, written):
+    assert EncoderSpec.parse(text) == spec
+    assert str(spec) == (written or text)
+
+
+def test_many_labels_make_a_long_name():
+    """Longer than a file may be named."""
+    spec = LabelEncoder([f"class {n}" for n in range(309)]).spec
+    assert load_query_encoder(str(spec)).spec == spec
+
+
+def test_a_folder_may_have_a_colon(tmp_path):
+    assert EncoderSpec.parse(str(tmp_path)).kind == "clap"
+    (tmp_path / "a:b").mkdir()
+    assert EncoderSpec.parse(str(tmp_path / "a:b")) == EncoderSpec("clap", str(tmp_path / "a:b"))
+
+
+def test_options_that_a_kind_does_not_take_are_refused():
+    with pytest.raises(ValueError, match="clip take no options"):
+        load_query_encoder("clip:mini|56")
+
+
+@pytest.mark.parametrize("name", ["clap:mini", "clip:mini"])
+def test_siblings_share_a_space(name):
+    text = load_query_encoder(name)
+    (modality,) = text.siblings
+    other = text.sibling(modality)
+    assert other.modality == modality and other.pooled_dim == text.pooled_dim
+    assert other is text.sibling(modality) and text.sibling("text") is text
+    assert other.sibling("text").fingerprint == text.fingerprint
+    assert text.sibling("label") is None and text.padded().sibling("text") is not None

@@ -85,7 +85,7 @@ def phrase_prompt(label: str, template: str = PHRASE_TEMPLATE) -> str:
     """The prompt that asks for one label.
 
     Args:
-        label: what is to be heard.
+        label: a class of sound.
         template: text with one "{}" for the label.
 
     Raises:
