@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from omegaconf import DictConfig
 from torch.utils.data import DataLoader
 
 from ..data.batches import collate, collate_pairs
@@ -15,9 +14,10 @@ from ..data.manifest import by_label, read_manifest
 from ..data.sharded import ShardedMixtures
 from ..data.shards import is_address
 from ..data.video_id import video_id
+from .schema import Config
 
 
-def labels_of(conf: DictConfig) -> list[str]:
+def labels_of(conf: Config) -> list[str]:
     """Lists the classes of the training set; clips with captions alone have none.
 
     Args:
@@ -26,32 +26,27 @@ def labels_of(conf: DictConfig) -> list[str]:
     return [label for label in by_label(read_manifest(Path(conf.data.root) / "train.csv")) if label]
 
 
-def is_captioned(conf: DictConfig) -> bool:
+def is_captioned(conf: Config) -> bool:
     """Says whether the clips of the data set have natural captions instead of labels.
 
     Args:
         conf: the whole configuration.
     """
-    return bool(conf.data.get("captioned"))  # no key of earlier experiments
+    return conf.data.captioned
 
 
-def build_train_loader(conf: DictConfig) -> DataLoader:
+def build_train_loader(conf: Config) -> DataLoader:
     """Builds the loader of training mixtures.
 
     Args:
         conf: the whole configuration.
 
     Raises:
-        ValueError: when an epoch fills no batch, or shards are to do what takes files.
+        ValueError: when shards are to do what takes files.
     """
     data, clean, batch_size = conf.data, conf.data.clean, conf.training.batch_size
-    if data.epoch_size < batch_size:
-        raise ValueError(
-            f"Expected an epoch that fills a batch of {batch_size}, received {data.epoch_size} "
-            "examples. Raise data.epoch_size or lower training.batch_size."
-        )
     partly = clean.share or data.share < 1
-    if data.get("shards") and (partly or data.frames):
+    if data.shards and (partly or data.frames):
         raise ValueError(
             "Expected data.share 1, data.clean.share 0 and no frames with data.shards, which hold "
             "the audio of whole splits: write shards of the part to be used, or train from files."
@@ -86,13 +81,13 @@ def _held_out(root: Path) -> set[str]:
 
 
 def _build_mixed(
-    conf: DictConfig, share: tuple[float, float]
+    conf: Config, share: tuple[float, float]
 ) -> LabelledMixtures | ShardedMixtures | CaptionedMixtures:
     """Builds the natural mixtures of the data set: of labelled clips, or clips with captions."""
     data = conf.data
     if not is_captioned(conf):
         return build_mixtures(conf, data.root, data.n_src, share, conf.seed)
-    if data.get("shards") or data.frames or (data.clean.share and not data.clean.root):
+    if data.shards or data.frames or (data.clean.share and not data.clean.root):
         raise ValueError(
             "Expected no data.shards and no data.frames with natural captions, and single sources "
             "of another set with labels, such as VGGSound: set data.clean.root to its folder."
@@ -112,7 +107,7 @@ def _build_mixed(
 
 
 def build_mixtures(
-    conf: DictConfig,
+    conf: Config,
     root: str,
     n_src: int,
     share: tuple[float, float],
@@ -140,10 +135,10 @@ def build_mixtures(
         "prompt": [data.prompt, *data.more_prompts],
         "caption": data.caption,
         "num_absent": data.num_absent,
-        "center_crop": bool(data.get("centred")),
+        "center_crop": data.centred,
         "seed": seed,
     }
-    if data.get("shards"):  # no key of earlier experiments
+    if data.shards:
         shards = data.shards if is_address(data.shards) else str(Path(root) / data.shards)
         return ShardedMixtures(shards, batch_size=conf.training.batch_size, **common)
     return LabelledMixtures(
@@ -156,7 +151,7 @@ def build_mixtures(
 
 
 def build_test_set(
-    conf: DictConfig, split: str, n_src: int, limit: int | None = None
+    conf: Config, split: str, n_src: int, limit: int | None = None
 ) -> PinnedMixtures:
     """Builds the pinned mixtures of a split.
 
@@ -170,15 +165,14 @@ def build_test_set(
         FileNotFoundError: when the list was not drawn yet.
     """
     root = Path(conf.data.root)
-    # Experiments of earlier versions have no such keys.
-    pictures = conf.data.get("frames") and not conf.query.get("test_encoder")
+    pictures = conf.data.frames and not conf.query.test_encoder
     return PinnedMixtures(
         find_test_list(root, split, n_src),
         root,
         sample_rate=conf.data.sample_rate,
         num_samples=conf.data.eval_samples,
         prompt="{}" if is_captioned(conf) else conf.data.prompt,
-        frames=bool(pictures),
+        frames=pictures,
         limit=limit,
     )
 

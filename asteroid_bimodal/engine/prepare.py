@@ -7,8 +7,6 @@ from dataclasses import replace
 from itertools import chain, combinations, islice, permutations
 from pathlib import Path
 
-from omegaconf import DictConfig
-
 from ..data.batches import Skipped
 from ..data.captioned import named_sounds, phrases_of
 from ..data.manifest import Clip, read_manifest
@@ -16,13 +14,14 @@ from ..data.pinned import PinnedMixture, draw_test_list, write_test_list
 from ..queries import mixture_caption, phrase_prompt
 from .build import TIMBRE, build_query_encoder, classifier_path, embeddings_path, encoder_spec
 from .loaders import is_captioned, labels_of
+from .schema import Config
 from .timbre import train_classifier
 
 MOST_TEXTS = 20_000  # captions embedded in stage 2; others are when training asks for them
 _SPARE = 2  # items drawn for each that is kept, where some name the same sound twice
 
 
-def download_set(conf: DictConfig, name: str) -> None:
+def download_set(conf: Config, name: str) -> None:
     """Fetches what is missing of a full set, and writes the manifests of what is there.
 
     Both may change from run to run: what failed is tried again.
@@ -53,7 +52,7 @@ def download_set(conf: DictConfig, name: str) -> None:
         print("This stage, run again, tries the failed ones once more.")
 
 
-def draw_lists(conf: DictConfig) -> None:
+def draw_lists(conf: Config) -> None:
     """Draws the lists of validation and test mixtures that are missing, `<root>/lists/`.
 
     The manifests are there already: they come with the data.
@@ -69,7 +68,7 @@ def draw_lists(conf: DictConfig) -> None:
                 print(write_test_list(lists, f"{split}_{n_src}src_seed0", mixtures))
 
 
-def _draw(conf: DictConfig, split: str, n_src: int) -> list[PinnedMixture]:
+def _draw(conf: Config, split: str, n_src: int) -> list[PinnedMixture]:
     data, root = conf.data, Path(conf.data.root)
     clips = read_manifest(root / f"{split}.csv")
     wanted = data.valid_items if split == "valid" else data.test_items
@@ -118,7 +117,7 @@ def _are_distinct(mixture: PinnedMixture) -> bool:
     return not any(first & second for first, second in combinations(sounds, 2))
 
 
-def embed_texts(conf: DictConfig) -> None:
+def embed_texts(conf: Config) -> None:
     """Embeds the texts that training can ask for.
 
     Systems that listen with a frozen classifier of timbres get it here, too.
@@ -130,12 +129,12 @@ def embed_texts(conf: DictConfig) -> None:
     if conf.query.encoder != "label" and encoder_spec(conf).encoder_class.modality == "text":
         _embed(conf)
     path = classifier_path(conf)
-    if TIMBRE in conf.loss.terms and not path.exists():
+    if TIMBRE in conf.loss and not path.exists():
         train_classifier(conf).save(path)
         print(f"timbre classifier trained: {path}")
 
 
-def _embed(conf: DictConfig) -> None:
+def _embed(conf: Config) -> None:
     """Writes `<root>/embeddings/<fingerprint>.safetensors`, which training reads."""
     texts = list(dict.fromkeys(_natural_texts(conf) if is_captioned(conf) else _made_texts(conf)))
     encoder = build_query_encoder(conf)
@@ -147,7 +146,7 @@ def _embed(conf: DictConfig) -> None:
     print(f"{len(missing)} texts embedded, {len(texts) - len(missing)} known: {path}")
 
 
-def _made_texts(conf: DictConfig) -> Iterator[str]:
+def _made_texts(conf: Config) -> Iterator[str]:
     """Prompts of all labels, and captions of mixtures of them."""
     data, labels = conf.data, labels_of(conf)
     for label in labels:
@@ -157,7 +156,7 @@ def _made_texts(conf: DictConfig) -> Iterator[str]:
         yield from (mixture_caption(list(group), data.caption) for group in groups)
 
 
-def _natural_texts(conf: DictConfig) -> Iterator[str]:
+def _natural_texts(conf: Config) -> Iterator[str]:
     """Captions of the training clips, and their phrases."""
     clips = read_manifest(Path(conf.data.root) / "train.csv")
     captions = dict.fromkeys(clip.caption for clip in clips if clip.caption)

@@ -3,78 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import difflib
-import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from ..metrics import write_json, write_rows
 from ..models import load_separator
 from ..report import Example
-from ..utils.conf import load_conf
+from ..utils.conf import load_conf, plain_names
 from .build import build_scorer
+from .config import recipe_conf
 from .evaluate import Evaluation, evaluate
 from .examples import save_examples
 from .loaders import build_test_set
+from .schema import Config
 from .train import train
 
-BASE = "music"  # the recipe beside the others whose configuration they start from
 NUM_EXAMPLES = 4  # items shown in a report
 HEADLINE = ("sdr", "sdr_imp", "sir", "sar", "si_sdr_imp")
-
-
-def recipe_conf(recipe: str | Path, options: Sequence[str]) -> DictConfig:
-    """Reads the configuration of a run: conf.yml, then the data set, the system and the options.
-
-    What a recipe's own files leave out is as in egs/music, whose local/conf.yml has every key.
-
-    Args:
-        recipe: folder of the recipe, with local/<data>.yml.
-        options: `["--data", "mini", "--system", "clapsep", "--lr", "1e-3"]`.
-
-    Raises:
-        ValueError: for a system, data set or key that does not exist.
-    """
-    recipe = Path(recipe)
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--data", default="mini")
-    parser.add_argument("--system", default="bimodal_clap")
-    chosen, rest = parser.parse_known_args(options)
-    systems = {path.stem: path for path in (recipe / "../../conf/systems").glob("*.yml")}
-    datasets = {path.stem: path for path in (recipe / "local").glob("*.yml") if path.stem != "conf"}
-    own = _choose("data set", chosen.data, datasets)
-    system = _choose("system", chosen.system, systems)
-    conf = load_conf([*_layers(recipe, "conf.yml"), *_layers(recipe, own.name), system], rest)
-    most = conf.data.max_n_src
-    if most is not None and conf.data.n_src > most:
-        raise ValueError(
-            f"Expected --n_src of at most {most} for the system {conf.system}, received "
-            f"{conf.data.n_src}. Choose another system for mixtures of more sources."
-        )
-    # Relative, so that no experiment tells where on a machine it was made.
-    for place in (conf.data, conf.data.clean):
-        if place.root and not Path(place.root).is_absolute():
-            place.root = os.path.relpath(recipe / place.root)
-    return conf
-
-
-def _layers(recipe: Path, name: str) -> list[Path]:
-    """The files of a name that hold for a recipe, its own last."""
-    folders = dict.fromkeys([recipe.resolve().parent / BASE, recipe.resolve()])
-    return [path for folder in folders if (path := folder / "local" / name).is_file()]
-
-
-def _choose(kind: str, name: str, known: dict[str, Path]) -> Path:
-    if name in known:
-        return known[name]
-    near = difflib.get_close_matches(name, known, 1)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    raise ValueError(f"Expected a {kind} of {', '.join(sorted(known))}; received {name!r}.{hint}")
 
 
 def run_script(main: Callable[[list[str]], None]) -> None:
@@ -104,7 +53,7 @@ def train_main(recipe: Path, options: list[str]) -> None:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--exp_dir", type=Path, required=True)
     parser.add_argument("--resume", choices=("true", "false"), default="false")
-    args, rest = parser.parse_known_args(options)
+    args, rest = parser.parse_known_args(plain_names(options))
     train(recipe_conf(recipe, rest), args.exp_dir, resume=args.resume == "true")
 
 
@@ -123,7 +72,7 @@ def eval_main(recipe: Path, options: list[str]) -> None:
     parser.add_argument("--test_n_src", type=int, default=2)
     parser.add_argument("--limit", type=int, help="score the first items only")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    args = parser.parse_args(options)
+    args = parser.parse_args(plain_names(options))
     conf = experiment_conf(args.exp_dir)
     model = load_separator(args.exp_dir / "best_model.pth").to(args.device)
     items = build_test_set(conf, "test", args.test_n_src, limit=args.limit)
@@ -160,7 +109,7 @@ def report_examples(result: Evaluation, sample_rate: int) -> list[Example]:
     ]
 
 
-def experiment_conf(exp_dir: Path) -> DictConfig:
+def experiment_conf(exp_dir: Path) -> Config:
     """Reads the configuration that an experiment was trained with.
 
     A relative folder of the data is looked for here, then from the recipe, `<exp_dir>/../..`.
@@ -174,7 +123,7 @@ def experiment_conf(exp_dir: Path) -> DictConfig:
     path = exp_dir / "conf.yml"
     if not path.is_file():
         raise FileNotFoundError(f"Expected an experiment at {exp_dir}, found no conf.yml there.")
-    conf = OmegaConf.load(path)
+    conf = load_conf([path], schema=Config)
     if not Path(conf.data.root).exists():
         conf.data.root = str(exp_dir / "../.." / conf.data.root)
     return conf

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from omegaconf import DictConfig
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
@@ -16,9 +15,10 @@ from ..dsp.spectral import magnitude, pad_for_stft, stft_pair
 from ..scorers import TimbreClassifier
 from .build import build_classifier
 from .loaders import build_mixtures, labels_of
+from .schema import Config
 
 
-def train_classifier(conf: DictConfig) -> TimbreClassifier:
+def train_classifier(conf: Config) -> TimbreClassifier:
     """Trains a classifier to tell which classes sound in natural mixtures.
 
     It sees what a weakly supervised separator may see: training mixtures and their labels, no
@@ -35,7 +35,7 @@ def train_classifier(conf: DictConfig) -> TimbreClassifier:
     classifier = build_classifier(conf).to(device)
     encoder, _ = stft_pair(**conf.filterbank, sample_rate=conf.data.sample_rate)
     encoder.to(device)
-    rate, steps = conf.timbre.learning_rate, conf.timbre.steps
+    rate, steps = conf.timbre.peak_lr, conf.timbre.steps
     optimizer = torch.optim.Adam(classifier.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
     classes = {label: index for index, label in enumerate(labels_of(conf))}
@@ -53,7 +53,7 @@ def train_classifier(conf: DictConfig) -> TimbreClassifier:
     return classifier.cpu().eval()
 
 
-def _batches(conf: DictConfig, steps: int) -> Iterator[Batch]:
+def _batches(conf: Config, steps: int) -> Iterator[Batch]:
     """Gives training batches, epoch after epoch, drawn apart from those of the separator."""
     data = conf.data
     mixtures = build_mixtures(conf, data.root, data.n_src, (0.0, data.share), conf.seed + 2)

@@ -13,7 +13,8 @@ from pathlib import Path
 import asteroid
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
+from pytorch_lightning import loggers
 from pytorch_lightning.callbacks import (
     Callback,
     EarlyStopping,
@@ -22,7 +23,7 @@ from pytorch_lightning.callbacks import (
     Timer,
     TQDMProgressBar,
 )
-from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
+from pytorch_lightning.loggers import CSVLogger, Logger
 from torch import nn
 
 from .. import __version__
@@ -31,7 +32,11 @@ from ..utils.conf import leaf_keys, save_conf
 from ..utils.files import atomic_write
 from ..utils.git import checkout_commit
 from .build import build_system, count_parameters
+from .config import count_devices
+from .schema import LOGGERS, Config
 from .system import BiModalSystem
+
+PROJECT = "asteroid_bimodal"  # where loggers group runs by project
 
 # Options that say where a run takes place, not what it is.
 _OF_MACHINE = {
@@ -43,7 +48,7 @@ _OF_MACHINE = {
 }
 
 
-def train(conf: DictConfig, exp_dir: str | Path, *, resume: bool = False) -> Path:
+def train(conf: Config, exp_dir: str | Path, *, resume: bool = False) -> Path:
     """Trains a system and leaves its best model.
 
     What is finished stays as it is and what was interrupted goes on from its last epoch, as long as
@@ -93,7 +98,7 @@ def train(conf: DictConfig, exp_dir: str | Path, *, resume: bool = False) -> Pat
     return best
 
 
-def _check_same(conf: DictConfig, exp_dir: Path) -> None:
+def _check_same(conf: Config, exp_dir: Path) -> None:
     """Compares a configuration with the one that a folder was begun with.
 
     Args:
@@ -120,7 +125,7 @@ def _load_weights(model: nn.Module, name: str) -> None:
     model.train().load_state_dict(state)
 
 
-def build_trainer(conf: DictConfig, exp_dir: Path) -> pl.Trainer:
+def build_trainer(conf: Config, exp_dir: Path) -> pl.Trainer:
     """Builds Lightning's Trainer.
 
     Args:
@@ -168,39 +173,28 @@ def choose_precision(precision: str) -> str:
     return "bf16-mixed" if capabilities.get("avx512_bf16") else "32"
 
 
-def count_devices(devices: str, accelerator: str) -> int:
-    """Counts the devices that each node trains on.
-
-    Args:
-        devices: a number, "auto" or "-1" for all, or GPU ids such as "0,1".
-        accelerator: cpu, gpu or auto.
-
-    Raises:
-        ValueError: for another text.
-
-    Examples:
-        >>> count_devices("2", "cpu"), count_devices("0,2,3", "gpu")
-        (2, 3)
-    """
-    if devices in ("auto", "-1"):
-        return 1 if accelerator == "cpu" else max(1, torch.cuda.device_count())
-    ids = [part.strip() for part in devices.split(",") if part.strip()]
-    if not ids or not all(part.isdigit() for part in ids):
-        raise ValueError(f"Expected devices such as 2, 0,1 or auto; received {devices!r}.")
-    return len(ids) if "," in devices else int(devices)
-
-
-def _loggers(kind: str, exp_dir: Path) -> list[Logger]:
-    if kind not in ("csv", "tensorboard"):
-        raise ValueError(f"Expected a logger of csv, tensorboard; received {kind!r}.")
+def _loggers(name: str, exp_dir: Path) -> list[Logger]:
+    """The CSV that the report reads, and the logger that was asked for beside it."""
     # A resumed run logs to a folder of its own; the report joins them.
-    loggers: list[Logger] = [CSVLogger(exp_dir, name="logs")]
-    if kind == "tensorboard":
-        loggers.append(TensorBoardLogger(exp_dir, name="tensorboard"))
-    return loggers
+    found: list[Logger] = [CSVLogger(exp_dir, name="logs")]
+    run = exp_dir.resolve().name
+    arguments = {
+        "tensorboard": lambda: {"save_dir": exp_dir, "name": "tensorboard"},
+        "wandb": lambda: {"save_dir": exp_dir, "project": PROJECT, "name": run},
+        "mlflow": lambda: {
+            "save_dir": str(exp_dir / "mlflow"),
+            "experiment_name": PROJECT,
+            "run_name": run,
+        },
+        "comet": lambda: {"project": PROJECT, "name": run},
+        "neptune": lambda: {"name": run},
+    }
+    if name != "csv":
+        found.append(getattr(loggers, LOGGERS[name][0])(**arguments[name]()))
+    return found
 
 
-def _callbacks(conf: DictConfig, exp_dir: Path) -> list[Callback]:
+def _callbacks(conf: Config, exp_dir: Path) -> list[Callback]:
     minutes = conf.training.max_minutes
     callbacks: list[Callback] = [
         ModelCheckpoint(

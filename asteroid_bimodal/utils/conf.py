@@ -1,14 +1,18 @@
-"""Configuration: YAML files merged in order, then `--key value` from the command line.
+"""Configuration: YAML files merged in order, then options, checked against typed dataclasses.
 
-Asteroid's `prepare_parser_from_dict` takes two levels and splits lists by character. Here OmegaConf
-merges and types; this file adds Asteroid's short `--key` for every leaf whose name is unique.
+The dataclasses say which keys there are and what they take; the values come from the files. A
+configuration without dataclasses of its own is typed by its first file.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, make_dataclass
 from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import yaml
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -16,20 +20,197 @@ from omegaconf.errors import OmegaConfBaseException
 
 from .files import atomic_write
 
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
-def load_conf(files: Sequence[str | Path], options: Sequence[str] = ()) -> DictConfig:
+
+def key(
+    *,
+    low: float | None = None,
+    above: float | None = None,
+    high: float | None = None,
+    choices: Sequence[str] | None = None,
+    near: Mapping[str, str] | None = None,
+    names: Mapping[str, Any] | Sequence[str] | None = None,
+    short: str | None = None,
+    formerly: Sequence[str] = (),
+    default: Any = MISSING,
+) -> Any:
+    """A field of a configuration's dataclass, with what it may be.
+
+    Args:
+        low: smallest value, of a number or of each in a list.
+        above: number that the value must exceed.
+        high: largest value.
+        choices: what a text may be.
+        near: of other words for a choice, the choice.
+        names: of a dictionary, the names that it may have.
+        short: of a dictionary of dataclasses, the field that a plain value stands for.
+        formerly: other names that people look for it by.
+        default: value when no file has one.
+    """
+    rules = {"low": low, "above": above, "high": high, "choices": choices, "near": near or {}}
+    rules |= {"names": names, "short": short, "formerly": formerly}
+    return field(default="???" if default is MISSING else default, metadata=rules)
+
+
+@dataclass(frozen=True)
+class _Leaf:
+    """A value of a configuration: its type, and the rules of `key`."""
+
+    kind: Any
+    rules: Mapping[str, Any]
+
+
+class Settings:
+    """Collects the values of a configuration.
+
+    Args:
+        schema: dataclass with the keys; typed by the first file when None.
+
+    Attributes:
+        values: what was set until now, by dotted path.
+    """
+
+    def __init__(self, schema: type | None = None) -> None:
+        self.schema = schema
+        self.values: dict[str, Any] = {}
+
+    def add_file(self, path: str | Path, skip: Callable[[str], bool] | None = None) -> None:
+        """Puts the values of a YAML file over those that are there.
+
+        Args:
+            path: the file.
+            skip: says by dotted path what to leave out.
+
+        Raises:
+            FileNotFoundError: when there is no such file.
+            ValueError: for what is no YAML, a key that does not exist, or a value it cannot take.
+        """
+        tree = _read_yaml(path)
+        if self.schema is None:
+            self.schema = _schema_of(tree)
+        self._set_tree(tree, "", str(path), skip)
+
+    def add_options(self, options: Sequence[str]) -> dict[str, tuple[Any, Any]]:
+        """Puts options over the values that are there, after the files of `--config`.
+
+        Args:
+            options: `["--lr", "1e-3", "--masker.ngf=16"]`: a dotted path or, where only one leaf
+                ends so, the end of one; dashes and underscores are the same. The text is taken as
+                YAML, but literally for a text key.
+
+        Returns:
+            What they changed: of each path the value before and after.
+
+        Raises:
+            ValueError: as for files, and for an option without a value.
+        """
+        before, pairs = dict(self.values), list(_pairs(options))
+        for name, text in pairs:
+            if name == "config":
+                self.add_file(text)
+        for name, text in pairs:
+            if name != "config":
+                path = self._full_path(name)
+                leaf = self._leaves().get(path)
+                self._set(path, _read_text(name, text, leaf), f"--{name}")
+        return {
+            path: (before.get(path), value)
+            for path, value in self.values.items()
+            if before.get(path) != value
+        }
+
+    def build(self) -> Any:
+        """Makes the configuration, an OmegaConf of the dataclass."""
+        leaves = self._leaves().items()
+        missing = [p for p, leaf in leaves if leaf.rules["required"] and p not in self.values]
+        if missing:
+            raise ValueError(f"{', '.join(missing)} has no value: set it in a file or an option.")
+        tree: dict = {}
+        for path, value in self.values.items():
+            *parents, name = path.split(".")
+            node = tree
+            for parent in parents:
+                node = node.setdefault(parent, {})
+            node[name] = value
+        return OmegaConf.merge(OmegaConf.structured(self.schema), tree)
+
+    def _leaves(self) -> dict[str, _Leaf]:
+        return dict(_leaves_of(self.schema))
+
+    def _full_path(self, name: str) -> str:
+        """Finds the one leaf or section that an option means."""
+        leaves = self._leaves()
+        if name in leaves or any(path.startswith(f"{name}.") for path in leaves):
+            return name
+        matches = [path for path in leaves if path.endswith(f".{name}")]
+        if len(matches) > 1:
+            raise ValueError(f"--{name} may mean {' or '.join(matches)}: give the whole path.")
+        return matches[0] if matches else name
+
+    def _set_tree(
+        self, tree: Mapping, prefix: str, source: str, skip: Callable[[str], bool] | None = None
+    ) -> None:
+        for name, value in tree.items():
+            self._set(f"{prefix}{name}", value, source, skip)
+
+    def _set(
+        self, path: str, value: Any, source: str, skip: Callable[[str], bool] | None = None
+    ) -> None:
+        leaves = self._leaves()
+        inside = [leaf for leaf in leaves if leaf.startswith(f"{path}.")]
+        if path in leaves:
+            if not (skip and skip(path)):
+                self.values[path] = self._checked(path, leaves[path], value, source)
+        elif not inside:
+            raise ValueError(self._unknown(path, source))
+        elif isinstance(value, Mapping):
+            self._set_tree(value, f"{path}.", source, skip)
+        elif short := leaves[inside[0]].rules.get("short_of", {}).get(path):
+            self._set(short, value or 0, source, skip)  # null and false: off
+        elif value is not None:  # an empty section changes nothing
+            names = ", ".join(leaf[len(path) + 1 :] for leaf in inside[:3])
+            raise ValueError(f"{path} is a section ({names}, …), not a value: received {value!r}.")
+
+    def _checked(self, path: str, leaf: _Leaf, value: Any, source: str) -> Any:
+        at = "" if source.startswith("--") else f" in {source}"
+        try:
+            value = _converted(leaf.kind, value)
+        except TypeError:
+            now = self.values.get(path)
+            example = "" if now is None else f" such as {_shown(now)}"
+            raise ValueError(
+                f"{path} takes {_words(leaf.kind)}{example}; received {value!r}{at}."
+            ) from None
+        for part in value if isinstance(value, list) else [value]:
+            if problem := _problem(leaf.rules, part):
+                raise ValueError(f"{path} must be {problem}; received {_shown(value)}{at}.")
+        return value
+
+    def _unknown(self, path: str, source: str) -> str:
+        leaves = self._leaves()
+        last = path.split(".")[-1]
+        hits = [name for name, leaf in leaves.items() if last in leaf.rules.get("formerly", ())]
+        hits += difflib.get_close_matches(path, _sections(leaves), 1)
+        ends = {name.split(".")[-1]: name for name in _sections(leaves)}
+        hits += [ends[end] for end in difflib.get_close_matches(last, ends, 1)]
+        name = f"--{hits[0]}" if hits and source.startswith("--") else "".join(hits[:1])
+        hint = f" Did you mean {name}?" if hits else ""
+        return f"Unknown key {path!r} in {source}.{hint} Known: local/conf.yml."
+
+
+def load_conf(
+    files: Sequence[str | Path], options: Sequence[str] = (), *, schema: type | None = None
+) -> Any:
     """Merges YAML files, later ones over earlier ones, and command-line options over all.
-
-    The first file defines which keys exist, and which may be null (those that are null there); what
-    follows may change their values, not add keys.
 
     Args:
         files: YAML files.
-        options: `["--lr", "1e-3", "--masker.ngf", "16"]`: a dotted path or, where only one leaf
-            ends so, the end of one. The text is taken as YAML, but literally for a text key.
+        options: as `Settings.add_options` takes them.
+        schema: dataclass with the keys; typed by the first file when None.
 
     Returns:
-        The merged configuration.
+        The merged configuration, with attribute access.
 
     Raises:
         FileNotFoundError: when a file is missing.
@@ -43,19 +224,11 @@ def load_conf(files: Sequence[str | Path], options: Sequence[str] = ()) -> DictC
         >>> load_conf([path], ["--lr", "1e-3"]).optim.lr
         0.001
     """
-    conf = _read_yaml(files[0])
-    nullable = {key for key in leaf_keys(conf) if OmegaConf.select(conf, key) is None}
-    for path in files[1:]:
-        addition = _read_yaml(path)
-        for key in leaf_keys(addition):
-            value = OmegaConf.to_container(addition, resolve=False)
-            _set(conf, key, _follow(value, key), str(path), nullable)
-    for name, text in _pairs(options):
-        key = _full_key(conf, name)
-        literal = key in leaf_keys(conf) and isinstance(OmegaConf.select(conf, key), str)
-        value = text if literal else _parse(name, text)
-        _set(conf, key, value, "the command line", nullable)
-    return conf
+    settings = Settings(schema)
+    for path in files:
+        settings.add_file(path)
+    settings.add_options(options)
+    return settings.build()
 
 
 def leaf_keys(conf: DictConfig | dict, prefix: str = "") -> list[str]:
@@ -77,6 +250,25 @@ def leaf_keys(conf: DictConfig | dict, prefix: str = "") -> list[str]:
     return keys
 
 
+def describe_changes(changes: Mapping[str, tuple[Any, Any]]) -> str:
+    """Says what options changed, a line each: `optim.lr 0.002 → 0.0003`."""
+    lines = (f"{path} {_shown(old)} → {_shown(new)}" for path, (old, new) in changes.items())
+    return "\n".join(lines)
+
+
+def plain_names(options: Sequence[str]) -> list[str]:
+    """Writes the names of options with underscores.
+
+    Args:
+        options: a command line.
+
+    Examples:
+        >>> plain_names(["--n-src", "2", "--masker.num-heads=4", "--tag", "a-b"])
+        ['--n_src', '2', '--masker.num_heads=4', '--tag', 'a-b']
+    """
+    return [_plain_name(text) if text.startswith("--") else text for text in options]
+
+
 def save_conf(conf: DictConfig, path: str | Path) -> None:
     """Writes a configuration as YAML, atomically.
 
@@ -88,90 +280,145 @@ def save_conf(conf: DictConfig, path: str | Path) -> None:
         temporary.write_text(OmegaConf.to_yaml(conf, resolve=True), encoding="utf-8")
 
 
-def _read_yaml(path: str | Path) -> DictConfig:
+def _leaves_of(kind: Any, prefix: str = "") -> Iterator[tuple[str, _Leaf]]:
+    hints = get_type_hints(kind)
+    for one in fields(kind):
+        path, hint, rules = f"{prefix}{one.name}", hints[one.name], dict(one.metadata)
+        if is_dataclass(hint):
+            yield from _leaves_of(hint, f"{path}.")
+        elif get_origin(hint) is dict:
+            _, inner = get_args(hint)
+            for name in rules.pop("names"):
+                if is_dataclass(inner):
+                    place = f"{path}.{name}"
+                    short = {"short_of": {place: f"{place}.{rules['short']}"}}
+                    for end, leaf in _leaves_of(inner, f"{place}."):
+                        yield end, _Leaf(leaf.kind, {**leaf.rules, **short})
+                else:
+                    yield f"{path}.{name}", _Leaf(inner, {**rules, "required": False})
+        else:
+            yield path, _Leaf(hint, {**rules, "required": one.default == "???"})
+
+
+def _sections(leaves: Mapping[str, _Leaf]) -> list[str]:
+    """The leaves, and the places that a plain value may stand for, which come first."""
+    shorts = {place for leaf in leaves.values() for place in leaf.rules.get("short_of", {})}
+    return [*shorts, *leaves]
+
+
+def _schema_of(tree: Mapping, name: str = "Conf") -> type:
+    """Makes the dataclass of a file: what is null there may become anything."""
+    made = []
+    for label, value in tree.items():
+        if isinstance(value, dict):
+            inner = _schema_of(value, label.title())
+            made.append((label, inner, field(default_factory=inner)))
+        else:
+            kind = Any if value is None else list[Any] if isinstance(value, list) else type(value)
+            made.append((label, kind, key()))
+    return make_dataclass(name, made)
+
+
+def _read_yaml(path: str | Path) -> dict:
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"Expected a configuration at {path}, found no such file.")
+        raise FileNotFoundError(f"There is no configuration {path}.")
     try:
         tree = OmegaConf.to_container(OmegaConf.load(path))
     except (yaml.YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
-        raise ValueError(f"Expected YAML in {path}: {' '.join(str(error).split())}") from error
+        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(tree, dict):
-        raise ValueError(f"Expected keys with values in {path}, found a {type(tree).__name__}.")
-    return OmegaConf.create(tree)
-
-
-def _parse(name: str, text: str) -> object:
-    """Reads a value as YAML: numbers, true, null, lists."""
-    try:
-        return OmegaConf.from_dotlist([f"value={text}"]).value
-    except (yaml.YAMLError, OmegaConfBaseException) as error:
-        raise ValueError(
-            f"Expected a value such as 3, true or [1,2] after --{name}, received {text!r}."
-        ) from error
-
-
-def _follow(tree: dict, key: str) -> object:
-    for name in key.split("."):
-        tree = tree[name]
+        raise ValueError(f"{path} holds a {type(tree).__name__} instead of keys with values.")
     return tree
 
 
-def _pairs(options: Sequence[str]) -> list[tuple[str, str]]:
+def _read_text(name: str, text: str, leaf: _Leaf | None) -> Any:
+    """Reads an option's value: as text where the key takes text, otherwise as YAML."""
+    kinds = (get_args(leaf.kind) or (leaf.kind,)) if leaf else ()
+    if str in kinds and not (NoneType in kinds and text == "null"):
+        return text
+    try:
+        value = OmegaConf.from_dotlist([f"value={text}"]).value
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        raise ValueError(
+            f"--{name} takes a value such as 3, true or [1,2]; received {text!r}."
+        ) from error
+    return OmegaConf.to_container(value) if isinstance(value, DictConfig | ListConfig) else value
+
+
+def _pairs(options: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Splits `--key value` and `--key=value`."""
-    pairs, rest = [], list(options)
+    rest = plain_names(options)
     while rest:
         option = rest.pop(0)
         if not option.startswith("--"):
-            raise ValueError(f"Expected an option such as --lr, received {option!r}.")
+            raise ValueError(f"{option!r} is no option: options begin with two dashes, as --lr.")
         name, equals, value = option[2:].partition("=")
         if not equals:
             if not rest:
-                raise ValueError(f"Expected a value after {option}, received none.")
+                raise ValueError(f"{option} needs a value.")
             value = rest.pop(0)
-        pairs.append((name, value))
-    return pairs
+        yield name, value
 
 
-def _full_key(conf: DictConfig, name: str) -> str:
-    """Finds the one leaf that an option means."""
-    keys = leaf_keys(conf)
-    if name in keys:
-        return name
-    matches = [key for key in keys if key.endswith(f".{name}")]
-    if len(matches) > 1:
-        raise ValueError(f"--{name} may mean {' or '.join(matches)}: give the whole path.")
-    return matches[0] if matches else name
+def _plain_name(option: str) -> str:
+    name, equals, value = option.partition("=")
+    return f"--{name[2:].replace('-', '_')}{equals}{value}"
 
 
-def _set(conf: DictConfig, key: str, value: object, source: str, nullable: Collection[str]) -> None:
-    keys = leaf_keys(conf)
-    if key not in keys:
-        leaves = {leaf.split(".")[-1]: leaf for leaf in keys}
-        near = difflib.get_close_matches(key, keys, 1) or [
-            leaves[leaf] for leaf in difflib.get_close_matches(key.split(".")[-1], leaves, 1)
-        ]
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise ValueError(f"Unknown key {key!r} in {source}.{hint} Known: local/conf.yml.")
-    old = OmegaConf.select(conf, key)
-    if isinstance(old, str) and isinstance(value, int | float) and not isinstance(value, bool):
-        value = str(value)  # `devices: 2`, `precision: 32`
-    if not (key in nullable if value is None else _same_kind(old, value)):
-        raise ValueError(f"Expected {key} to be like {old!r}, received {value!r} from {source}.")
-    try:
-        OmegaConf.update(conf, key, type(old)(value) if isinstance(old, float) else value)
-    except OmegaConfBaseException as error:
-        raise ValueError(f"Cannot set {key} to {value!r}: {error}") from error
+def _converted(kind: Any, value: Any) -> Any:
+    """Takes a value as a type, or raises `TypeError`; a number may stand for text."""
+    if kind is Any:
+        return value
+    if get_origin(kind) in (Union, UnionType):
+        if value is None and NoneType in get_args(kind):
+            return None
+        for option in get_args(kind):
+            try:
+                return _converted(option, value)
+            except TypeError:
+                continue
+    elif get_origin(kind) is list and isinstance(value, list):
+        return [_converted(get_args(kind)[0], part) for part in value]
+    elif isinstance(value, bool):
+        if kind is bool:
+            return value
+    elif kind is str and isinstance(value, str | int | float):
+        return str(value)
+    elif kind is float and isinstance(value, int | float):
+        return float(value)
+    elif kind is int and isinstance(value, int):
+        return value
+    raise TypeError
 
 
-def _same_kind(old: object, new: object) -> bool:
-    """A number stays a number, a switch a switch, a list a list; None may become anything."""
-    if old is None:
-        return True
-    if isinstance(old, bool) or isinstance(new, bool):
-        return isinstance(old, bool) and isinstance(new, bool)
-    if isinstance(old, float):
-        return isinstance(new, int | float)
-    if isinstance(old, ListConfig):
-        return isinstance(new, list | ListConfig)
-    return isinstance(new, type(old))
+def _problem(rules: Mapping[str, Any], value: Any) -> str | None:
+    """What a value must be and is not."""
+    if isinstance(value, str) and (choices := rules.get("choices")):
+        if value in choices:
+            return None
+        nearest = rules["near"].get(value) or next(
+            iter(difflib.get_close_matches(value.lower(), choices, 1, cutoff=0.0)), choices[0]
+        )
+        return f"one of {', '.join(choices)} (nearest: {nearest})"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        low, above, high = (rules.get(name) for name in ("low", "above", "high"))
+        if low is not None and not value >= low:
+            return f"at least {low}"
+        if above is not None and not value > above:
+            return f"above {above}"
+        if high is not None and not value <= high:
+            return f"at most {high}"
+    return None
+
+
+def _words(kind: Any) -> str:
+    if get_origin(kind) in (Union, UnionType):
+        return " or ".join(_words(part) for part in get_args(kind))
+    if get_origin(kind) is list:
+        return "a list"
+    return "null" if kind is NoneType else _WORDS.get(kind, "a value")
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -8,13 +8,16 @@
 #
 # Stages: 0 render the data · 1 train · 2 evaluate · 3 export into the package (only when asked for)
 #
-# --stage N   --stop_stage N   --tag NAME
+# --stage N   --stop_stage N   --tag NAME   --sounds music|events
+# --config FILE (a YAML file over local/conf.yml)   --print_config (and stop)
 
 set -euo pipefail
 
 stage=0
 stop_stage=2
 tag=mini_clap
+sounds=music
+script_options=(stage stop_stage tag sounds)
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../utils/parse_options.sh"
@@ -22,19 +25,23 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$here"
 
 exp=exp/$tag
-
-run_stage() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "Stage $1: $2"; }
+files=(local/conf.yml)
+if [ "$sounds" = events ]; then files+=(local/events.yml); fi
+check_range stage "$stage" 0 3
+check_range stop_stage "$stop_stage" "$stage" 3
+[[ $sounds =~ ^(music|events)$ ]] || fail "--sounds takes music or events; received '$sounds'."
+check_conf "${files[@]}" -- "${conf_options[@]}"
 
 if run_stage 0 "render the data"; then
-  "$PYTHON" local/get_data.py "${conf_options[@]}"
+  "$PYTHON" local/get_data.py --sounds "$sounds" "${conf_options[@]}"
 fi
 
 if run_stage 1 "train"; then
-  "$PYTHON" train.py --exp_dir "$exp" "${conf_options[@]}"
+  "$PYTHON" train.py --exp_dir "$exp" --sounds "$sounds" "${conf_options[@]}"
 fi
 
 if run_stage 2 "evaluate"; then
-  "$PYTHON" eval.py --exp_dir "$exp" "${conf_options[@]}"
+  "$PYTHON" eval.py --exp_dir "$exp" --sounds "$sounds" "${conf_options[@]}"
 fi
 
 if run_stage 3 "export into the package"; then

@@ -8,12 +8,14 @@
 # Stages: 0 train · 1 evaluate · 2 export into the package (only when asked for)
 #
 # --stage N   --stop_stage N   --tag NAME
+# --config FILE (a YAML file over local/conf.yml)   --print_config (and stop)
 
 set -euo pipefail
 
 stage=0
 stop_stage=1
 tag=mini_clip
+script_options=(stage stop_stage tag)
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../utils/parse_options.sh"
@@ -21,8 +23,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$here"
 
 exp=exp/$tag
-
-run_stage() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "Stage $1: $2"; }
+check_range stage "$stage" 0 2
+check_range stop_stage "$stop_stage" "$stage" 2
+check_conf local/conf.yml -- "${conf_options[@]}"
 
 if run_stage 0 "train"; then
   "$PYTHON" train.py --exp_dir "$exp" "${conf_options[@]}"

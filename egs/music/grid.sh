@@ -12,7 +12,7 @@
 # a time, on a GPU each: they leave each other's cells alone.
 #
 # --data mini|full   --cells LIST   --seeds LIST   --test_n_src 2|3|4
-# --exp FOLDER (exp/grid)   --results FOLDER (results)
+# --exp FOLDER (exp/grid)   --results FOLDER (results)   --config FILE   --print_config
 
 set -euo pipefail
 
@@ -22,19 +22,21 @@ seeds=0
 test_n_src=2
 exp=exp/grid
 results=results
+script_options=(data cells seeds test_n_src exp results)
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../utils/parse_options.sh"
 . "$here/../utils/env.sh"
 cd "$here"
 
-stop() { echo "$1 See $0 --help." >&2; exit 1; }
-
 check_range test_n_src "$test_n_src" 2 4
+shared=() # options of the configuration, without those of run.sh
 for ((i = 0; i < ${#conf_options[@]}; i += 2)); do
-  case "${conf_options[i]//-/_}" in
-    __system | __n_src | __seed) stop "Expected --cells and --seeds, received ${conf_options[i]}." ;;
-    __tag | __stop_stage) stop "Expected no ${conf_options[i]}: every cell has its own folder." ;;
+  case "${conf_options[i]}" in
+    --system | --n_src | --seed) fail "Give --cells and --seeds instead of ${conf_options[i]}." ;;
+    --tag | --stop_stage) fail "${conf_options[i]} cannot be given: every cell has its own folder." ;;
+    --id | --stage | --resume | --repo) ;;
+    *) shared+=("${conf_options[@]:i:2}") ;;
   esac
 done
 
@@ -42,13 +44,16 @@ read -ra cell_list <<<"${cells//$'\n'/ }"
 read -ra seed_list <<<"${seeds//[$'\n',]/ }"
 for cell in "${cell_list[@]}"; do
   [[ $cell =~ ^[A-Za-z0-9_]+:[1-4](:[A-Za-z0-9_.]+=[^:]+)*$ ]] ||
-    stop "Expected cells such as clapsep:2 or bimodal_semi:2:data.clean.share=0.25, received '$cell'."
+    fail "--cells takes cells such as clapsep:2 or bimodal_semi:2:data.clean.share=0.25; received '$cell'."
 done
 for seed in "${seed_list[@]}"; do
-  [[ $seed =~ ^[0-9]+$ ]] || stop "Expected --seeds such as \"0 1 2\", received '$seed'."
+  [[ $seed =~ ^[0-9]+$ ]] || fail "--seeds takes a list such as \"0 1 2\"; received '$seed'."
 done
 total=$((${#cell_list[@]} * ${#seed_list[@]}))
-[ "$total" -gt 0 ] || stop "Expected at least one cell and one seed, received none."
+[ "$total" -gt 0 ] || fail "--cells and --seeds name no cell."
+
+IFS=: read -r system n_src _ <<<"${cell_list[0]}"
+check_conf "$here" -- --data "$data" --system "$system" --n_src "$n_src" "${shared[@]}"
 
 final=final_metrics.json
 [ "$test_n_src" -eq 2 ] || final=final_metrics_${test_n_src}src.json

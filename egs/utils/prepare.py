@@ -10,13 +10,12 @@ RECIPE is the folder of a data set's recipe, such as egs/music. Each does only w
 from importlib import import_module
 from pathlib import Path
 
-from omegaconf import DictConfig
-
 from asteroid_bimodal.engine.prepare import download_set, draw_lists, embed_texts
 from asteroid_bimodal.engine.recipe import recipe_conf, run_script
+from asteroid_bimodal.engine.schema import Config
 
 
-def get_data(conf: DictConfig, name: str) -> None:
+def get_data(conf: Config, name: str) -> None:
     """Renders a miniature, or downloads a full set.
 
     Args:

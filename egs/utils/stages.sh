@@ -13,6 +13,8 @@ test_n_src=2
 resume=false
 repo=
 
+script_options=(data system n_src tag exp id stage stop_stage test_n_src resume repo)
+
 . "$here/../utils/parse_options.sh"
 . "$here/../utils/env.sh"
 cd "$here"
@@ -21,13 +23,13 @@ check_range stage "$stage" 0 6
 check_range stop_stage "$stop_stage" "$stage" 6
 check_range n_src "$n_src" 1 4
 check_range test_n_src "$test_n_src" 2 4
+[[ $resume =~ ^(true|false)$ ]] || fail "--resume takes true or false; received '$resume'."
 
 tag=${tag:-${data}_${system}_${n_src}src}
 exp=${exp:-exp/$tag}
 if [ -n "$id" ]; then export CUDA_VISIBLE_DEVICES=$id; fi
 recipe=(--data "$data" --system "$system" --n_src "$n_src" "${conf_options[@]}")
-
-run_stage() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "Stage $1: $2"; }
+check_conf "$here" -- "${recipe[@]}"
 
 if run_stage 0 "get the data"; then
   "$PYTHON" ../utils/prepare.py get_data . "${recipe[@]}"

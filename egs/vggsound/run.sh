@@ -12,7 +12,8 @@
 #
 # --data mini|full   --system NAME (conf/systems)   --n_src 1|2|3|4   --tag NAME   --id 0,1 (GPUs)
 # --stage N   --stop_stage N   --test_n_src 2|3|4   --resume true   --repo user/name
-# --exp FOLDER (exp/<tag> unless given)
+# --exp FOLDER (exp/<tag> unless given)   --config FILE (a YAML file, over all others)
+# --print_config (prints the merged configuration and stops)
 
 set -euo pipefail
 

@@ -8,6 +8,7 @@
 # Stages: 0 mini data and manifests, by ../run.sh · 1 train
 #
 # --variant film|assigned   --stage N   --stop_stage N   --exp FOLDER (../exp/asteroid_<variant>)
+# --config FILE (a YAML file over local/conf.yml)   --print_config (and stop)
 
 set -euo pipefail
 
@@ -15,6 +16,7 @@ variant=film
 exp=
 stage=0
 stop_stage=1
+script_options=(variant exp stage stop_stage)
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../../utils/parse_options.sh"
@@ -23,8 +25,8 @@ cd "$here"
 
 check_range stage "$stage" 0 1
 check_range stop_stage "$stop_stage" "$stage" 1
-
-run_stage() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "Stage $1: $2"; }
+[[ $variant =~ ^(film|assigned)$ ]] || fail "--variant takes film or assigned; received '$variant'."
+check_conf local/conf.yml -- --variant "$variant" "${conf_options[@]}"
 
 if run_stage 0 "mini data and manifests"; then
   ../run.sh --data mini --stop_stage 1

@@ -1,0 +1,208 @@
+"""What a recipe's configuration may hold: names, types, choices and ranges of its keys.
+
+The values, and what each key means, are in egs/music/local/conf.yml.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from asteroid.engine import optimizers
+
+from ..losses.terms import TERMS
+from ..masknn.cond_unet import COND_LAYERS
+from ..utils.conf import key
+
+# Of each logger its class in pytorch_lightning.loggers and the package that it needs.
+LOGGERS = {
+    "csv": ("CSVLogger", "csv"),
+    "tensorboard": ("TensorBoardLogger", "tensorboard"),
+    "wandb": ("WandbLogger", "wandb"),
+    "mlflow": ("MLFlowLogger", "mlflow"),
+    "comet": ("CometLogger", "comet_ml"),
+    "neptune": ("NeptuneLogger", "neptune"),
+}
+OPTIMIZERS = [name.lower() for name in optimizers.__all__ if name not in ("make_optimizer", "get")]
+SEPARATORS = ("bimodal_unet", "clipsep", "lassnet")
+PRECISIONS = ("auto", "32", "16-mixed", "bf16-mixed")
+_NEAR_PRECISIONS = {"fp16": "16-mixed", "16": "16-mixed", "bf16": "bf16-mixed", "fp32": "32"}
+
+
+@dataclass
+class Clean:
+    """The section `data.clean`."""
+
+    share: float = key(low=0, high=1)
+    root: str | None = key()
+    weight: float = key(above=0)
+
+
+@dataclass
+class Data:
+    """The section `data`."""
+
+    name: str = key()
+    root: str = key()
+    rendered: bool = key()
+    takes: dict[str, int] = key(names=("train", "valid", "test"), low=1)
+    take_seconds: list[float] = key(above=0)
+    sample_rate: int = key(low=1)
+    num_samples: int = key(low=1)
+    eval_samples: int = key(low=1)
+    n_src: int = key(low=1)
+    max_n_src: int | None = key(low=1)
+    n_mix: int = key(low=1)
+    centred: bool = key()
+    share: float = key(above=0, high=1)
+    clean: Clean = field(default_factory=Clean)
+    frames: bool = key()
+    num_absent: int = key(low=0)
+    shards: str | None = key()
+    epoch_size: int = key(low=1)
+    gain: list[float] = key(low=0)
+    prompt: str = key()
+    more_prompts: list[str] = key()
+    caption: str = key()
+    captioned: bool = key()
+    num_phrases: int = key(low=1)
+    num_workers: int = key(low=0)
+    valid_items: int = key(low=1)
+    test_items: int = key(low=1)
+    test_n_src: list[int] = key(low=1)
+
+
+@dataclass
+class Query:
+    """The section `query`."""
+
+    encoder: str = key()
+    clap: str = key()
+    bert: str = key()
+    clip: str = key()
+    clip_image: str = key()
+    resnet: str = key()
+    test_encoder: str | None = key()
+    outputs: str = key(choices=("sources", "mixtures"))
+
+
+@dataclass
+class Scorer:
+    """The section `scorer`."""
+
+    name: str = key()
+    chunk_size: int | None = key(low=1)
+    logit_scale: float | None = key(above=0)
+    equal_above: float = key(above=0, high=1)
+    against_captions: bool = key()
+    noise_floor: float = key(low=0)
+
+
+@dataclass
+class Filterbank:
+    """The section `filterbank`."""
+
+    n_fft: int = key(low=2)
+    hop_length: int = key(low=1)
+
+
+@dataclass
+class Masker:
+    """The section `masker`."""
+
+    out_dim: int = key(low=1)
+    num_downs: int = key(low=5)
+    ngf: int = key(low=1)
+    num_res_layers: int = key(low=1)
+    num_cond_blocks: int = key(low=1)
+    num_heads: int = key(low=1)
+    cond_layer: str = key(choices=COND_LAYERS)
+
+
+@dataclass
+class SoundUNet:
+    """The section `sound_unet`."""
+
+    out_dim: int = key(low=1)
+    num_downs: int = key(low=1)
+    ngf: int = key(low=1)
+    log_freq_bins: int | None = key(low=1)
+    num_noise: int = key(low=0)
+
+
+@dataclass
+class FilmResUNet:
+    """The section `film_resunet`."""
+
+    num_downs: int = key(low=1)
+    ngf: int = key(low=1)
+    film_dim: int = key(low=1)
+
+
+@dataclass
+class Timbre:
+    """The section `timbre`."""
+
+    channels: int = key(low=1)
+    num_layers: int = key(low=1)
+    steps: int = key(low=1)
+    peak_lr: float = key(above=0)
+
+
+@dataclass
+class Term:
+    """A term of the loss."""
+
+    weight: float = key(low=0, default=0.0)
+    start: int = key(low=0, default=0)
+
+
+@dataclass
+class Optim:
+    """The section `optim`."""
+
+    optimizer: str = key(choices=OPTIMIZERS)
+    lr: float = key(above=0, formerly=("learning_rate",))
+    weight_decay: float = key(low=0)
+    schedule: str = key(choices=("step", "cosine", "plateau", "none"))
+    step_epochs: int = key(low=1)
+
+
+@dataclass
+class Training:
+    """The section `training`."""
+
+    init: str | None = key()
+    epochs: int = key(low=1)
+    batch_size: int = key(low=1)
+    max_minutes: float | None = key(above=0)
+    patience: int | None = key(low=1)
+    gradient_clipping: float | None = key(low=0)
+    accumulate: int = key(low=1)
+    normalise: bool = key()
+    precision: str = key(choices=PRECISIONS, near=_NEAR_PRECISIONS)
+    accelerator: str = key(choices=("auto", "cpu", "gpu", "cuda", "mps"))
+    devices: str = key()
+    num_nodes: int = key(low=1)
+    limit_val_batches: int | float | None = key(above=0)
+    logger: str = key(choices=tuple(LOGGERS))
+
+
+@dataclass
+class Config:
+    """The whole configuration."""
+
+    system: str = key()
+    separator: str = key(choices=SEPARATORS)
+    seed: int = key(low=0)
+    data: Data = field(default_factory=Data)
+    query: Query = field(default_factory=Query)
+    scorer: Scorer = field(default_factory=Scorer)
+    filterbank: Filterbank = field(default_factory=Filterbank)
+    input_level: float | None = key(above=0)
+    masker: Masker = field(default_factory=Masker)
+    sound_unet: SoundUNet = field(default_factory=SoundUNet)
+    film_resunet: FilmResUNet = field(default_factory=FilmResUNet)
+    timbre: Timbre = field(default_factory=Timbre)
+    loss: dict[str, Term] = key(names=TERMS, short="weight")
+    optim: Optim = field(default_factory=Optim)
+    training: Training = field(default_factory=Training)
