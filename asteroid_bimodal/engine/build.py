@@ -161,7 +161,7 @@ def build_clean_loss(conf: Config) -> CompositeLoss | None:
     """
     if not conf.data.clean.share:
         return None
-    clean = {"url": Weighted(URL(), conf.data.clean.weight * conf.loss["url"].weight)}
+    clean = {"url": Weighted(URL(), conf.data.clean.weight)}
     return CompositeLoss(clean, normalise=conf.training.normalise)
 
 

@@ -161,7 +161,7 @@ class Optim:
     """The section `optim`."""
 
     optimizer: str = key(choices=OPTIMIZERS)
-    lr: float = key(above=0, formerly=("learning_rate",))
+    lr: float = key(low=0, formerly=("learning_rate",))
     weight_decay: float = key(low=0)
     schedule: str = key(choices=("step", "cosine", "plateau", "none"))
     step_epochs: int = key(low=1)

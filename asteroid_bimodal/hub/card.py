@@ -148,7 +148,7 @@ def _training(conf: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, str]
         "System": conf.get("system"),
         "Data": _dataset(conf) if _section(conf, "data") else None,
         "Examples": "single sounds with their labels" if sources == 1 else sources and supervision,
-        "Losses": ", ".join(_section(conf, "loss").get("terms", [])),
+        "Losses": ", ".join(_section(conf, "loss")),
         "Semantic scorer": _section(conf, "scorer").get("name"),
         "Parameters": f"{run['parameters']:,}" if "parameters" in run else None,
         "Steps": f"{run['steps']:,}" if "steps" in run else None,

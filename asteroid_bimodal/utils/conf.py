@@ -146,7 +146,8 @@ class Settings:
         matches = [path for path in leaves if path.endswith(f".{name}")]
         if len(matches) > 1:
             raise ValueError(f"--{name} may mean {' or '.join(matches)}: give the whole path.")
-        return matches[0] if matches else name
+        inside = {p[: p.index(f".{name}.")] + f".{name}" for p in leaves if f".{name}." in p}
+        return (matches or list(inside) or [name])[0]
 
     def _set_tree(
         self, tree: Mapping, prefix: str, source: str, skip: Callable[[str], bool] | None = None
@@ -194,8 +195,7 @@ class Settings:
         hits += difflib.get_close_matches(path, _sections(leaves), 1)
         ends = {name.split(".")[-1]: name for name in _sections(leaves)}
         hits += [ends[end] for end in difflib.get_close_matches(last, ends, 1)]
-        name = f"--{hits[0]}" if hits and source.startswith("--") else "".join(hits[:1])
-        hint = f" Did you mean {name}?" if hits else ""
+        hint = f" Did you mean {hits[0]}?" if hits else ""
         return f"Unknown key {path!r} in {source}.{hint} Known: local/conf.yml."
 
 

@@ -1,6 +1,6 @@
 """Checks the options of a run script before its first stage, and says what they change.
 
-check_options.py true|false RECIPE|FILE... -- OPTIONS: of a recipe's folder, or of YAML files, merged
+check_options.py true|false RECIPE|FILE... -- OPTIONS: of a recipe's folder, or of YAML files merged
 in order; `true` prints the merged configuration instead.
 """
 

@@ -51,7 +51,7 @@ def test_the_same_seed_gives_the_same_weights(tiny_conf, tone_set):
 
 
 def test_weights_and_starts_reach_the_loss(tiny_conf, tone_set):
-    changes = {"loss.weights.cnt": "7", "loss.start.crl": "30", "loss.normalise": "false"}
+    changes = {"loss.cnt": "7", "loss.crl.start": "30", "training.normalise": "false"}
     loss = build_loss(tiny_conf(tone_set, **changes))
     assert loss.weights["cnt"] == 7.0 and loss.start["crl"] == 30 and not loss.normalise
 
@@ -59,8 +59,12 @@ def test_weights_and_starts_reach_the_loss(tiny_conf, tone_set):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("loss.terms", "[url, cln]", "Expected loss terms of url, crl, cnt, .* received 'cln'"),
-        ("optim.schedule", "cosin", "Expected a schedule of .*received 'cosin'"),
+        ("loss.cln", "1", "Unknown key 'loss.cln' .*Did you mean loss."),
+        (
+            "optim.schedule",
+            "cosin",
+            "must be one of .*nearest: cosine.; received cosin",
+        ),
         ("masker.cond_layer", "film", "film"),
         ("data.n_src", "5", "Lower --n_src"),
     ],

@@ -43,7 +43,7 @@ def test_workers_lose_no_batch(tone_set, shards, tiny_conf):
 @pytest.mark.parametrize("sharded", [False, True])
 def test_an_epoch_of_no_batch(tone_set, shards, tiny_conf, sharded):
     changes = {"training.batch_size": 5} | ({"data.shards": shards} if sharded else {})
-    with pytest.raises(ValueError, match="epoch that fills a batch of 5, received 4 examples"):
+    with pytest.raises(ValueError, match="epoch of 4 examples does not fill a batch of 5"):
         build_train_loader(tiny_conf(tone_set, **changes))
 
 

@@ -11,7 +11,7 @@ from asteroid_bimodal.models import BiModalUNet
 CONF = {
     "system": "bimodal_clap",
     "data": {"name": "MUSIC", "root": "/home/somebody/egs/music/data/mini", "n_src": 2},
-    "loss": {"terms": ["url", "crl"]},
+    "loss": {"url": {"weight": 5.0}, "crl": {"weight": 5.0}},
     "scorer": {"name": "mini"},
 }
 RUN = {"command": "train.py --exp_dir exp/a --lr 1e-3", "minutes": 12.5, "parameters": 123456}

@@ -24,7 +24,8 @@ from hub_server import TOKEN, Hub  # noqa: E402
 
 FILES = {
     "conf.yml": "system: bimodal_clap\nseed: 0\n"
-    "data: {name: MUSIC, root: data/mini, n_src: 2, rendered: true}\nloss: {terms: [url, crl]}\n",
+    "data: {name: MUSIC, root: data/mini, n_src: 2, rendered: true}\n"
+    "loss: {url: {weight: 5.0}, crl: {weight: 5.0}}\n",
     "run.json": '{"command": "train.py --exp_dir exp/tiny", "minutes": 3.5}',
     "final_metrics.json": json.dumps(
         {

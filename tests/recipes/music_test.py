@@ -36,8 +36,8 @@ SMALL = {
     "masker.num_downs": 5,
     "masker.ngf": 4,
     "masker.num_heads": 2,
-    "loss.start.crl": 0,
-    "loss.start.cnt": 0,
+    "loss.crl.start": 0,
+    "loss.cnt.start": 0,
     "training.epochs": 1,
     "training.batch_size": 4,
     "training.accelerator": "cpu",
@@ -255,7 +255,7 @@ def test_the_split_is_the_same_for_everybody(full):
 def test_two_processes(folders, tmp_path):
     """Distributed training over gloo, on CPUs."""
     root, _, _ = folders
-    changes = {"training.devices": 2, "training.batch_size": 2, "loss.terms": "[url]"}
+    changes = {"training.devices": 2, "training.batch_size": 2, "loss": "{crl: 0, cnt: 0}"}
     command = ["--exp", tmp_path / "exp", "--stage", 3, "--stop_stage", 3]
     result = run(*command, *options(root, **changes))
     assert result.returncode == 0, result.stderr[-3000:]

@@ -1,7 +1,13 @@
 import pytest
 from omegaconf import OmegaConf
 
-from asteroid_bimodal.utils.conf import leaf_keys, load_conf, save_conf
+from asteroid_bimodal.utils.conf import (
+    Settings,
+    describe_changes,
+    leaf_keys,
+    load_conf,
+    save_conf,
+)
 
 BASE = """
 system: paper
@@ -69,21 +75,21 @@ def test_options(base, options, key, value):
         (["--nfg", "1"], "Unknown key 'nfg'.*Did you mean masker.ngf"),
         (["--optim.lrr", "1"], "Did you mean optim.lr"),
         (["--maskr.ngf", "1"], "Did you mean masker.ngf"),
-        (["--masker", "1"], "Unknown key 'masker'"),
+        (["--masker", "1"], "masker is a section .ngf, shared, .*, not a value"),
         (["--name", "x"], "may mean query.name or scorer.name: give the whole path"),
-        (["--ngf", "many"], "Expected masker.ngf to be like 64, received 'many'"),
-        (["--ngf", "1.5"], "Expected masker.ngf"),
-        (["--ngf", "true"], "Expected masker.ngf"),
-        (["--ngf", "null"], "Expected masker.ngf"),
-        (["--ngf", "[1]"], "Expected masker.ngf"),
-        (["--shared", "1"], "Expected masker.shared"),
-        (["--lr", "fast"], "Expected optim.lr"),
-        (["--gain", "0.5"], "Expected data.gain"),
-        (["--gain", "half"], "Expected data.gain"),
-        (["--gain", "[1, 2"], "Expected a value .* after --gain"),
-        (["--ngf", "${nowhere}"], "Expected a value .* after --ngf"),
-        (["--ngf"], "Expected a value after --ngf"),
-        (["ngf", "3"], "Expected an option such as --lr, received 'ngf'"),
+        (["--ngf", "many"], "masker.ngf takes a whole number such as 64; received 'many'"),
+        (["--ngf", "1.5"], "masker.ngf takes a whole number"),
+        (["--ngf", "true"], "masker.ngf takes a whole number"),
+        (["--ngf", "null"], "masker.ngf takes a whole number"),
+        (["--ngf", "[1]"], "masker.ngf takes a whole number"),
+        (["--shared", "1"], "masker.shared takes true or false"),
+        (["--lr", "fast"], "optim.lr takes a number"),
+        (["--gain", "0.5"], "data.gain takes a list"),
+        (["--gain", "half"], "data.gain takes a list"),
+        (["--gain", "[1, 2"], "--gain takes a value such as"),
+        (["--ngf", "${nowhere}"], "--ngf takes a value such as"),
+        (["--ngf"], "--ngf needs a value"),
+        (["ngf", "3"], "'ngf' is no option"),
     ],
 )
 def test_bad_options_are_explained(base, options, message):
@@ -110,7 +116,7 @@ def test_what_was_null_may_be_null_again(base, tmp_path):
 
 @pytest.mark.parametrize("text", ["a: [1, 2", "- a\n- b", "\tx: 1"])
 def test_a_file_that_is_not_a_configuration(base, tmp_path, text):
-    with pytest.raises(ValueError, match="Expected (YAML|keys with values) in .*bad.yml"):
+    with pytest.raises(ValueError, match="bad.yml (is not YAML|holds a list instead of keys)"):
         load_conf([base, yaml(tmp_path / "bad.yml", text)])
 
 
@@ -119,7 +125,7 @@ def test_an_empty_file_changes_nothing(base, tmp_path):
 
 
 def test_a_missing_file(base, tmp_path):
-    with pytest.raises(FileNotFoundError, match="Expected a configuration at .*none.yml"):
+    with pytest.raises(FileNotFoundError, match="There is no configuration .*none.yml"):
         load_conf([base, tmp_path / "none.yml"])
 
 
@@ -127,3 +133,29 @@ def test_saved_and_read_again(base, tmp_path):
     conf = load_conf([base], ["--lr", "1e-3", "--gain", "[1,2]", "--prompt", "ein {} – ü"])
     save_conf(conf, tmp_path / "exp" / "conf.yml")
     assert OmegaConf.load(tmp_path / "exp" / "conf.yml") == conf
+
+
+def test_dashes_are_underscores(base):
+    assert load_conf([base], ["--max-minutes", "5", "--scorer.chunk-size=2"]).scorer.chunk_size == 2
+
+
+def test_a_file_among_the_options_is_under_them(base, tmp_path):
+    mine = yaml(tmp_path / "my.yml", "optim: {lr: 0.5}\nmasker: {ngf: 16}")
+    conf = load_conf([base], ["--lr", "0.25", "--config", str(mine)])
+    assert (conf.optim.lr, conf.masker.ngf) == (0.25, 16)
+    with pytest.raises(ValueError, match="Unknown key 'optim.rate' in .*my.yml"):
+        load_conf([base], ["--config", str(yaml(mine, "optim: {rate: 1}"))])
+
+
+def test_dictionaries_on_the_command_line(base):
+    conf = load_conf([base], ["--data.takes", "{train: 2}", "--masker", "{ngf: 8}"])
+    assert (conf.data.takes.train, conf.data.takes.test, conf.masker.ngf) == (2, 4, 8)
+    with pytest.raises(ValueError, match="Unknown key 'data.takes.tran' .*data.takes.train"):
+        load_conf([base], ["--takes", "{tran: 2}"])
+
+
+def test_what_options_changed(base):
+    settings = Settings()
+    settings.add_file(base)
+    changes = settings.add_options(["--lr", "3e-4", "--shared", "true", "--max_minutes", "2"])
+    assert describe_changes(changes) == "optim.lr 0.0001 → 0.0003\ntraining.max_minutes null → 2"
