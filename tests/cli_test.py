@@ -75,11 +75,13 @@ def test_separate_a_folder_goes_on_after_a_bad_file(experiment, duet, tmp_path, 
     (tmp_path / "bad.wav").write_text("no audio")
     out = tmp_path / "out"
     argv = ("separate", tmp_path, "violin", "--out", out, "--model", experiment / "best_model.pth")
-    assert problem(capsys, *argv).startswith(f"{tmp_path}/bad.wav: Expected an audio file at")
+    assert problem(capsys, *argv).startswith(
+        f"{tmp_path}/bad.wav: Cannot read {tmp_path}/bad.wav: "
+    )
     assert names(out) == ["duet_violin.wav", "separated.csv"]
     assert {row.status for row in read_log(out / "separated.csv").values()} == {"ok", "failed"}
     bad_stays_bad = problem(capsys, *argv, "--skip-existing")
-    assert bad_stays_bad.startswith(f"{tmp_path}/bad.wav: Expected an audio file at")
+    assert bad_stays_bad.startswith(f"{tmp_path}/bad.wav: Cannot read {tmp_path}/bad.wav")
     assert {row.status for row in read_log(out / "separated.csv").values()} == {"skipped", "failed"}
 
 

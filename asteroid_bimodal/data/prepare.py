@@ -6,19 +6,15 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import soundfile
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from ..dsp.resample import resample
+from ..utils.audio_file import AUDIO_SUFFIXES, UnreadableAudioError, cancels, open_audio
 from ..utils.files import atomic_write
-from .audio import SUFFIXES, UnreadableAudioError, audio_seconds
 from .batches import Skipped
-
-# What libsndfile cannot read is tried all the same, so that it is reported.
-TRIED = (*SUFFIXES, ".opus", ".m4a", ".aac", ".wma", ".webm", ".mp4", ".mkv")
-BLOCK = 1 << 20  # frames read at a time: only one channel of a file is ever whole in memory
 
 
 @dataclass
@@ -45,7 +41,7 @@ def resample_clip(source: str | Path, target: str | Path, sample_rate: int) -> f
     turned down until its peak fits: clipping would add sounds that are not in the recording.
 
     Args:
-        source: wav, flac, ogg or mp3.
+        source: an audio file of any format that `open_audio` reads.
         target: the file to write.
         sample_rate: of the new file, in hertz.
 
@@ -53,10 +49,11 @@ def resample_clip(source: str | Path, target: str | Path, sample_rate: int) -> f
         The gain that the file was given: 1, or less where its peak is above full scale.
 
     Raises:
-        UnreadableAudioError: when the file is missing, is not audio, is empty or holds NaN.
+        UnreadableAudioError: when the file is missing, is not audio, is empty, is damaged or cut
+            off (the message tells the second), or holds NaN.
 
     Examples:
-        >>> import tempfile
+        >>> import tempfile, numpy as np
         >>> folder = Path(tempfile.mkdtemp())
         >>> soundfile.write(folder / "a.wav", np.zeros((44_100, 2)), 44_100)
         >>> resample_clip(folder / "a.wav", folder / "a.flac", 16_000)
@@ -64,16 +61,7 @@ def resample_clip(source: str | Path, target: str | Path, sample_rate: int) -> f
         >>> soundfile.info(folder / "a.flac").frames
         16000
     """
-    audio_seconds(source)  # says what is wrong with a file that is not audio
-    try:
-        with soundfile.SoundFile(str(source)) as file:
-            rate = file.samplerate
-            blocks = list(_mono_blocks(file))
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise UnreadableAudioError(f"Cannot decode {source}: {error}") from error
-    if not blocks:
-        raise UnreadableAudioError(f"{source} has no audio.")
-    wav = torch.from_numpy(np.concatenate(blocks))
+    wav, rate = _read_mono(source)
     if not torch.isfinite(wav).all():
         raise UnreadableAudioError(f"{source} holds NaN or infinite samples.")
     wav = resample(wav, rate, sample_rate)
@@ -137,7 +125,7 @@ def find_audio(folder: str | Path) -> list[Path]:
     return sorted(
         path
         for path in Path(folder).rglob("*")
-        if path.suffix.lower() in TRIED and not path.name.startswith(".")
+        if path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")
     )
 
 
@@ -173,6 +161,15 @@ def _has_rate(path: Path, sample_rate: int) -> bool:
         return False
 
 
-def _mono_blocks(file: soundfile.SoundFile):
-    for block in file.blocks(BLOCK, dtype="float32", always_2d=True):
-        yield block.mean(axis=1)
+def _read_mono(path: str | Path) -> tuple[Tensor, int]:
+    """Reads a file as `to_mono` does, with only one channel whole in memory."""
+    means, energies = [], torch.zeros(1)
+    with open_audio(path, strict=True) as audio:
+        for block in audio.blocks:
+            means.append(block.mean(dim=0))
+            energies = energies + block.square().sum(dim=-1)
+    wav = torch.cat(means)
+    if audio.channels > 1 and cancels(wav.square().sum(), energies):
+        with open_audio(path, strict=True) as audio:
+            wav = torch.cat([block[energies.argmax()] for block in audio.blocks])
+    return wav, audio.sample_rate

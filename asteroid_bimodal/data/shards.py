@@ -21,8 +21,9 @@ from types import ModuleType
 import torch
 from tqdm import tqdm
 
+from ..utils.audio_file import AUDIO_SUFFIXES
 from ..utils.files import atomic_write
-from .audio import SUFFIXES, UnreadableAudioError, audio_seconds
+from .audio import UnreadableAudioError, audio_seconds
 from .batches import Skipped
 from .crops import StoredClip
 from .manifest import Clip, read_manifest
@@ -162,7 +163,7 @@ def read_shards(shards: Iterable[str]) -> Iterator[StoredClip | Skipped]:
 
 def _parse(sample: dict, shard: str) -> StoredClip | Skipped:
     where = f"{shard}/{sample['__key__']}"
-    suffix = next((kind for kind in SUFFIXES if kind[1:] in sample), None)
+    suffix = next((kind for kind in AUDIO_SUFFIXES if kind[1:] in sample), None)
     if suffix is None or "json" not in sample:
         found = ", ".join(sorted(key for key in sample if not key.startswith("__")))
         return Skipped(where, f"Expected a json and an audio file, received {found}.")

@@ -13,6 +13,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ..dsp.resample import resample
-from ..utils.audio_file import open_audio
+from ..utils.audio_file import read_segment, to_mono
 from ..utils.clap import load_clap
 from ..utils.frozen import FrozenModule
 from .base import QueryEncoder
@@ -212,26 +213,9 @@ class ClapAudioEncoder(FrozenModule, QueryEncoder):
         extractor = self._clap.feature_extractor
         longest, rate = int(extractor.nb_max_samples), extractor.sampling_rate
         if not isinstance(query, AudioExample):
-            query = _read_middle(query, longest, rate)
+            query = AudioExample(*read_segment(query, None, Fraction(longest, rate)))
         wav = query.wav.detach().cpu().float()
-        wav = wav if wav.ndim == 1 else wav.mean(dim=0)
+        wav = wav if wav.ndim == 1 else to_mono(wav)
         wav = resample(wav, query.sample_rate, rate)
         start = max(0, (len(wav) - longest) // 2)
         return wav[start : start + longest]
-
-
-def _read_middle(path: str | os.PathLike, length: int, rate: int) -> AudioExample:
-    """Reads as much of a file as `length` samples at `rate` take."""
-    with open_audio(path) as audio:
-        frames = -(-length * audio.sample_rate // rate)
-        total = audio.frames
-        if total is None or not audio.exact:
-            total = sum(block.shape[-1] for block in audio.blocks)
-    start, blocks, place = max(0, (total - frames) // 2), [], 0
-    with open_audio(path) as audio:
-        for block in audio.blocks:
-            blocks.append(block[:, max(0, start - place) : max(0, start + frames - place)])
-            place += block.shape[-1]
-            if place >= start + frames:
-                break
-        return AudioExample(torch.cat(blocks, dim=-1), audio.sample_rate)

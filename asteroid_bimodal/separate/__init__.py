@@ -2,13 +2,13 @@
 
 from ..queries import Part, Query, encode_queries
 from ..queries.naming import output_names
+from ..utils.audio_file import AUDIO_SUFFIXES
 from .files import FileResults, separate_file, separate_files
-from .inputs import AUDIO_SUFFIXES, FFMPEG_SUFFIXES, find_inputs
+from .inputs import find_inputs
 from .log import LOG_NAME, LogRow, read_log
 
 __all__ = [
     "AUDIO_SUFFIXES",
-    "FFMPEG_SUFFIXES",
     "LOG_NAME",
     "FileResults",
     "LogRow",

@@ -136,7 +136,8 @@ def test_a_crop_is_what_the_whole_file_has_there(tmp_path, suffix, channels, rat
         crop = read_crop(tmp_path / f"a.{suffix}", start, rate, rate)
         first = round(start * rate)
         expected = whole[first : first + rate].mean(1)
-        np.testing.assert_allclose(crop, expected, atol=1e-6)
+        # The oracle decodes mp3 with another library.
+        np.testing.assert_allclose(crop, expected, atol=5e-6 if suffix == "mp3" else 1e-6)
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
@@ -152,9 +153,9 @@ def test_what_is_read_from_memory_has_a_name():
 
 
 def test_a_missing_file_is_said_to_be_missing(tmp_path):
-    with pytest.raises(UnreadableAudioError, match="a.wav: there is no such file"):
+    with pytest.raises(UnreadableAudioError, match="a.wav does not exist"):
         read_crop(tmp_path / "a.wav", 0.0, 100, 8000)
-    with pytest.raises(UnreadableAudioError, match="a.wav: there is no such file"):
+    with pytest.raises(UnreadableAudioError, match="a.wav does not exist"):
         audio_seconds(tmp_path / "a.wav")
 
 

@@ -125,7 +125,7 @@ def test_crops_are_audible(own_tone_set):
 @pytest.mark.parametrize(
     ("name", "bad", "reason"),
     [
-        ("missing.wav", {}, "Cannot read"),
+        ("missing.wav", {}, "does not exist"),
         ("text.wav", {"content": b"no audio " * 99}, "Cannot read"),
         ("empty.wav", {"audio": np.zeros(0)}, "no audio from"),
         ("nan.wav", {"audio": np.full(16_000, np.nan)}, "NaN"),

@@ -111,12 +111,12 @@ def test_unreadable_clips_are_left_out_and_reported(own_tone_set, tmp_path):
     written = write_shards(own_tone_set.root, tmp_path)
     assert written.num_clips == 16
     assert [skip.path for skip in written.skipped] == ["text.wav", "gone.wav"]
-    assert "no such file" in written.skipped[1].reason
+    assert "does not exist" in written.skipped[1].reason
 
 
 def test_nothing_to_write(tmp_path):
     write_manifest(tmp_path / "train.csv", [Clip("gone.wav", "x", "", 1.0, "train")])
-    with pytest.raises(ValueError, match="No clip of train.*can be read: .*no such file"):
+    with pytest.raises(ValueError, match="No clip of train.*can be read: .*does not exist"):
         write_shards(tmp_path, tmp_path)
     with pytest.raises(ValueError, match="Expected one clip per shard or more, received 0"):
         write_shards(tmp_path, tmp_path, clips_per_shard=0)

@@ -94,11 +94,11 @@ def test_the_summary_names_the_list_and_what_is_missing(own_tone_set):
     assert summary["list"] == expected and summary["test_list"] == path.name
     assert summary["n_items"] == 3 - len(missing)
     assert summary["n_skipped"] == len(missing) and summary["skipped"][0]["item"] == source.path
-    assert "no such file" in summary["skipped"][0]["reason"]
+    assert "does not exist" in summary["skipped"][0]["reason"]
 
 
 def test_a_list_without_any_readable_item(own_tone_set):
     for path in own_tone_set.root.glob("solo/audio/*/test*.wav"):
         path.unlink()
-    with pytest.raises(ValueError, match="No item of test_2src.*can be read.*no such file"):
+    with pytest.raises(ValueError, match="No item of test_2src.*can be read.*does not exist"):
         evaluate(Oracle(own_tone_set.tones), pinned(own_tone_set))

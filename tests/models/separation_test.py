@@ -89,9 +89,9 @@ def test_asteroids_other_names_do_the_same(model, tmp_path):
 @pytest.mark.parametrize(
     "name, content, message",
     [
-        ("missing.wav", None, "could not read it"),
-        ("text.wav", b"not audio at all", "could not read it"),
-        ("nothing.wav", b"", "could not read it"),
+        ("missing.wav", None, "missing.wav does not exist"),
+        ("text.wav", b"not audio at all", "Cannot read .*wav: "),
+        ("nothing.wav", b"", "Cannot read .*wav: "),
     ],
 )
 def test_unreadable_files_are_refused(model, tmp_path, name, content, message):
@@ -103,7 +103,7 @@ def test_unreadable_files_are_refused(model, tmp_path, name, content, message):
 
 def test_files_without_numbers_are_refused(model, tmp_path):
     soundfile.write(tmp_path / "empty.wav", np.zeros((0, 1)), 8000)
-    with pytest.raises(ValueError, match="no samples"):
+    with pytest.raises(ValueError, match="empty.wav has no audio"):
         model.separate(tmp_path / "empty.wav", WORDS)
     soundfile.write(tmp_path / "nan.wav", np.full(1000, np.nan), 8000, subtype="FLOAT")
     with pytest.raises(ValueError, match="NaN"):

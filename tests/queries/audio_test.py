@@ -146,13 +146,13 @@ def test_what_is_no_audio(encoder, query):
 @pytest.mark.parametrize("content", [b"", b"RIFF not really"])
 def test_a_broken_file(encoder, tmp_path, content):
     (tmp_path / "a.wav").write_bytes(content)
-    with pytest.raises(ValueError, match="Expected an audio file at .*a.wav"):
+    with pytest.raises(ValueError, match="Cannot read .*a.wav: .*not recognised"):
         encoder([[tmp_path / "a.wav"]])
 
 
 def test_an_empty_file_of_the_right_kind(encoder, tmp_path):
     soundfile.write(tmp_path / "a.wav", np.zeros(0), 8000)
-    with pytest.raises(ValueError, match="found no samples"):
+    with pytest.raises(ValueError, match="a.wav has no audio"):
         encoder([[tmp_path / "a.wav"]])
 
 

@@ -10,7 +10,6 @@ import soundfile
 import torch
 
 from asteroid_bimodal.separate import find_inputs, separate_file, separate_files
-from asteroid_bimodal.utils import audio_file
 from asteroid_bimodal.utils.audio_file import read_audio
 from asteroid_bimodal.utils.ffmpeg import find_ffmpeg
 
@@ -372,19 +371,6 @@ def test_inputs_at_the_edge_are_separated(model, tmp_path, noise, write):
         assert all(part[1] == rate for part in parts)
         np.testing.assert_allclose(parts[0][0] + parts[1][0], audio, atol=1e-4)
     assert results.presence[tmp_path / "silent_violin.wav"] == 0
-
-
-def test_without_ffmpeg_its_formats_say_what_to_install(model, tmp_path, monkeypatch, noise, write):
-    source = write(tmp_path / "source.wav", noise(8000), 44100)
-    path = encode_by_ffmpeg(source, tmp_path / "duet.m4a")
-
-    def find():
-        raise FileNotFoundError("Expected ffmpeg on the PATH, found none. Install it.")
-
-    monkeypatch.setattr(audio_file, "find_ffmpeg", find)
-    results = separate_files(model, [path, source], ["violin"])
-    assert "need ffmpeg. Expected ffmpeg on the PATH" in results.failed[path]
-    assert results.written == [tmp_path / "source_violin.wav"]
 
 
 def test_targets_that_are_in_the_way_stop_one_input_alone(model, tmp_path, noise, write):

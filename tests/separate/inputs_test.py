@@ -1,12 +1,10 @@
-"""Files, folders and patterns, with and without ffmpeg."""
+"""Files, folders and patterns."""
 
 from __future__ import annotations
 
-import warnings
-
 import pytest
 
-from asteroid_bimodal.separate import find_inputs, inputs, separate_files
+from asteroid_bimodal.separate import find_inputs, separate_files
 
 
 def test_find_inputs_takes_files_folders_and_patterns(tmp_path):
@@ -48,37 +46,8 @@ def test_missing_input_and_folder_without_audio_are_refused(tmp_path):
             find_inputs(source)
 
 
-@pytest.fixture
-def no_ffmpeg(monkeypatch):
-    def find():
-        raise FileNotFoundError("Expected ffmpeg on the PATH, found none. Install it.")
-
-    monkeypatch.setattr(inputs, "find_ffmpeg", find)
-
-
-def test_files_for_ffmpeg_are_found_where_there_is_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(inputs, "find_ffmpeg", lambda: "ffmpeg")
-    for name in ("b.M4A", "a.wav", "c.mp4", "d.opus"):
+def test_every_format_that_can_be_read_is_found_in_a_folder(tmp_path):
+    for name in ("b.M4A", "a.wav", "c.mp4", "d.opus", "e.oga", "notes.txt"):
         (tmp_path / name).touch()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert [path.name for path in find_inputs(tmp_path)] == [
-            "a.wav",
-            "b.M4A",
-            "c.mp4",
-            "d.opus",
-        ]
-
-
-def test_files_for_ffmpeg_are_left_out_with_a_warning_where_there_is_none(tmp_path, no_ffmpeg):
-    for name in ("b.m4a", "a.wav"):
-        (tmp_path / name).touch()
-    with pytest.warns(UserWarning, match="1 of the files in .*b.m4a, need ffmpeg.*Install it"):
-        assert [path.name for path in find_inputs(tmp_path)] == ["a.wav"]
-
-
-def test_folder_of_files_for_ffmpeg_alone_says_what_to_install(tmp_path, no_ffmpeg):
-    (tmp_path / "b.m4a").touch()
-    with pytest.raises(FileNotFoundError, match="All 1 of the files .* need ffmpeg.*Install it"):
-        find_inputs(tmp_path)
-    assert find_inputs(tmp_path / "b.m4a")
+    found = [path.name for path in find_inputs(tmp_path)]
+    assert found == ["a.wav", "b.M4A", "c.mp4", "d.opus", "e.oga"]

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
+import warnings
 
 import numpy as np
 import pytest
 import soundfile
 import torch
 
-from asteroid_bimodal.utils import audio_file
-from asteroid_bimodal.utils.audio_file import open_audio, read_audio
+from asteroid_bimodal.utils.audio_file import (
+    UnreadableAudioError,
+    audio_seconds,
+    open_audio,
+    read_audio,
+    read_segment,
+    to_mono,
+)
 from asteroid_bimodal.utils.ffmpeg import find_ffmpeg
 
 
@@ -54,22 +62,31 @@ def test_lossless_audio_by_ffmpeg_is_the_same(tmp_path, channels):
     torch.testing.assert_close(found[order], expected, rtol=0, atol=1e-6)
 
 
-def test_leaving_early_stops_ffmpeg(tmp_path):
+@pytest.fixture
+def stereo(tmp_path):
+    """Three seconds of tones and noise."""
+    audio = tones(16000, 3, 2) + 0.1 * np.random.default_rng(0).standard_normal((48000, 2))
+    soundfile.write(tmp_path / "stereo.wav", audio, 16000)
+    return tmp_path / "stereo.wav"
+
+
+def test_leaving_early_closes_the_file(tmp_path):
     soundfile.write(tmp_path / "a.wav", tones(44100, 20, 2), 44100)
     path = by_ffmpeg(tmp_path / "a.wav", tmp_path / "a.m4a")
     with open_audio(path) as stream:
-        assert next(stream.blocks).shape == (2, 65536)
+        channels, length = next(stream.blocks).shape
+    assert channels == 2 and 65536 <= length < 70_000
 
 
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("none.wav", None, "there is no such file"),
-        ("folder.wav", "folder", "there is no such file"),
-        ("text.wav", b"not audio at all", "Format not recognised"),
-        ("nothing.m4a", b"", "Format not recognised"),
-        ("odd.m4a", bytes(range(256)) * 20, "Invalid data"),
-        ("odd.raw", bytes(range(256)) * 20, "could not read it"),
+        ("none.wav", None, "none.wav does not exist"),
+        ("folder.wav", "folder", "folder.wav is no file"),
+        ("text.wav", b"not audio at all", "Cannot read .*text.wav: Format not recognised"),
+        ("nothing.m4a", b"", "Cannot read .*nothing.m4a: Format not recognised"),
+        ("odd.m4a", bytes(range(256)) * 20, "Cannot read .*odd.m4a: .*not recognised; Invalid"),
+        ("odd.raw", bytes(range(256)) * 20, "Cannot read .*odd.raw"),
     ],
 )
 def test_what_is_no_audio_is_refused(tmp_path, name, content, reason):
@@ -77,45 +94,142 @@ def test_what_is_no_audio_is_refused(tmp_path, name, content, reason):
         (tmp_path / name).mkdir()
     elif content is not None:
         (tmp_path / name).write_bytes(content)
-    with pytest.raises(ValueError, match=f"Expected an audio file at .*{reason}") as info:
-        read_audio(tmp_path / name)
-    assert "\n" not in str(info.value)
+    for read in (read_audio, audio_seconds, lambda path: read_segment(path, 0, 1)):
+        with pytest.raises(UnreadableAudioError, match=reason) as info:
+            read(tmp_path / name)
+        assert "\n" not in str(info.value)
 
 
-@pytest.mark.parametrize("kind", ["hls", "concat"])
-def test_playlist_gives_no_sound_of_other_files(tmp_path, kind):
+PLAYLISTS = {
+    "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:1.0,\n{0}\n#EXT-X-ENDLIST\n",
+    "concat": "ffconcat version 1.0\nfile {0}\n",
+    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 9 RTP/AVP 0\n",
+}
+
+
+@pytest.mark.parametrize("kind", PLAYLISTS)
+@pytest.mark.parametrize("target", ["private.aac", "file:{0}", "http://127.0.0.1:9/private.aac"])
+def test_playlist_gives_no_sound_of_other_files(tmp_path, monkeypatch, kind, target):
     soundfile.write(tmp_path / "a.wav", tones(16000, 1, 1), 16000)
-    by_ffmpeg(tmp_path / "a.wav", tmp_path / "private.aac")
-    assert read_audio(tmp_path / "private.aac")[0].abs().max() > 0.1
-    playlist = {
-        "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:1.0,\nprivate.aac\n#EXT-X-ENDLIST\n",
-        "concat": "ffconcat version 1.0\nfile private.aac\n",
-    }
-    (tmp_path / "sent.m3u8").write_text(playlist[kind])
-    with pytest.raises(ValueError, match="Expected an audio file at .*sent.m3u8"):
-        read_audio(tmp_path / "sent.m3u8")
+    private = by_ffmpeg(tmp_path / "a.wav", tmp_path / "private.aac")
+    assert read_audio(private)[0].abs().max() > 0.1
+    text = PLAYLISTS[kind].format(target.format(private))
+    (tmp_path / "sent.m3u8").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    for source in (tmp_path / "sent.m3u8", "sent.m3u8", io.BytesIO(text.encode())):
+        with pytest.raises(UnreadableAudioError, match="Cannot read"):
+            read_audio(source)
+
+
+@pytest.mark.parametrize("name", ["data:audio/wav;base64,AAAA", "concat:a.wav|a.wav", "http:a.wav"])
+def test_names_are_files_and_no_addresses(tmp_path, monkeypatch, name):
+    soundfile.write(tmp_path / "a.wav", tones(16000, 1, 1), 16000)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnreadableAudioError, match="does not exist"):
+        read_audio(name)
+    content = by_ffmpeg(tmp_path / "a.wav", tmp_path / "b.m4a").read_bytes()
+    if "/" not in name:
+        (tmp_path / name).write_bytes(content)
+        assert len(read_audio(name)[0]) == 1
 
 
 def test_video_without_sound_is_refused(tmp_path):
     path = tmp_path / "silent.mp4"
     command = [find_ffmpeg(), "-v", "error", "-f", "lavfi", "-i", "testsrc=d=1:s=64x64", str(path)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-    with pytest.raises(ValueError, match="it has no sound"):
+    with pytest.raises(UnreadableAudioError, match="it has no sound"):
         read_audio(path)
 
 
 def test_file_without_samples_is_refused(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.zeros((0, 1)), 8000)
-    with pytest.raises(ValueError, match="found no samples"):
+    with pytest.raises(UnreadableAudioError, match="a.wav has no audio"):
         read_audio(tmp_path / "a.wav")
 
 
-def test_without_ffmpeg_the_reason_says_what_to_install(tmp_path, monkeypatch):
-    (tmp_path / "a.m4a").write_bytes(b"something")
+@pytest.fixture
+def unheaded(tmp_path, stereo):
+    """Files whose headers tell no length or a wrong one, and their true lengths."""
+    mp3 = by_ffmpeg(stereo, tmp_path / "one.mp3").read_bytes()
+    (tmp_path / "two.mp3").write_bytes(2 * mp3)
+    by_ffmpeg(stereo, tmp_path / "v.mp3", "-q:a", "5", "-write_xing", "0", "-id3v2_version", "0")
+    for kind, options in {"flac": (), "wav": (), "webm": ("-live", "1")}.items():
+        command = [find_ffmpeg(), "-v", "error", "-i", str(stereo), "-f", kind, *options, "pipe:1"]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+        (tmp_path / f"pipe.{kind}").write_bytes(done.stdout)
+    return {"two.mp3": 6, "v.mp3": 3, "pipe.flac": 3, "pipe.wav": 3, "pipe.webm": 3}
 
-    def find():
-        raise FileNotFoundError("Expected ffmpeg on the PATH, found none. Install it.")
 
-    monkeypatch.setattr(audio_file, "find_ffmpeg", find)
-    with pytest.raises(ValueError, match="Formats beyond wav.* need ffmpeg.*Install it"):
-        read_audio(tmp_path / "a.m4a")
+def test_wrong_and_missing_lengths_shorten_nothing(tmp_path, unheaded):
+    for name, seconds in unheaded.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            wav, rate = read_audio(tmp_path / name)
+        assert wav.shape[-1] / rate == pytest.approx(seconds, abs=0.15), name
+        assert audio_seconds(tmp_path / name) == pytest.approx(seconds, abs=0.2), name
+        end, _ = read_segment(tmp_path / name, seconds - 0.5, 0.25)
+        assert end.shape[-1] == round(0.25 * rate) and end.abs().max() > 0.2, name
+
+
+def damage(path, size):
+    data = bytearray(path.read_bytes())
+    for place in range(len(data) // 2, len(data) // 2 + size):
+        data[place] = (data[place] * 7 + 13) & 255
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("kind", ["mp3", "ogg", "opus", "flac", "m4a", "webm", "aac"])
+def test_damage_in_the_middle_is_told(tmp_path, stereo, kind):
+    path = by_ffmpeg(stereo, tmp_path / f"a.{kind}")
+    damage(path, 2000 if kind == "mp3" else 300)
+    with pytest.warns(UserWarning, match=r"a.*(is damaged at|only|breaks off at) \d\.\d\d s.*used"):
+        wav, rate = read_audio(path)
+    assert 1 < wav.shape[-1] / rate <= 3.1 and torch.isfinite(wav).all()
+    with pytest.raises(UnreadableAudioError, match="damaged|breaks off"):
+        with open_audio(path, strict=True) as audio:
+            list(audio.blocks)
+
+
+@pytest.mark.parametrize("kind", ["wav", "aiff", "mp3", "ogg", "opus", "flac", "m4a", "mka", "aac"])
+def test_a_file_that_is_cut_off_gives_what_there_is(tmp_path, stereo, kind):
+    path = by_ffmpeg(stereo, tmp_path / f"a.{kind}", *["-movflags", "faststart"] * (kind == "m4a"))
+    whole, _ = read_audio(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 6 // 10])
+    with pytest.warns(UserWarning, match=r"(is damaged at|only|breaks off at) \d\.\d\d s"):
+        wav, rate = read_audio(path)
+    assert 0.8 < wav.shape[-1] / rate < 1.9
+    half = wav.shape[-1] // 2
+    torch.testing.assert_close(wav[:, :half], whole[:, :half], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3", "m4a", "aac"])
+@pytest.mark.parametrize("start", [0.0, 0.31, 2.2, 8.4])
+def test_a_segment_is_what_the_whole_file_has_there(tmp_path, kind, start):
+    soundfile.write(tmp_path / "long.wav", tones(16000, 10, 2), 16000)
+    path = by_ffmpeg(tmp_path / "long.wav", tmp_path / f"a.{kind}")
+    whole, rate = read_audio(path)
+    first = round(start * rate)
+    for source in (path, io.BytesIO(path.read_bytes())):
+        part, _ = read_segment(source, start, 0.5)
+        torch.testing.assert_close(part, whole[:, first : first + rate // 2], rtol=0, atol=0)
+
+
+def test_the_middle_of_a_file(tmp_path, stereo):
+    whole, rate = read_audio(stereo)
+    middle, _ = read_segment(stereo, None, 1)
+    assert torch.equal(middle, whole[:, rate : 2 * rate])
+    assert torch.equal(read_segment(stereo, None, 100)[0], whole)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_mono_is_the_mean(channels):
+    wav = torch.randn(channels, 1000)
+    torch.testing.assert_close(to_mono(wav), wav.mean(0))
+    wav[1:] = 0  # one channel alone
+    torch.testing.assert_close(to_mono(wav), wav.mean(0))
+
+
+def test_channels_that_cancel_give_the_loudest():
+    wav = torch.randn(1000)
+    assert torch.equal(to_mono(torch.stack([0.99 * wav, -wav])), -wav)

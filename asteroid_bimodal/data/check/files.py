@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-import soundfile
+import torch
 from tqdm import tqdm
 
-from ..audio import UnreadableAudioError, audio_seconds
+from ...utils.audio_file import UnreadableAudioError, audio_seconds, open_audio, to_mono
 from ..crops import QUIET
 
 TOLERANCE = 0.1  # seconds by which a length may be off
@@ -79,41 +79,38 @@ def _each(work: Callable[[K], T], paths: Sequence[K], name: str, jobs: int) -> d
 
 def _probe(path: Path, decode: bool) -> Probe:
     if not path.is_file():
-        return Probe(problem="missing file", detail="there is no such file")
+        return Probe(problem="missing file", detail="the file does not exist")
     size = path.stat().st_size
     if not size:
         return Probe(problem="unreadable", detail="the file is empty")
+    seconds = 0.0
     try:
         seconds = audio_seconds(path)
         if not seconds:
             return Probe(size, problem="unreadable", detail="the file has no samples")
         return _decode(path, size, seconds) if decode else Probe(size, seconds)
     except UnreadableAudioError as error:
-        return Probe(
-            size, problem="unreadable", detail=str(error).removeprefix(f"Cannot read {path}: ")
-        )
-    except (soundfile.LibsndfileError, OSError) as error:
-        return Probe(size, problem="unreadable", detail=f"cannot be decoded: {error}")
+        detail = str(error).removeprefix(f"Cannot read {path}: ").removeprefix(f"{path} ")
+        return Probe(size, seconds, "unreadable", detail)
 
 
 def _decode(path: Path, size: int, seconds: float) -> Probe:
-    """Decodes a file second by second."""
+    """Reads a whole file."""
     digest, loudest, frames = hashlib.sha256(), 0.0, 0
-    with soundfile.SoundFile(str(path)) as file:
-        rate = file.samplerate
-        digest.update(f"{rate} {file.channels} ".encode())
-        for block in file.blocks(rate, dtype="float32", always_2d=True):
-            if not np.isfinite(block).all():
-                detail = f"NaN or infinite samples in second {frames // rate}"
+    with open_audio(path, strict=True) as audio:
+        rate = audio.sample_rate
+        digest.update(f"{rate} {audio.channels} ".encode())
+        for block in audio.blocks:
+            bad = (~torch.isfinite(block)).any(dim=0).nonzero()
+            if len(bad):
+                detail = f"NaN or infinite samples in second {(frames + int(bad[0])) // rate}"
                 return Probe(size, seconds, "not finite", detail)
-            digest.update(block.tobytes())
-            loudest = max(loudest, float(np.sqrt(np.square(block.mean(1)).mean())))
-            frames += len(block)
-    if abs(frames / rate - seconds) > TOLERANCE:
-        detail = f"breaks off after {frames / rate:.2f} of {seconds:.2f} s"
-        return Probe(size, seconds, "unreadable", detail)
+            digest.update(block.T.contiguous().numpy().tobytes())
+            for second in to_mono(block).split(rate):
+                loudest = max(loudest, float(second.square().mean().sqrt()))
+            frames += block.shape[-1]
     quiet = loudest <= QUIET
-    detail = f"the loudest second has an RMS of {20 * np.log10(max(loudest, 1e-9)):.0f} dB"
+    detail = f"the loudest second has an RMS of {20 * math.log10(max(loudest, 1e-9)):.0f} dB"
     return Probe(size, seconds, *(("silent", detail) if quiet else ("", "")), digest.hexdigest())
 
 

@@ -48,7 +48,7 @@ def test_a_sound_set_is_clean(tone_set, decode):
 @pytest.mark.parametrize(
     ("content", "kind", "detail"),
     [
-        (None, "missing file", "no such file"),
+        (None, "missing file", "does not exist"),
         (b"", "unreadable", "empty"),
         (b"no audio " * 99, "unreadable", "Format not recognised"),
     ],
@@ -221,7 +221,7 @@ def test_the_table_counts_and_shows_the_first_few(own_tone_set):
     for number in range(5):
         add(own_tone_set, f"gone{number}.wav")
     table = check_dataset(own_tone_set.root).table()
-    assert "error    missing file                5  train.csv, gone0.wav: there is no" in table
+    assert "error    missing file                5  train.csv, gone0.wav: the file does" in table
     assert "gone2.wav" in table and "gone3.wav" not in table and "… and 2 more" in table
     assert "5 errors, 0 warnings." in table
 
