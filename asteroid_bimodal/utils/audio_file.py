@@ -260,24 +260,27 @@ class _Sndfile:
 
     def blocks(self, report: Callable[[str], None]) -> Iterator[Tensor]:
         """Yields all samples; where libsndfile gives up, FFmpeg goes on."""
-        done = 0
+        done, told = 0, []
         try:
             while len(samples := self._sound.read(_BLOCK, dtype="float32", always_2d=True)):
                 yield torch.from_numpy(samples.T.copy())
                 done += len(samples)
         except LibsndfileError:
-            for block in self._rest(done):
+            for block in self._rest(done, told.append):
                 yield block
                 done += block.shape[-1]
+            told.append("is damaged")
         seconds, stated = done / self.sample_rate, self._stated_seconds()
-        if done < self.frames or seconds < stated - _TOLERANCE:
-            report(f"is damaged: only {seconds:.2f} s of {stated:.2f} s can be read")
+        if told:
+            report(f"{told[0]}; {seconds:.2f} s of {stated:.2f} s can be read")
+        elif done < self.frames or seconds < stated - _TOLERANCE:
+            report(f"is damaged; {seconds:.2f} s of {stated:.2f} s can be read")
         elif self._is_cut():
             report(f"breaks off at {seconds:.2f} s")
 
-    def _rest(self, skip: int) -> Iterator[Tensor]:
+    def _rest(self, skip: int, report: Callable[[str], None]) -> Iterator[Tensor]:
         with _open_by_ffmpeg(self._source, self.name) as file:
-            for block in file.blocks(lambda _: None):
+            for block in file.blocks(report):
                 if block.shape[-1] > skip:
                     yield block[:, skip:]
                 skip = max(0, skip - block.shape[-1])
@@ -335,6 +338,8 @@ class _FFmpeg:
         self._container, self._stream = container, container.streams.audio[0]
         self._mp3_seconds = mp3_seconds
         self.sample_rate, self.channels = self._stream.rate, self._stream.channels
+        if self._stream.codec_context.name == "flac":  # frames with errors are not guessed
+            self._stream.codec_context.options = {"err_detect": "crccheck+explode"}
         if not (self.sample_rate and self.channels):
             raise UnreadableAudioError(f"Cannot read {name}: it has no sound.")
 

@@ -182,7 +182,7 @@ def damage(path, size):
 def test_damage_in_the_middle_is_told(tmp_path, stereo, kind):
     path = by_ffmpeg(stereo, tmp_path / f"a.{kind}")
     damage(path, 2000 if kind == "mp3" else 300)
-    with pytest.warns(UserWarning, match=r"a.*(is damaged at|only|breaks off at) \d\.\d\d s.*used"):
+    with pytest.warns(UserWarning, match=r"a.*(is damaged|breaks off).* \d\.\d\d s.*used"):
         wav, rate = read_audio(path)
     assert 1 < wav.shape[-1] / rate <= 3.1 and torch.isfinite(wav).all()
     with pytest.raises(UnreadableAudioError, match="damaged|breaks off"):
@@ -196,7 +196,7 @@ def test_a_file_that_is_cut_off_gives_what_there_is(tmp_path, stereo, kind):
     whole, _ = read_audio(path)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) * 6 // 10])
-    with pytest.warns(UserWarning, match=r"(is damaged at|only|breaks off at) \d\.\d\d s"):
+    with pytest.warns(UserWarning, match=r"(is damaged|breaks off).* \d\.\d\d s"):
         wav, rate = read_audio(path)
     assert 0.8 < wav.shape[-1] / rate < 1.9
     half = wav.shape[-1] // 2
