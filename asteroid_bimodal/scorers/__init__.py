@@ -3,7 +3,7 @@
 from ..utils.clap import PretrainedClap, load_clap
 from ..utils.frozen import FrozenModule
 from .clap import ClapScorer
-from .clap_features import ClapFeatures, resample
+from .clap_features import ClapFeatures
 from .timbre import TimbreClassifier
 
 __all__ = [
@@ -13,5 +13,4 @@ __all__ = [
     "PretrainedClap",
     "TimbreClassifier",
     "load_clap",
-    "resample",
 ]

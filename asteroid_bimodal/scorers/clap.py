@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from ..dsp.resample import resample
 from ..utils.clap import check_texts, encode_texts, load_clap
 from ..utils.frozen import FrozenModule
-from .clap_features import ClapFeatures, resample
+from .clap_features import ClapFeatures
 
 _MAX_TEXTS = 65_536  # embeddings kept, 128 MB of 512 numbers each
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchaudio.transforms import Resample
 from transformers import ClapFeatureExtractor
 
 _FLOOR = 1e-10  # of the mel powers: -100 dB
@@ -74,31 +71,3 @@ class ClapFeatures(nn.Module):
             times = wanted // length + (self.padding == "repeat")
             wav = wav.repeat(1, times)[:, :wanted]
         return F.pad(wav, (0, wanted - wav.shape[-1]))
-
-
-def resample(wav: Tensor, from_rate: int, to_rate: int) -> Tensor:
-    """Resamples; the filter of a pair of rates is computed once.
-
-    Args:
-        wav: (..., T).
-        from_rate: its rate in hertz.
-        to_rate: the wanted rate.
-
-    Raises:
-        ValueError: for a rate that is not positive.
-
-    Examples:
-        >>> resample(torch.zeros(2, 8000), 8000, 16000).shape
-        torch.Size([2, 16000])
-    """
-    if from_rate <= 0 or to_rate <= 0:
-        raise ValueError(f"Expected positive sample rates, received {from_rate} and {to_rate}.")
-    if from_rate == to_rate:
-        return wav
-    return _resampler(int(from_rate), int(to_rate), wav.device, wav.dtype)(wav)
-
-
-@lru_cache(maxsize=16)
-@torch.inference_mode(False)  # a cached filter must serve training, too
-def _resampler(from_rate: int, to_rate: int, device: torch.device, dtype: torch.dtype) -> Resample:
-    return Resample(from_rate, to_rate).to(device, dtype)

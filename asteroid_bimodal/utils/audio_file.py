@@ -199,6 +199,8 @@ def _open(source: Source, name: str | None = None) -> Iterator[_Sndfile | _FFmpe
     name = name or str(source)
     if is_path and not (path := Path(source)).is_file():
         raise UnreadableAudioError(f"{name} {'is no file' if path.exists() else 'does not exist'}.")
+    if is_path and not path.stat().st_size:
+        raise UnreadableAudioError(f"Cannot read {name}: the file is empty.")
     claimed, reason = None, ""
     try:
         sound = SoundFile(str(source) if is_path else source)

@@ -28,7 +28,7 @@ PACKAGES = (
     *("scorers", "separate"),
 )
 # Names that come from another package, where they are shown, and limits that signatures show.
-ELSEWHERE = {"resample", "MAX_QUERIES", "MAX_SECONDS", "Part", "Query", "encode_queries"}
+ELSEWHERE = {"MAX_QUERIES", "MAX_SECONDS", "Part", "Query", "encode_queries"}
 EXTERNAL = re.compile(
     r"""<(?:script|link|img|source|iframe)\b[^>]*(?:src|href)=["']?(?:https?:)?//"""
 )

@@ -146,7 +146,7 @@ def test_what_is_no_audio(encoder, query):
 @pytest.mark.parametrize("content", [b"", b"RIFF not really"])
 def test_a_broken_file(encoder, tmp_path, content):
     (tmp_path / "a.wav").write_bytes(content)
-    with pytest.raises(ValueError, match="Cannot read .*a.wav: .*not recognised"):
+    with pytest.raises(ValueError, match="Cannot read .*a.wav: "):
         encoder([[tmp_path / "a.wav"]])
 
 

@@ -99,7 +99,7 @@ def test_bad_files_are_reported_and_the_others_done(model, tmp_path, noise, writ
     for reason in reasons.values():
         assert reason.endswith(".") and "\n" not in reason
     assert "NaN" in reasons["nan.wav"] and "NaN" in reasons["inf.wav"]
-    assert "no samples" in reasons["empty.wav"]
+    assert "has no audio" in reasons["empty.wav"]
     assert reasons["short.wav"] == (
         "Expected at least 16 ms of audio, one frame of the model, received 13.6 ms."
     )
