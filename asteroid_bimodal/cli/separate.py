@@ -27,7 +27,7 @@ def add_separate(commands) -> None:
     )
     parser.add_argument("input", help="audio file, folder or quoted glob")
     queries = parser.add_argument(
-        "queries", nargs="+", metavar="QUERY", default=[], help="what to look for, in words"
+        "queries", nargs="+", metavar="QUERY", default=[], help="a text query"
     )
     queries.required = False  # other options ask, too
     _add_queries(parser)
@@ -73,7 +73,8 @@ def _add_queries(parser: argparse.ArgumentParser) -> None:
         "--without",
         metavar="PART",
         **repeated,
-        help="what no output is to hold; without queries, everything else is one output",
+        help="a negative query, which no output is to hold; without queries, the one output is all "
+        "else",
     )
 
 

@@ -9,15 +9,15 @@ import numpy as np
 import soundfile
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.signal import stft
 
 from ..engine.examples import load_examples
 from ..report import Example
 from ..report.training_curves import Panel, find_logs, read_panels
 from ..utils.checkpoints import first_line
+from ..utils.spectrogram import FLOOR_DB, magnitudes
 
 CURVES, SPECTROGRAMS = "plots/training.png", "example/spectrograms.png"
-_COLUMNS, _MAX_PANELS, _FLOOR_DB, _SECONDS = 3, 12, -70, 12
+_COLUMNS, _MAX_PANELS, _SECONDS = 3, 12, 12
 
 
 @dataclass(frozen=True)
@@ -108,33 +108,27 @@ def _draw_example(example: Example, path: Path, count: int) -> None:
     columns = 2 if references else 1
     figure = Figure(figsize=(4.5 * columns, 2.2 * len(rows)), layout="constrained")
     grid = figure.subplots(len(rows), columns, squeeze=False)
-    loudest = _magnitudes(np.asarray(example.mixture)[:count], example.sample_rate).max() or 1.0
+    loudest = magnitudes(np.asarray(example.mixture)[:count], example.sample_rate).max() or 1.0
     for row, (title, wav, reference) in zip(grid, rows, strict=True):
         for axes, signal, kind in zip(row, (wav, reference), ("", ", reference"), strict=False):
             if signal is None:
                 axes.set_axis_off()
                 continue
             signal = np.asarray(signal)[:count]
-            levels = 20 * np.log10(_magnitudes(signal, example.sample_rate) / loudest + 1e-9)
+            levels = 20 * np.log10(magnitudes(signal, example.sample_rate) / loudest + 1e-9)
             extent = (0, len(signal) / example.sample_rate, 0, example.sample_rate / 2000)
             axes.imshow(
                 levels,
                 origin="lower",
                 aspect="auto",
                 cmap="magma",
-                vmin=_FLOOR_DB,
+                vmin=FLOOR_DB,
                 vmax=0,
                 extent=extent,
             )
             axes.set_title(title + kind, fontsize=9)
             axes.set(xlabel="time (s)", ylabel="frequency (kHz)")
     _save(figure, path)
-
-
-def _magnitudes(signal: np.ndarray, sample_rate: int) -> np.ndarray:
-    window = 2 ** round(np.log2(0.064 * sample_rate))
-    signal = np.pad(signal, (0, max(0, window - len(signal))))
-    return np.abs(stft(signal, nperseg=window, noverlap=window - window // 4)[2])
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import soundfile
 from markupsafe import Markup
 from numpy.typing import ArrayLike
-from scipy.signal import stft
 
+from ..utils.spectrogram import FLOOR_DB, magnitudes, wav_uri
 from .figures import spectrogram
-
-FLOOR_DB = -70.0
-_MAX_FRAMES, _MAX_BINS = 320, 256
 
 
 @dataclass(frozen=True)
@@ -106,10 +100,10 @@ def render_example(example: Example) -> ExampleView:
     residual = [] if example.residual is None else [np.asarray(example.residual)]
     peak = max(np.abs(x).max() for x in (mixture, estimates, references, *residual) if np.size(x))
     gain = 0.95 / peak if peak > 0 else 1.0
-    loudest = _magnitudes(mixture, example.sample_rate).max() or 1.0
+    loudest = magnitudes(mixture, example.sample_rate).max() or 1.0
 
     def player(role: str, signal: np.ndarray, phrase: str = "") -> Player:
-        levels = 20 * np.log10(_magnitudes(signal, example.sample_rate) / loudest + 1e-9)
+        levels = 20 * np.log10(magnitudes(signal, example.sample_rate) / loudest + 1e-9)
         description = f"{role}{f' of “{phrase}”' if phrase else ''}, example {example.name}"
         return Player(
             role,
@@ -134,22 +128,3 @@ def render_example(example: Example) -> ExampleView:
         *(player("Residual, claimed by no phrase", x) for x in residual),
     ]
     return ExampleView(example.name, whole, sources)
-
-
-def wav_uri(signal: np.ndarray, sample_rate: int) -> str:
-    """Encodes a signal within ±1 as a data URI of a 16-bit WAV file."""
-    buffer = io.BytesIO()
-    soundfile.write(buffer, signal, sample_rate, format="WAV", subtype="PCM_16")
-    return "data:audio/wav;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _magnitudes(signal: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Magnitudes (F, T), small enough for a page: maxima over neighbouring cells."""
-    window = 2 ** round(np.log2(0.064 * sample_rate))
-    signal = np.pad(signal, (0, max(0, window - len(signal))))
-    magnitudes = np.abs(stft(signal, nperseg=window, noverlap=window - window // 4)[2])
-    for axis, most in enumerate((_MAX_BINS, _MAX_FRAMES)):
-        size = magnitudes.shape[axis]
-        starts = np.arange(0, size, max(1, size // most))
-        magnitudes = np.maximum.reduceat(magnitudes, starts, axis=axis)
-    return magnitudes
