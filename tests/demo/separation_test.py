@@ -146,7 +146,7 @@ def test_options_of_the_command_line_are_not_spoken_of(model, noise, out, monkey
     def refuse(*args, **kwargs):
         raise OSError("Could not write to a.b (disk full). Choose another folder with --out.")
 
-    monkeypatch.setattr("asteroid_bimodal.separate.files.write_targets", refuse)
+    monkeypatch.setattr("asteroid_bimodal.separate.files.write_outputs", refuse)
     assert refused(model, noise(), out) == "Could not write to a.b (disk full)."
 
 
