@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -58,18 +57,6 @@ def test_what_is_no_separator_of_ours_is_refused(name, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({**config, "model_name": name}))
     with pytest.raises(ValueError, match="Expected a separator of BiModalUNet, CLIPSep, LASSNet"):
         load_separator(tmp_path)
-
-
-def test_presence_tells_own_places_from_crumbs():
-    model = build(BiModalUNet)
-    wav = torch.randn(1, 1000)
-    with torch.no_grad():
-        spectra = model.separate_spectra(wav, query())
-    own = torch.zeros_like(spectra.masks)
-    own[:, 0, 3:5] = 1.0  # surely these
-    own[:, 1] = 0.02  # a little of everything
-    expected = torch.tensor([[1.0, 0.02, 0.0]])
-    torch.testing.assert_close(replace(spectra, masks=own).presence, expected)
 
 
 @pytest.mark.parametrize("name", ["mini", "mini-events"])
