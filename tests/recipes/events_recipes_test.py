@@ -201,4 +201,4 @@ def test_run_sh(name):
     told = run(["bash", EGS / name / "run.sh", "--help"])
     assert told.returncode == 0 and "Stages: 0 get the data" in told.stdout
     refused = run(["bash", EGS / name / "run.sh", "--stage", "7"])
-    assert refused.returncode != 0 and "Expected --stage from 0 to 6" in refused.stderr
+    assert refused.returncode != 0 and "--stage takes a number from 0 to 6" in refused.stderr

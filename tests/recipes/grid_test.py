@@ -84,7 +84,7 @@ def test_every_cell_has_its_line(grid):
 def test_a_failing_cell_is_told_and_the_others_run(grid):
     exp, _, result = grid
     assert result.returncode == 1
-    assert "Expected --stage from 0 to 6, received '9'" in result.stderr
+    assert "--stage takes a number from 0 to 6; received '9'" in result.stderr
     assert result.stderr.rstrip().endswith("Failed:\n  mini_clapsep_2src_seed0_stage=9")
     assert (exp / "mini_clapsep_2src_seed0_data.share=0.5/report.html").is_file()
 
@@ -119,16 +119,16 @@ def test_results_are_collected(grid):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--cells", "clapsep"], "Expected cells such as clapsep:2 or .*, received 'clapsep'"),
+        (["--cells", "clapsep"], "--cells takes cells such as clapsep:2 or .*; received 'clapsep'"),
         (["--cells", "clapsep:2 clapsep:5"], "received 'clapsep:5'"),
         (["--cells", "clapsep:2:lr"], "received 'clapsep:2:lr'"),
         (["--cells", "../x:2"], "received '../x:2'"),
-        (["--cells", " "], "Expected at least one cell and one seed"),
-        (["--seeds", "0 one"], "Expected --seeds such as \"0 1 2\", received 'one'"),
-        (["--system", "clapsep"], "Expected --cells and --seeds, received --system"),
-        (["--n-src", "2"], "Expected --cells and --seeds, received --n-src"),
-        (["--tag", "x"], "Expected no --tag: every cell has its own folder"),
-        (["--test_n_src", "9"], "Expected --test_n_src from 2 to 4, received '9'"),
+        (["--cells", " "], "--cells and --seeds name no cell"),
+        (["--seeds", "0 one"], "--seeds takes a list such as \"0 1 2\"; received 'one'"),
+        (["--system", "clapsep"], "Give --cells and --seeds instead of --system"),
+        (["--n-src", "2"], "Give --cells and --seeds instead of --n_src"),
+        (["--tag", "x"], "--tag cannot be given: every cell has its own folder"),
+        (["--test_n_src", "9"], "--test_n_src takes a number from 2 to 4; received '9'"),
     ],
 )
 def test_lists_that_make_no_sense(arguments, message, tmp_path):
