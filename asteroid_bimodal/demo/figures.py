@@ -5,24 +5,20 @@ Rows are spaced as the ear hears (mel), so that instruments fill the picture at 
 
 from __future__ import annotations
 
-import base64
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import soundfile
 from numpy.lib.stride_tricks import sliding_window_view
-from PIL import Image
 
-FLOOR_DB = -70.0
+from ..utils.spectrogram import picture_uri
+
 _WIDTH, _HEIGHT = 800, 160
 _WINDOW_SECONDS = 0.064
 _SAMPLES = 2**21  # of overlapping windows, at a time
-_STEPS = 48  # colours: few make small pictures
 _KILOHERTZ = (0.25, 0.5, 1, 2, 4, 8, 16, 32, 64)
 
 
@@ -48,7 +44,7 @@ def draw_together(paths: Sequence[str | Path]) -> list[Picture]:
     rate = soundfile.info(paths[0]).samplerate
     pictures = [magnitudes(path) for path in paths]
     loudest = pictures[0].max() or 1.0
-    return [Picture(_encode(levels / loudest), find_ticks(rate)) for levels in pictures]
+    return [Picture(picture_uri(levels, loudest), find_ticks(rate)) for levels in pictures]
 
 
 def magnitudes(path: str | Path) -> np.ndarray:
@@ -115,14 +111,3 @@ def _transform(samples: np.ndarray, window: int, hop: int, rate: int) -> np.ndar
     places = np.linspace(0, _mel(rate / 2000), _HEIGHT, endpoint=False)
     first_bins = np.round(_hertz(places) * window / rate).astype(int)
     return np.maximum.reduceat(loudest, first_bins, axis=1).T
-
-
-def _encode(levels: np.ndarray) -> str:
-    decibels = 20 * np.log10(np.maximum(levels, 1e-9))
-    steps = np.round((1 - decibels / FLOOR_DB).clip(0, 1) * (_STEPS - 1))
-    image = Image.fromarray(steps[::-1].astype(np.uint8), "P")
-    colors = matplotlib.colormaps["magma"](np.linspace(0, 1, _STEPS))[:, :3]
-    image.putpalette((255 * colors).round().astype(np.uint8).tobytes())
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

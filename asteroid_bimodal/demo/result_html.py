@@ -7,7 +7,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from ..report.figures import color_bar
-from .figures import FLOOR_DB
+from ..utils.spectrogram import FLOOR_DB
 from .separation import DemoResult, Track
 
 EMPTY = Markup(

@@ -12,7 +12,8 @@ import pandas as pd
 
 from ..metrics import METRICS, SILENT_ESTIMATE_DB, metric_title, summarise
 from ..utils.files import atomic_write
-from .example import FLOOR_DB, Example, render_example
+from ..utils.spectrogram import FLOOR_DB
+from .example import Example, render_example
 from .experiment import read_experiment
 from .figures import boxes, color_bar, histogram
 

@@ -9,6 +9,7 @@ import numpy as np
 import soundfile
 
 FLOOR_DB = -70.0
+STEPS = 48
 _MOST_BINS, _MOST_FRAMES = 256, 320
 _WINDOW_SECONDS = 0.064
 
@@ -27,16 +28,20 @@ def magnitudes(signal: np.ndarray, sample_rate: int) -> np.ndarray:
 
 
 def picture_uri(magnitudes: np.ndarray, loudest: float) -> str:
-    """Draws magnitudes (F, T) as a PNG, low frequencies at the bottom; 0 dB is `loudest`."""
+    """Draws magnitudes (F, T) as a PNG, low frequencies at the bottom; 0 dB is `loudest`.
+
+    A picture of few colors, one for each of `STEPS` levels, is small.
+    """
     import matplotlib  # takes a second to import
     from PIL import Image
 
-    levels = 20 * np.log10(magnitudes / loudest + 1e-9)
-    places = np.clip(1 - levels / FLOOR_DB, 0, 1)
-    colors = np.round(255 * matplotlib.colormaps["magma"](places[::-1])[..., :3])
+    levels = 20 * np.log10(np.maximum(magnitudes / loudest, 1e-9))
+    steps = np.round(np.clip(1 - levels / FLOOR_DB, 0, 1) * (STEPS - 1))
+    picture = Image.fromarray(steps[::-1].astype(np.uint8), "P")
+    colors = matplotlib.colormaps["magma"](np.linspace(0, 1, STEPS))[:, :3]
+    picture.putpalette((255 * colors).round().astype(np.uint8).tobytes())
     buffer = io.BytesIO()
-    picture = Image.fromarray(colors.astype(np.uint8))
-    picture.quantize(64, dither=Image.Dither.NONE).save(buffer, format="PNG", optimize=True)
+    picture.save(buffer, format="PNG", optimize=True)
     return _uri("image/png", buffer)
 
 

@@ -11,7 +11,8 @@ import soundfile
 from PIL import Image
 
 from asteroid_bimodal.demo import figures
-from asteroid_bimodal.demo.figures import FLOOR_DB, draw_together, find_ticks, magnitudes
+from asteroid_bimodal.demo.figures import draw_together, find_ticks, magnitudes
+from asteroid_bimodal.utils.spectrogram import FLOOR_DB, STEPS
 
 RATE = 8000
 TIME = np.arange(RATE) / RATE
@@ -30,7 +31,7 @@ def levels(picture):
     """In dB, the lowest frequencies first."""
     _, _, data = picture.uri.partition("base64,")
     image = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))), float)
-    return FLOOR_DB * (1 - image[::-1] / (figures._STEPS - 1))
+    return FLOOR_DB * (1 - image[::-1] / (STEPS - 1))
 
 
 @pytest.mark.parametrize("label", ["0.5", "1", "2"])
@@ -52,7 +53,7 @@ def test_all_pictures_share_the_scale_of_the_first(write):
     tone = 0.25 * np.sin(2 * np.pi * 1000 * TIME)
     paths = [write(gain * tone, f"{gain}.wav") for gain in (1, 0.1, 2, 0)]
     loudest = [levels(picture).max() for picture in draw_together(paths)]
-    step = -FLOOR_DB / (figures._STEPS - 1)
+    step = -FLOOR_DB / (STEPS - 1)
     assert loudest == pytest.approx([0, -20, 0, FLOOR_DB], abs=step)  # above 0 dB is 0 dB
 
 
