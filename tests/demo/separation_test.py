@@ -100,7 +100,7 @@ def test_a_file_that_is_too_short(model, noise, out):
 
 
 def test_an_empty_file(model, noise, out):
-    assert "found no samples" in refused(model, noise(length=0), out)
+    assert "has no audio" in refused(model, noise(length=0), out)
 
 
 def test_a_file_that_is_too_long_belongs_on_the_command_line(model, noise, out):
