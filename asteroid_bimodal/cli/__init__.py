@@ -21,11 +21,7 @@ from .separate import add_separate
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Runs a command; a problem is one line on standard error and exit code 1.
-
-    Args:
-        argv: the arguments, by default the process's.
-    """
+    """Runs a command; a problem is one line on standard error and exit code 1."""
     args = _parser().parse_args(argv)
     # Of torchmetrics, each time; nothing that a user could do about it.
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 
 def add_check(commands) -> None:
-    """Adds the command to the parser's."""
     parser = commands.add_parser(
         "check",
         help="look for what is wrong with a data set",

@@ -15,7 +15,6 @@ _STOP = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(sign
 
 
 def add_demo(commands) -> None:
-    """Adds the command to the parser's."""
     parser = commands.add_parser(
         "demo",
         help="try a model on a page in the browser",

@@ -10,7 +10,6 @@ SPLITS = ("train", "valid", "test", "duet")
 
 
 def add_download(commands) -> None:
-    """Adds the command to the parser's."""
     parser = commands.add_parser("download", help="get a data set; interrupted, it goes on")
     parser.add_argument("set", choices=SETS, help="which")
     parser.add_argument("--out", type=Path, required=True, help="folder of the set")

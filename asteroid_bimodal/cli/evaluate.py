@@ -9,7 +9,6 @@ from .options import add_device
 
 
 def add_evaluate(commands) -> None:
-    """Adds the command to the parser's."""
     parser = commands.add_parser("evaluate", help="score an experiment's best model again")
     parser.add_argument("experiment", type=Path, help="folder of the experiment")
     parser.add_argument("--test_n_src", type=int, default=2, help="sources per test mixture")

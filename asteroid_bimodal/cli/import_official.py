@@ -7,7 +7,6 @@ from pathlib import Path
 
 
 def add_import_official(commands) -> None:
-    """Adds the command to the parser's."""
     parser = commands.add_parser(
         "import-official", help="convert a checkpoint of the paper's release"
     )

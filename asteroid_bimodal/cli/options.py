@@ -6,5 +6,4 @@ import argparse
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    """Adds --device."""
     parser.add_argument("--device", help="cpu, cuda, cuda:1, … (default: a GPU if there is one)")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 
 def add_publish(commands) -> None:
-    """Adds the command to the parser's."""
     parser = commands.add_parser("publish", help="put an experiment's best model on the hub")
     parser.add_argument(
         "experiment", type=Path, help="folder of the experiment, or its publish_dir as it is"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 
 def add_report(commands) -> None:
-    """Adds the command to the parser's."""
     parser = commands.add_parser("report", help="write an experiment's report.html")
     parser.add_argument("experiment", type=Path, help="folder of the experiment")
     parser.set_defaults(run=_report)

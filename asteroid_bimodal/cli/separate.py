@@ -17,7 +17,6 @@ _EXAMPLES = """examples:
 
 
 def add_separate(commands) -> None:
-    """Adds the command to the parser's."""
     parser = commands.add_parser(
         "separate",
         help="write what each query names to <file>_<query>.wav",

@@ -16,7 +16,7 @@ __all__ = ["UnreadableAudioError", "audio_seconds", "read_crop"]
 def read_crop(
     source: Source, start: float, num_samples: int, sample_rate: int, name: str | None = None
 ) -> Tensor:
-    """Reads a mono excerpt of exactly `num_samples` at `sample_rate`.
+    """Reads a mono excerpt of exactly `num_samples` at `sample_rate`, (num_samples,) float32.
 
     Only the excerpt is decoded. Channels are averaged (`to_mono`), another rate is resampled, and
     an excerpt that passes the end of the file is padded with zeros.
@@ -27,9 +27,6 @@ def read_crop(
         num_samples: its length.
         sample_rate: its rate in hertz.
         name: what messages call it, by default the path.
-
-    Returns:
-        (num_samples,) float32.
 
     Raises:
         UnreadableAudioError: when the file is missing, is not audio, is empty, is damaged in this

@@ -43,18 +43,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Batch:
-    """B examples: `Example` with a leading batch axis.
-
-    Attributes:
-        mixtures: (B, N, T).
-        captions: B lists of N texts.
-        phrases: B lists of N lists of P texts.
-        phrase_weights: (B, N, P).
-        labels: B lists of N lists of P classes.
-        frames: B lists of N lists of P paths of pictures.
-        absent: B lists of texts.
-        skipped: clips that were passed over.
-    """
+    """B examples: `Example` with a leading batch axis; `skipped` is of all of them."""
 
     mixtures: Tensor
     captions: list[list[str]]
@@ -96,10 +85,7 @@ def _flatten(rows: list[list[list[str]]]) -> list[list[str]]:
 
 
 def collate(examples: list[Example]) -> Batch:
-    """Stacks examples into a batch; the `collate_fn` of a DataLoader.
-
-    Args:
-        examples: with the same N, P and T.
+    """Stacks examples of the same N, P and T; the `collate_fn` of a DataLoader.
 
     Examples:
         >>> example = Example(torch.zeros(2, 8), ["a", "b"], [["a"], ["b"]], torch.ones(2, 1))
@@ -127,7 +113,6 @@ class SemiSupervisedBatch:
 
     @property
     def skipped(self) -> list[Skipped]:
-        """Clips that were passed over."""
         return [*self.mixed.skipped, *self.clean.skipped]
 
     def to(self, device: torch.device | str) -> SemiSupervisedBatch:

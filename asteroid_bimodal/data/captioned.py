@@ -85,7 +85,6 @@ class CaptionedMixtures(OnTheFlyDataset):
             )
 
     def draw_example(self, generator: torch.Generator) -> Example:
-        """Draws an example."""
         crops: list[_CaptionedCrop] = []
         skipped: list[Skipped] = []
         for choice in torch.randperm(len(self.clips), generator=generator).tolist():
@@ -159,13 +158,7 @@ def share_out(
 ) -> PhraseAllocation:
     """Brings the phrases of a mixture to P that together stand for all of it.
 
-    Args:
-        phrases: of one mixture.
-        num_phrases: P.
-        generator: draws the phrases that stand alone, and those that are repeated.
-
-    Returns:
-        P phrases; where the mixture has more, the last one joins those that were not drawn.
+    Where there are more, the last one joins those that were not drawn; of fewer, some are repeated.
 
     Examples:
         >>> draw = torch.Generator().manual_seed(0)
@@ -190,13 +183,7 @@ def phrases_of(caption: str) -> list[str]:
 
 @lru_cache(maxsize=100_000)
 def named_sounds(caption: str) -> frozenset[frozenset[str]]:
-    """The sounds that a caption names, each as the words that say what it is.
-
-    Args:
-        caption: a natural caption.
-
-    Raises:
-        ValueError: when it names none.
+    """The sounds that a caption names, each as the words that say what it is; ValueError for none.
 
     Examples:
         >>> named_sounds("A dog barks") == named_sounds("Several dogs are barking loudly")

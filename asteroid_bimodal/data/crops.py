@@ -62,7 +62,7 @@ class ClipSource(Protocol):
 
     @property
     def labels(self) -> list[str]:
-        """Labels in alphabetical order."""
+        """In alphabetical order."""
 
     def draw(self, label: str, generator: torch.Generator) -> StoredClip | None:
         """Draws a clip of a label; None when the last one was discarded."""
@@ -79,7 +79,6 @@ class ClipFiles:
         self.labels = list(self.by_label)
 
     def draw(self, label: str, generator: torch.Generator) -> StoredClip:
-        """Draws a clip of a label."""
         clip = draw_one(self.by_label[label], generator)
         return StoredClip(clip, self.root / clip.path, clip.path)
 

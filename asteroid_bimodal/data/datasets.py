@@ -33,11 +33,10 @@ class LabelledMixtures(OnTheFlyDataset):
     Args:
         manifest: CSV of the clips; paths are relative to its folder.
         epoch_size: examples per epoch.
-        share: part of each label's clips to use, from 0 to 1: `(0.0, 0.05)` and `(0.05, 1.0)` have
-            no clip in common and together all of them.
+        share: part of each label's clips to use, from 0 to 1, see `take_share`.
         without: videos, see `video_id`, whose clips are not used.
         seed: random seed.
-        **mixtures: `sample_rate`, `num_samples` and the other attributes of `MixtureBuilder`.
+        **mixtures: the attributes of `MixtureBuilder`.
 
     Raises:
         ValueError: when the manifest has fewer labels than an example takes, or it takes none, and
@@ -64,7 +63,6 @@ class LabelledMixtures(OnTheFlyDataset):
             frames_of(self.source.root / self.source.by_label[label][0].path)
 
     def draw_example(self, generator: torch.Generator) -> Example:
-        """Draws an example."""
         drawn = self.builder.draw_example(self.source, generator)
         if drawn.example is None:
             raise UnreadableAudioError(
@@ -75,19 +73,13 @@ class LabelledMixtures(OnTheFlyDataset):
 
 
 class SemiSupervised(Dataset):
-    """Pairs of an example of natural mixtures and one of single sources.
-
-    Args:
-        mixed: examples whose mixtures have captions alone; says how many pairs there are.
-        clean: examples whose mixtures are single sources.
-    """
+    """Pairs of an example of natural mixtures, with captions alone, and one of single sources."""
 
     def __init__(self, mixed: OnTheFlyDataset, clean: OnTheFlyDataset):
         self.mixed, self.clean = mixed, clean
 
     @property
     def epoch(self) -> int:
-        """Number of the epoch."""
         return self.mixed.epoch
 
     @epoch.setter

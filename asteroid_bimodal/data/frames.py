@@ -14,10 +14,7 @@ KINDS = (".png", ".jpg", ".jpeg")
 
 
 def frames_folder(audio: str | Path) -> Path:
-    """The folder of the frames of a clip, which must be in a folder `audio`.
-
-    Raises:
-        ValueError: when it is in no such folder.
+    """The folder of the frames of a clip, which must be in a folder `audio`, or ValueError.
 
     Examples:
         >>> frames_folder("music/solo/audio/violin/a1b2.wav").as_posix()
@@ -48,12 +45,7 @@ def frames_of(audio: str | Path) -> list[Path]:
 
 
 def frame_at(audio: str | Path, second: float, seconds: float) -> Path:
-    """The frame of a clip that shows a moment.
-
-    Args:
-        audio: path of the clip.
-        second: the moment; after the end it is the last frame.
-        seconds: length of the clip.
+    """The frame of a clip of `seconds` that shows a moment; after the end it is the last one.
 
     Raises:
         ValueError: when the clip has no frames.

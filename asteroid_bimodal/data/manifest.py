@@ -15,7 +15,7 @@ from ..utils.files import atomic_write
 
 @dataclass(frozen=True)
 class Clip:
-    """One recording of a data set.
+    """One recording of a data set: a row of a manifest.
 
     Attributes:
         path: audio file, relative to the manifest's folder.
@@ -38,13 +38,7 @@ def write_manifest(path: str | Path, clips: Iterable[Clip]) -> None:
 
 
 def read_manifest(path: str | Path) -> list[Clip]:
-    """Reads a manifest.
-
-    Args:
-        path: a CSV file with the columns path, label, caption, seconds and split.
-
-    Returns:
-        Its clips, in order.
+    """Reads the clips of a manifest, in order.
 
     Raises:
         FileNotFoundError: when there is no such file.
@@ -100,11 +94,11 @@ def write_rows(path: str | Path, columns: list[str], rows: list[dict]) -> None:
 def read_rows(
     path: str | Path, columns: list[str], remedy: str = "Run stage 0."
 ) -> list[dict[str, str]]:
-    """Reads columns of a CSV file.
+    """Reads columns of a CSV file; others are left out, a byte-order mark is ignored.
 
     Args:
-        path: the file; a byte-order mark is ignored.
-        columns: required names; others are left out.
+        path: the file.
+        columns: required names.
         remedy: how to get a valid file, for messages.
 
     Raises:

@@ -104,14 +104,7 @@ class MixtureBuilder(CropSampler):
         generator: torch.Generator,
         skipped: Sequence[Skipped] = (),
     ) -> Example:
-        """Builds an example.
-
-        Args:
-            crops: N·K crops of distinct labels.
-            labels: all that there are, in a fixed order; the absent ones are drawn among them.
-            generator: draws gains, prompts and absent labels.
-            skipped: clips that were passed over, to be reported with the example.
-        """
+        """Builds an example of N·K crops of distinct labels; absent ones come of all `labels`."""
         shape = (self.num_mixtures, self.num_sources)
         gains = draw_gains(shape, *self.gain, generator)
         mixed = mix(torch.stack([crop.audio for crop in crops]).view(*shape, -1), gains)

@@ -11,14 +11,11 @@ from .batches import Example
 class OnTheFlyDataset(Dataset):
     """A map-style data set of drawn examples; subclasses say how in `draw_example`.
 
-    Item `i` of epoch `e` depends on (seed, e, i) and on nothing else.
+    Item `i` of epoch `e` depends on (seed, e, i) alone. The training loop sets `epoch`.
 
     Args:
         epoch_size: examples per epoch.
         seed: random seed.
-
-    Attributes:
-        epoch: number of the epoch; the training loop sets it.
     """
 
     def __init__(self, epoch_size: int, seed: int):
@@ -41,9 +38,6 @@ class OnTheFlyDataset(Dataset):
 
 def mix_seed(*numbers: int) -> int:
     """Makes one seed of several numbers, well spread: neighbours share no random stream.
-
-    Args:
-        numbers: of the first, the last 32 bits count.
 
     Examples:
         >>> mix_seed(0, 1, 2) == mix_seed(0, 1, 2), mix_seed(0, 1, 2) == mix_seed(0, 2, 1)

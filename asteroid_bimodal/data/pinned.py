@@ -117,18 +117,10 @@ def _audible_source(
 
 
 def write_test_list(folder: str | Path, name: str, mixtures: Iterable[PinnedMixture]) -> Path:
-    """Writes a list of test mixtures, with the digest of its content in its name.
+    """Writes `<folder>/<name>_<digest>.csv`, a list of test mixtures, and returns its path.
 
-    The digest (SHA-256, first 12 digits) pins the list: two results that name the same file were
-    measured on the same mixtures.
-
-    Args:
-        folder: of the list.
-        name: what precedes the digest, for example "test_2src_seed0".
-        mixtures: the items.
-
-    Returns:
-        The path of the list, `<folder>/<name>_<digest>.csv`.
+    The digest of the content (SHA-256, first 12 digits) pins the list: two results that name the
+    same file were measured on the same mixtures. A name is, for example, "test_2src_seed0".
     """
     columns = ["item", *(field.name for field in fields(PinnedSource))]
     rows = [
@@ -143,13 +135,7 @@ def write_test_list(folder: str | Path, name: str, mixtures: Iterable[PinnedMixt
 
 
 def read_test_list(path: str | Path) -> list[PinnedMixture]:
-    """Reads a list of test mixtures and checks it against the digest in its name.
-
-    Args:
-        path: as written by `write_test_list`.
-
-    Returns:
-        The items, in order.
+    """Reads a list written by `write_test_list` and checks it against the digest in its name.
 
     Raises:
         FileNotFoundError: when there is no such file.

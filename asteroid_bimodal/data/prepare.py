@@ -117,11 +117,7 @@ def prepare_audio(
 
 
 def find_audio(folder: str | Path) -> list[Path]:
-    """Lists the audio files of a folder and its subfolders; hidden ones are not looked at.
-
-    Args:
-        folder: where to look.
-    """
+    """Lists the audio files of a folder and its subfolders; hidden ones are not looked at."""
     return sorted(
         path
         for path in Path(folder).rglob("*")

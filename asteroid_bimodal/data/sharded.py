@@ -24,9 +24,6 @@ class ShardWindow:
         shards: the worker's own.
         size: bytes of audio files to hold; shards of fewer stay in memory whole.
         generator: draws the clips that leave for new ones.
-
-    Attributes:
-        by_label: the clips.
     """
 
     def __init__(self, shards: Sequence[str], size: int, generator: torch.Generator):
@@ -42,7 +39,7 @@ class ShardWindow:
 
     @property
     def labels(self) -> list[str]:
-        """Labels of the clips that are held, in alphabetical order."""
+        """In alphabetical order."""
         return sorted(self.by_label)
 
     def draw(self, label: str, generator: torch.Generator) -> StoredClip | None:
@@ -59,12 +56,8 @@ class ShardWindow:
             del self.by_label[clip.clip.label]
 
     def renew(self, used_seconds: float, at_least: float) -> None:
-        """Takes in as much audio as was used; what leaves for it is drawn from all clips.
-
-        Args:
-            used_seconds: of audio that were used.
-            at_least: seconds that the shortest clip counts for.
-        """
+        """Takes in as much audio as was used; what leaves for it is drawn from all clips."""
+        # The shortest clip counts for `at_least` seconds.
         if self._is_whole:
             return
         self._used_seconds += used_seconds
@@ -112,8 +105,7 @@ class ShardedMixtures(IterableDataset):
         batch_size: examples that the loader stacks: a worker's examples fill its batches.
         memory: bytes of audio files that a worker holds.
         seed: random seed.
-        **mixtures: `sample_rate`, `num_samples` and the other attributes of `MixtureBuilder`,
-            frames excepted.
+        **mixtures: the attributes of `MixtureBuilder`, frames excepted.
 
     Raises:
         FileNotFoundError: when there are no shards.

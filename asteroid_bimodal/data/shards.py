@@ -31,13 +31,7 @@ from .manifest import Clip, read_manifest
 
 @dataclass(frozen=True)
 class WrittenShards:
-    """What `write_shards` made.
-
-    Attributes:
-        paths: the shards, those that were there already included.
-        num_clips: clips in them.
-        skipped: clips of the manifest that cannot be read; they are in no shard.
-    """
+    """The shards of a split, old ones included, how many clips they have, and unreadable clips."""
 
     paths: list[Path]
     num_clips: int

@@ -139,21 +139,7 @@ class QueryOverlapAdd(nn.Module):
 
 
 def cut_windows(blocks: Iterable[Tensor], window_size: int, hop_size: int) -> Iterator[Tensor]:
-    """Cuts a signal that comes in pieces into overlapping windows; the last one may be shorter.
-
-    Args:
-        blocks: pieces (..., T) of the signal.
-        window_size: samples of a window.
-        hop_size: samples from one window to the next.
-
-    Raises:
-        ValueError: for samples that are none, for a signal without any, and for pieces of different
-            shapes.
-
-    Examples:
-        >>> [window.tolist() for window in cut_windows([torch.arange(5.0)], 3, 2)]
-        [[0.0, 1.0, 2.0], [2.0, 3.0, 4.0]]
-    """
+    """Cuts a signal that comes in pieces into overlapping windows; the last one may be shorter."""
     held = None
     for block in blocks:
         _check_block(block, held)
@@ -167,21 +153,7 @@ def cut_windows(blocks: Iterable[Tensor], window_size: int, hop_size: int) -> It
 
 
 def cross_fade(earlier: Tensor, later: Tensor) -> Tensor:
-    """Fades from the end of one window's estimates to those of the next; see `QueryOverlapAdd`.
-
-    Args:
-        earlier: the part that both windows cover.
-        later: the later window, at least as long.
-
-    Shape:
-        - earlier: (..., O)
-        - later: (..., W)
-        - returns: (..., W)
-
-    Examples:
-        >>> cross_fade(torch.zeros(4), torch.ones(6))
-        tensor([0.0000, 0.1464, 0.8536, 1.0000, 1.0000, 1.0000])
-    """
+    """Fades from the end (..., O) of one window to the next, (..., W); see `QueryOverlapAdd`."""
     overlap = earlier.shape[-1]
     place = (torch.arange(overlap, device=later.device) + 0.5) / max(overlap, 1)
     weight = torch.sin(torch.pi / 2 * (2 * place - 0.5).clamp(0, 1)).square().to(later.dtype)

@@ -14,36 +14,14 @@ from torch import Tensor, nn
 
 
 def repeat_for_queries(x: Tensor, count: int) -> Tensor:
-    """Repeats each of G items so that `count` items come out, all queries of an item side by side.
-
-    Args:
-        x: what is shared by several queries.
-        count: number of items wanted, a multiple of G.
-
-    Shape:
-        - x: (G, ...)
-        - returns: (count, ...), `x` itself when there is nothing to repeat
-
-    Examples:
-        >>> repeat_for_queries(torch.tensor([1, 2]), 4)
-        tensor([1, 1, 2, 2])
-    """
+    """Repeats each of G items so that `count` come out, all queries of an item side by side."""
     # Not len(x), here and below: to an int of its own torch.export would bind what it exports.
     groups = x.shape[0]
     return x if groups == count else x.repeat_interleave(count // groups, dim=0)
 
 
 def split_conv(conv: nn.Conv2d, shared: Tensor, own: Tensor) -> Tensor:
-    """Applies `conv` to the concatenation of `shared` and `own` without building it.
-
-    Convolution is linear: what it makes of the shared channels is computed once and added for
-    every query.
-
-    Shape:
-        - shared: (G, C1, H, W)
-        - own: (N, C2, H, W)
-        - returns: (N, C, H, W)
-    """
+    """Applies `conv` to (G, C1, H, W) joined with (N, C2, H, W); the first is computed once."""
     channels = shared.shape[1]
     common = F.conv2d(shared, conv.weight[:, :channels], conv.bias, padding=conv.padding)
     single = F.conv2d(own, conv.weight[:, channels:], padding=conv.padding)
@@ -54,20 +32,7 @@ def split_conv(conv: nn.Conv2d, shared: Tensor, own: Tensor) -> Tensor:
 
 
 class ResidualBlock(nn.Module):
-    """Convolutions of one width, plus the input, then LeakyReLU.
-
-    Args:
-        channels: channels in and out.
-        num_layers: number of (convolution 3×3, BatchNorm), with LeakyReLU between them.
-
-    Shape:
-        - input: (N, C, H, W)
-        - output: (N, C, H, W)
-
-    Examples:
-        >>> ResidualBlock(4, num_layers=2)(torch.randn(1, 4, 8, 8)).shape
-        torch.Size([1, 4, 8, 8])
-    """
+    """(Convolution 3×3, BatchNorm) with LeakyReLU between them, plus the input, then LeakyReLU."""
 
     def __init__(self, channels: int, num_layers: int = 1) -> None:
         super().__init__()
@@ -81,13 +46,7 @@ class ResidualBlock(nn.Module):
         return self._finish(x, self.convs[0](x))
 
     def forward_joined(self, shared: Tensor, own: Tensor) -> Tensor:
-        """Applies the block to what queries share, concatenated with what each has of its own.
-
-        Shape:
-            - shared: (G, C1, H, W)
-            - own: (N, C2, H, W)
-            - returns: (N, C1 + C2, H, W)
-        """
+        """Applies the block to shared maps (G, C1, H, W) joined with own ones (N, C2, H, W)."""
         joined = torch.cat([repeat_for_queries(shared, own.shape[0]), own], dim=1)
         return self._finish(joined, split_conv(cast(nn.Conv2d, self.convs[0]), shared, own))
 
@@ -99,13 +58,7 @@ class ResidualBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head attention of positions to themselves or to the tokens of a query.
-
-    Args:
-        dim: size of a position.
-        context_dim: size of a token; None for self-attention.
-        num_heads: number of heads, a divisor of `dim`.
-    """
+    """Multi-head attention of positions to themselves (no `context_dim`) or to a query's tokens."""
 
     def __init__(self, dim: int, context_dim: int | None = None, num_heads: int = 8) -> None:
         super().__init__()
@@ -115,19 +68,8 @@ class Attention(nn.Module):
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Attends.
-
-        Args:
-            x: where the answers are wanted.
-            context: what is attended to.
-            mask: true for a real token, None if all are; where none is, nothing is attended to.
-
-        Shape:
-            - x: (N, H·W, C)
-            - context: (N, L, D)
-            - mask: (N, L)
-            - returns: (N, H·W, C)
-        """
+        """Attends from `x` (N, H·W, C) to `context` (N, L, D), to nothing where no token is."""
+        # `mask` (N, L) is true for a real token, None if all are.
         query = self._split_heads(self.q(x))
         key, value = (self._split_heads(part) for part in self.kv(context).chunk(2, dim=-1))
         if mask is None:
@@ -152,12 +94,7 @@ class Mlp(nn.Sequential):
 
 
 class SelfAttentionBlock(nn.Module):
-    """Pre-norm transformer block over the positions of a feature map; `sa`.
-
-    Shape:
-        - input: (G, H·W, C); tokens and mask are not looked at
-        - output: (G, H·W, C)
-    """
+    """Pre-norm transformer block over the positions (G, H·W, C) of a feature map; `sa`."""
 
     def __init__(self, dim: int, num_heads: int = 8) -> None:
         super().__init__()
@@ -174,12 +111,7 @@ class SelfAttentionBlock(nn.Module):
 
 
 class CrossAttentionBlock(nn.Module):
-    """Pre-norm transformer block whose keys and values are the tokens of the query; `ca`.
-
-    Shape:
-        - input: (G, H·W, C), tokens (N, L, D), mask (N, L) or None
-        - output: (N, H·W, C)
-    """
+    """Pre-norm transformer block whose keys and values are the tokens of the query; `ca`."""
 
     def __init__(self, dim: int, cond_dim: int, num_heads: int = 8) -> None:
         super().__init__()
@@ -196,12 +128,7 @@ class CrossAttentionBlock(nn.Module):
 
 
 class SelfCrossAttentionBlock(nn.Module):
-    """Self-attention, then cross-attention; `sca`, the paper's choice.
-
-    Shape:
-        - input: (G, H·W, C), tokens (N, L, D), mask (N, L) or None
-        - output: (N, H·W, C)
-    """
+    """Self-attention, then cross-attention; `sca`, the paper's choice."""
 
     def __init__(self, dim: int, cond_dim: int, num_heads: int = 8) -> None:
         super().__init__()
@@ -214,12 +141,7 @@ class SelfCrossAttentionBlock(nn.Module):
 
 
 class ConcatenationBlock(nn.Module):
-    """The pooled query beside every position, brought back to C channels; `cat`.
-
-    Shape:
-        - input: (G, H·W, C), tokens and mask not looked at, pooled (N, E)
-        - output: (N, H·W, C)
-    """
+    """The pooled query beside every position, brought back to C channels; `cat`."""
 
     def __init__(self, dim: int, pooled_dim: int) -> None:
         super().__init__()
@@ -232,20 +154,11 @@ class ConcatenationBlock(nn.Module):
 
 
 class QueryProduct(nn.Module):
-    """The head: feature maps weighted by the query become one mask.
+    """The head: feature maps weighted by the query become the logits of one mask.
 
-    With `v = sigmoid(linear(pooled))`, the logits of the mask are `Σ_c scale_c · v_c · feature_c +
-    bias`, where the features are made by the last convolution of the U-Net. Both are linear: the
-    convolution's kernels are weighted by the query *before* they are applied, and one map is made
-    for a query instead of `out_dim`.
-
-    Args:
-        pooled_dim: size of the pooled query.
-        out_dim: number of feature maps.
-
-    Shape:
-        - input: the convolution, its input (G, C, H, W), pooled (N, E)
-        - output: logits (N, H, W)
+    With `v = sigmoid(linear(pooled))`, these are `Σ_c scale_c · v_c · feature_c + bias`, where the
+    features are made by the last convolution of the U-Net. Both are linear: its kernels are
+    weighted by the query *before* they are applied, and one map is made instead of `out_dim`.
     """
 
     def __init__(self, pooled_dim: int, out_dim: int) -> None:
@@ -258,7 +171,7 @@ class QueryProduct(nn.Module):
         self.bias = nn.Parameter(torch.zeros(1))
 
     def forward(self, conv: nn.Conv2d, x: Tensor, pooled: Tensor) -> Tensor:
-        """Returns the logits of all masks."""
+        """Returns the logits (N, H, W); `x` (G, C, H, W) is the convolution's input."""
         mix = self.scale * torch.sigmoid(self.weights(pooled))  # (N, out_dim)
         # `fold` adds up what each position sends to its neighbours: the kernel seen from there.
         kernels = torch.einsum("no,ocij->nijc", mix, conv.weight.flip(2, 3))  # (N, 3, 3, C)

@@ -15,16 +15,7 @@ if TYPE_CHECKING:
 
 
 def check_input(log_mag: Tensor, query: QueryEmbedding, pooled_dim: int) -> None:
-    """Refuses what a masker that looks at pooled queries alone cannot take.
-
-    Args:
-        log_mag: (B, 1, F, T).
-        query: its `pooled` is (B, Q, E).
-        pooled_dim: the E that the masker was built for.
-
-    Raises:
-        ValueError: on any other shape.
-    """
+    """Refuses what a masker that looks at pooled queries alone cannot take."""
     if log_mag.ndim != 4 or log_mag.shape[1] != 1:
         raise ValueError(
             f"Expected log-magnitudes of shape (B, 1, F, T), received {tuple(log_mag.shape)}."
@@ -43,16 +34,7 @@ def check_input(log_mag: Tensor, query: QueryEmbedding, pooled_dim: int) -> None
 
 
 def check_at_least(config: Mapping[str, Any], least: int, *names: str) -> None:
-    """Refuses arguments that are too small.
-
-    Args:
-        config: arguments by name.
-        least: smallest value allowed.
-        names: the arguments to look at.
-
-    Raises:
-        ValueError: naming the first that is smaller.
-    """
+    """Refuses arguments, `names` of `config`, that are too small."""
     for name in names:
         if config[name] < least:
             raise ValueError(f"Expected {name} of {least} or more, received {config[name]}.")

@@ -176,16 +176,7 @@ class CondUNet(nn.Module):
 
 
 class Level(nn.Module):
-    """One level of the U-Net, down and up.
-
-    Args:
-        in_channels: channels of the level above (of the input, for the outermost).
-        channels: channels of this level.
-        conditions: conditioning blocks, none in the outer levels.
-        num_res_layers: convolutions in a residual block.
-        out_channels: feature maps of the outermost level; None in all others.
-        innermost: whether there is no level below.
-    """
+    """One level of the U-Net, down and up; the outermost alone has `out_channels`."""
 
     def __init__(
         self,
@@ -209,13 +200,7 @@ class Level(nn.Module):
         self.up_norm = None if outermost else nn.BatchNorm2d(in_channels)
 
     def down(self, x: Tensor, tokens: Tensor, mask: Tensor | None, pooled: Tensor) -> Tensor:
-        """Halves the size and let the query in.
-
-        Shape:
-            - x: (G, C_in, 2·H, 2·W)
-            - tokens, mask, pooled: (N, L, D), (N, L) or None, (N, E)
-            - returns: (G, C, H, W), (N, C, H, W) once the query has come in
-        """
+        """Halves the size of (G, C_in, 2·H, 2·W); (N, C, H, W) from where the query comes in."""
         x = self.down_res(F.leaky_relu_(self.down_norm(self.down_conv(x)), 0.2))
         if not len(self.conditions):
             return x
@@ -226,13 +211,8 @@ class Level(nn.Module):
         return x.transpose(1, 2).unflatten(2, size)  # (N, C, H, W)
 
     def up(self, skip: Tensor, below: Tensor | None) -> Tensor:
-        """Doubles the size; the outermost level leaves its convolution to the head.
-
-        Shape:
-            - skip: (G, C, H, W)
-            - below: (N, C, H, W), None in the innermost level
-            - returns: (N, C_in, 2·H, 2·W)
-        """
+        """Doubles the size, (G, C, H, W) and (N, C, H, W) to (N, C_in, 2·H, 2·W)."""
+        # The outermost level leaves its convolution to the head, the innermost has no level below.
         if below is None:
             x = self.up_res(_double(skip))
         else:
@@ -241,12 +221,7 @@ class Level(nn.Module):
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """Appends zeros to the last two axes until both are multiples of `multiple`.
-
-    Examples:
-        >>> pad_to_multiple(torch.ones(1, 1, 3, 4), 4).shape
-        torch.Size([1, 1, 4, 4])
-    """
+    """Appends zeros to the last two axes until both are multiples of `multiple`."""
     # torch.export cannot tell the range of -size % multiple.
     below, right = ((multiple - size % multiple) % multiple for size in x.shape[-2:])
     return F.pad(x, (0, right, 0, below))

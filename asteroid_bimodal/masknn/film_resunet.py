@@ -109,17 +109,8 @@ class FiLMResUNet(nn.Module):
 class FiLMResidualBlock(nn.Module):
     """Two rounds of BatchNorm, LeakyReLU, convolution 3×3 and FiLM, plus the input.
 
-    Where the number of channels changes, the input takes a convolution 1×1 with a FiLM of its own.
-
-    Args:
-        in_channels: channels in.
-        channels: channels out.
-        film_dim: size of the projected query.
-
-    Shape:
-        - x: (G, C_in, H, W)
-        - cond: (N, D), N a multiple of G
-        - returns: (N, C, H, W)
+    x (G, C_in, H, W) and cond (N, D) become (N, C, H, W), N a multiple of G. Where the number of
+    channels changes, the input takes a convolution 1×1 with a FiLM of its own.
     """
 
     def __init__(self, in_channels: int, channels: int, film_dim: int) -> None:
@@ -149,13 +140,7 @@ class FiLMResidualBlock(nn.Module):
 
 
 class BlockPair(nn.Module):
-    """Two residual blocks, the first of which changes the number of channels.
-
-    Shape:
-        - x: (G, C_in, H, W)
-        - cond: (N, D)
-        - returns: (N, C, H, W)
-    """
+    """Two residual blocks, the first of which changes the number of channels."""
 
     def __init__(self, in_channels: int, channels: int, film_dim: int) -> None:
         super().__init__()
@@ -168,14 +153,7 @@ class BlockPair(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Doubles the size, and joins what comes from below with the skip of the level.
-
-    Shape:
-        - x: (N, C_in, H, W)
-        - skip: (N, C, 2·H, 2·W)
-        - cond: (N, D)
-        - returns: (N, C, 2·H, 2·W)
-    """
+    """Doubles the size, (N, C_in, H, W), and joins what comes with the skip (N, C, 2·H, 2·W)."""
 
     def __init__(self, in_channels: int, channels: int, film_dim: int) -> None:
         super().__init__()

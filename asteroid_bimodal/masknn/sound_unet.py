@@ -174,14 +174,7 @@ class SoundUNet(nn.Module):
 
 
 class Level(nn.Module):
-    """One level of the U-Net, down and up.
-
-    Args:
-        in_channels: channels of the level above (of the input, for the outermost).
-        channels: channels of this level.
-        out_channels: feature maps of the outermost level; None in all others.
-        innermost: whether there is no level below.
-    """
+    """One level of the U-Net, down and up; the outermost alone has `out_channels`."""
 
     def __init__(
         self,
@@ -205,44 +198,19 @@ class Level(nn.Module):
         return F.leaky_relu(self.down_norm(self.down_conv(x)), 0.2)
 
     def up(self, x: Tensor) -> Tensor:
-        """Doubles the size, in all levels but the outermost, whose convolution the head applies.
-
-        Shape:
-            - x: (B, 2·C, H, T), skip and what comes from below; (B, C, H, T) in the innermost level
-            - returns: (B, C_in, 2·H, 2·T)
-        """
+        """Doubles the size of (B, 2·C, H, T), skip and what is below; the head does the last."""
         x = self.up_conv(_relu_and_double(x))
         return x if self.up_norm is None else self.up_norm(x)
 
 
 def to_log_frequency(x: Tensor, num_rows: int) -> Tensor:
-    r"""Reads a spectrogram at :math:`u = (21^v - 1) / 20` of its height, for v from 0 to 1.
-
-    Args:
-        x: on the linear frequency scale, (..., F, T).
-        num_rows: number H of values of v.
-
-    Returns:
-        (..., H, T)
-
-    Examples:
-        >>> to_log_frequency(torch.arange(21.0)[:, None], 3).flatten()  # v = 0, 0.5, 1
-        tensor([ 0.0000,  3.5826, 20.0000])
-    """
+    """Reads a spectrogram (..., F, T) at :math:`u = (21^v - 1) / 20` of its height, v in [0, 1]."""
     height = torch.linspace(0, 1, num_rows, device=x.device)
     return _read_rows(x, ((1 + _WARP) ** height - 1) / _WARP)
 
 
 def to_linear_frequency(x: Tensor, num_rows: int) -> Tensor:
-    r"""Reads a warped spectrogram at :math:`v = \log_{21}(1 + 20 u)`, for u from 0 to 1.
-
-    Args:
-        x: on the scale of `to_log_frequency`, (..., H, T).
-        num_rows: number F of values of u.
-
-    Returns:
-        (..., F, T)
-    """
+    r"""Reads a warped spectrogram at :math:`v = \log_{21}(1 + 20 u)`, u in [0, 1]."""
     frequency = torch.linspace(0, 1, num_rows, device=x.device)
     return _read_rows(x, torch.log1p(_WARP * frequency) / math.log1p(_WARP))
 

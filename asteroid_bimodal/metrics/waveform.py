@@ -105,22 +105,7 @@ def match_outputs(est: torch.Tensor, ref: torch.Tensor) -> torch.Tensor:
 
 
 def pairwise_bss_eval(est: np.ndarray, ref: np.ndarray) -> dict[str, np.ndarray]:
-    """Scores every estimate against every reference; one linear system serves all estimates.
-
-    Args:
-        est: estimates, E of them.
-        ref: references, S of them.
-
-    Shape:
-        - est: (E, T)
-        - ref: (S, T)
-
-    Returns:
-        `sdr`, `sir` and `sar`, arrays of shape (S, E).
-
-    Raises:
-        ValueError: on fewer than 512 * S samples.
-    """
+    """The scores (S, E) of all estimates (E, T) for all references (S, T), by one linear system."""
     if est.shape[-1] < FILTER_LENGTH * len(ref):
         raise ValueError(
             f"Expected at least {FILTER_LENGTH} samples per source for {FILTER_LENGTH}-tap filters "

@@ -22,14 +22,7 @@ _NUMBERS = [
 
 
 def read_tensors(path: Path) -> dict[str, Any]:
-    """Reads a PyTorch file of tensors and plain values without running anything that it holds.
-
-    Args:
-        path: the file.
-
-    Raises:
-        ValueError: for a file that is truncated, is not PyTorch's, or holds other objects.
-    """
+    """Reads a PyTorch file of tensors and plain values without running anything that it holds."""
     try:
         with torch.serialization.safe_globals(_NUMBERS):
             content = torch.load(path, map_location="cpu", weights_only=True)
@@ -49,22 +42,7 @@ def read_tensors(path: Path) -> dict[str, Any]:
 
 
 def check_fit(expected: Mapping[str, Tensor], state: Mapping[str, Any], source: str) -> None:
-    """Compares saved weights with those of a network by name and shape.
-
-    Args:
-        expected: weights of the network.
-        state: weights saved.
-        source: where they came from, for the message.
-
-    Raises:
-        ValueError: naming the first weights that are missing, unexpected or of another shape.
-
-    Examples:
-        >>> check_fit({"a": torch.zeros(2)}, {"a": torch.zeros(3)}, "x.pth")
-        Traceback (most recent call last):
-        ...
-        ValueError: The weights in x.pth do not fit the network: a has shape (3,) instead of (2,).
-    """
+    """Raises ValueError where saved weights do not fit a network, by name and shape."""
     problems = [f"{name} is missing" for name in expected if name not in state]
     problems += [f"{name} is unexpected" for name in state if name not in expected]
     for name in (name for name in expected if name in state):

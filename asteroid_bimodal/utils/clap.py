@@ -42,17 +42,11 @@ class PretrainedClap:
 
 @dataclass(frozen=True)
 class TextStates:
-    """What a text tower says about n texts.
+    """What a text tower says about n texts."""
 
-    Attributes:
-        tokens: (n, L, D) last hidden states.
-        mask: (n, L) bool, True for a real token.
-        pooled: (n, E), of CLAP L2-normalised, in the space shared with audio.
-    """
-
-    tokens: Tensor
-    mask: Tensor
-    pooled: Tensor
+    tokens: Tensor  # (n, L, D) last hidden states
+    mask: Tensor  # (n, L) bool, True for a real token
+    pooled: Tensor  # (n, E), of CLAP L2-normalised, in the space shared with audio
 
 
 def load_clap(name: str | Path = "mini") -> PretrainedClap:
@@ -140,13 +134,7 @@ def encode_texts(
     context_length: int | None = None,
     padding: str = "longest",
 ) -> TextStates:
-    """Runs the text tower; a text of more than `context_length` tokens loses its end.
-
-    Examples:
-        >>> states = encode_texts(load_clap("mini"), ["violin", "the sound of a flute"])
-        >>> states.tokens.shape[:2] == states.mask.shape
-        True
-    """
+    """Runs the text tower; a text of more than `context_length` tokens loses its end."""
     model = clap.model
     batch = clap.tokenizer(
         check_texts(texts),

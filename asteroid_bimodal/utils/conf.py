@@ -204,25 +204,8 @@ def load_conf(
 ) -> Any:
     """Merges YAML files, later ones over earlier ones, and command-line options over all.
 
-    Args:
-        files: YAML files.
-        options: as `Settings.add_options` takes them.
-        schema: dataclass with the keys; typed by the first file when None.
-
-    Returns:
-        The merged configuration, with attribute access.
-
-    Raises:
-        FileNotFoundError: when a file is missing.
-        ValueError: for a key that does not exist (naming the nearest one that does), an option
-            without a value, or a value of the wrong form.
-
-    Examples:
-        >>> import tempfile, pathlib
-        >>> path = pathlib.Path(tempfile.mkdtemp()) / "conf.yml"
-        >>> _ = path.write_text("optim: {lr: 1.0e-4}")
-        >>> load_conf([path], ["--lr", "1e-3"]).optim.lr
-        0.001
+    The keys are those of `schema`, a dataclass, or else of the first file. A ValueError names a
+    key that does not exist, with the nearest one that does, and a value that its key cannot take.
     """
     settings = Settings(schema)
     for path in files:
@@ -232,16 +215,7 @@ def load_conf(
 
 
 def leaf_keys(conf: DictConfig | dict, prefix: str = "") -> list[str]:
-    """Lists the dotted paths of all leaves.
-
-    Args:
-        conf: a configuration.
-        prefix: put before each path.
-
-    Examples:
-        >>> leaf_keys({"a": {"b": 1, "c": 2}, "d": 3})
-        ['a.b', 'a.c', 'd']
-    """
+    """Lists the dotted paths of all leaves, each behind `prefix`."""
     tree = OmegaConf.to_container(conf) if isinstance(conf, DictConfig) else conf
     keys: list[str] = []
     for name, value in tree.items():
@@ -270,12 +244,7 @@ def plain_names(options: Sequence[str]) -> list[str]:
 
 
 def save_conf(conf: DictConfig, path: str | Path) -> None:
-    """Writes a configuration as YAML, atomically.
-
-    Args:
-        conf: what to write.
-        path: the file.
-    """
+    """Writes a configuration as YAML, atomically."""
     with atomic_write(path) as temporary:
         temporary.write_text(OmegaConf.to_yaml(conf, resolve=True), encoding="utf-8")
 

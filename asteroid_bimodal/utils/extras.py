@@ -8,20 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def extra(name: str) -> Iterator[None]:
-    """Adds to a failing import which extra of this package helps.
-
-    Args:
-        name: as in setup.cfg.
-
-    Raises:
-        ModuleNotFoundError: when a package that the block imports is not installed.
-
-    Examples:
-        >>> with extra("recipes"):
-        ...     import no_such_module
-        Traceback (most recent call last):
-        ModuleNotFoundError: no_such_module is not installed. Run `pip install ...
-    """
+    """Adds to a failing import which extra of this package helps."""
     try:
         yield
     except ModuleNotFoundError as error:

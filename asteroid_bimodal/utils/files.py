@@ -21,22 +21,8 @@ _PROBE = b"\0" * 2**20  # more than any program buffers before it notices that a
 def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yields a temporary path beside `path` that is renamed to it when the block ends well.
 
-    Whoever reads `path` sees the old file or the whole new one, never half of it.
-
-    Args:
-        path: the file to write; its folder is made when missing.
-
-    Raises:
-        OSError: when the file cannot be written; with the errno of a full disk also where the
-            writer, libsndfile for example, hides why it failed.
-
-    Examples:
-        >>> import tempfile, pathlib
-        >>> target = pathlib.Path(tempfile.mkdtemp()) / "sub" / "a.txt"
-        >>> with atomic_write(target) as temporary:
-        ...     _ = temporary.write_text("done")
-        >>> target.read_text()
-        'done'
+    Whoever reads `path` sees the old file or the whole new one. An OSError has the errno of a full
+    disk also where the writer, libsndfile for example, hides why it failed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,22 +46,9 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
 
 def disk_full_error(folder: str | Path, error: BaseException) -> OSError | None:
-    """Tells whether a failure to write came of a full disk or an exhausted quota.
-
-    Programs and libraries word it differently, or not at all; the system has one errno for each.
-    So the errors behind `error` are looked through, and then a file is written to see.
-
-    Args:
-        folder: that was written to, with what was written still in it.
-        error: that the writer raised.
-
-    Returns:
-        An error with the system's errno, None when there is space.
-
-    Examples:
-        >>> disk_full_error(".", ValueError("another reason")) is None
-        True
-    """
+    """An error with the system's errno if `error` came of a full disk or quota, else None."""
+    # Programs and libraries word it differently, or not at all: the errors behind this one are
+    # looked through, and then a file is written to see, beside what was written.
     behind: BaseException | None = error
     while behind is not None:
         if isinstance(behind, OSError) and behind.errno in _NO_SPACE:
@@ -97,18 +70,8 @@ def disk_full_error(folder: str | Path, error: BaseException) -> OSError | None:
 
 
 def safe_name(text: str, max_length: int = 60) -> str:
-    """Turns a query into a file name: letters, digits, `-` and `_`, never empty, never a path.
-
-    Args:
-        text: any text.
-        max_length: longer names are cut and get a short digest, so that they stay distinct.
-
-    Examples:
-        >>> safe_name("acoustic guitar")
-        'acoustic_guitar'
-        >>> safe_name("../../etc/passwd")
-        'etc_passwd'
-    """
+    """Turns a query into a file name: letters, digits, `-` and `_`, never empty, never a path."""
+    # Longer names are cut and get a short digest, so that they stay distinct.
     normal = unicodedata.normalize("NFKC", text)
     name = re.sub(r"[^\w-]+", "_", normal).strip("_-")
     if name and len(name) <= max_length:

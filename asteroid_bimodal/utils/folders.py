@@ -10,19 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def atomic_folder(target: str | Path) -> Iterator[Path]:
-    """Yields a new folder beside `target` that takes its place when the block ends well.
-
-    Args:
-        target: the folder to write; one that is there goes, with all that it holds.
-
-    Examples:
-        >>> target = Path(tempfile.mkdtemp()) / "sub" / "saved"
-        >>> for text in ("old", "new"):
-        ...     with atomic_folder(target) as folder:
-        ...         _ = (folder / f"{text}.txt").write_text(text)
-        >>> [path.name for path in target.iterdir()]
-        ['new.txt']
-    """
+    """Yields a new folder that replaces `target` and all it holds when the block ends well."""
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:

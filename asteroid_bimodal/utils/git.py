@@ -10,21 +10,9 @@ _CODE = (":(top)asteroid_bimodal", ":(top)*.py", ":(top)*.yml", ":(top)*.sh")
 
 
 def checkout_commit(folder: str | Path) -> str | None:
-    """Names the commit that a folder of a git checkout is at.
-
-    Args:
-        folder: any folder whose files git tracks, such as the package's own.
-
-    Returns:
-        The short hash, with `-dirty` when code or configuration differ from it; None where there
-        is no git, no checkout, or one that knows nothing of the folder (as the one around an
-        installed package).
-
-    Examples:
-        >>> import tempfile
-        >>> checkout_commit(tempfile.mkdtemp()) is None
-        True
-    """
+    """The short hash that a git checkout is at, with `-dirty` when code or configuration differ."""
+    # None without git or a checkout, and where git knows nothing of the folder (as of an installed
+    # package that lies in somebody's checkout).
     try:
         if not _git(folder, "ls-files"):
             return None

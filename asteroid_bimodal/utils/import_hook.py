@@ -11,16 +11,7 @@ from types import ModuleType
 
 
 def after_import(name: str, action: Callable[[], object]) -> None:
-    """Calls a function once a module is imported: now, if it is already.
-
-    Args:
-        name: full name of the module, such as "asteroid.models".
-        action: takes nothing; what it returns is ignored.
-
-    Examples:
-        >>> after_import("sys", lambda: print("imported"))
-        imported
-    """
+    """Calls a function once a module is imported: now, if it is already."""
     if name in sys.modules:
         action()
     else:

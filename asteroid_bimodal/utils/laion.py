@@ -70,12 +70,7 @@ def read_laion(path: Path) -> ClapModel:
 
 
 def rename_clap(laion: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Gives LAION's weights the names that transformers has for them.
-
-    Examples:
-        >>> list(rename_clap({"audio_branch.layers.0.blocks.1.attn.qkv.bias": torch.zeros(6)}))[0]
-        'audio_model.audio_encoder.layers.0.blocks.1.attention.self.query.bias'
-    """
+    """Gives LAION's weights the names that transformers has for them."""
     state = {}
     for name, value in laion.items():
         if _DROPPED.fullmatch(name):

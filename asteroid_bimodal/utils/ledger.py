@@ -21,15 +21,7 @@ _TEXT = {"encoding": "utf-8", "errors": "surrogateescape"}  # a file may have an
 
 
 def read_ledger(path: str | Path, row_type: type[Row]) -> dict[str, Row]:
-    """Reads the last row of each key; half a row at the end is left out.
-
-    Args:
-        path: the CSV; no rows where there is none.
-        row_type: as for `Ledger`.
-
-    Raises:
-        ValueError: for a file with other columns, or with a row that does not fit them.
-    """
+    """Reads the last row of each key; half a row at the end is left out, no file has no rows."""
     path, columns, types = Path(path), _columns(row_type), get_type_hints(row_type)
     parsers = [(name, _PARSERS.get(types[name], json.loads)) for name in columns]
     content = path.read_bytes() if path.is_file() else b""
@@ -59,31 +51,9 @@ def read_ledger(path: str | Path, row_type: type[Row]) -> dict[str, Row]:
 class Ledger(Generic[Row]):
     """The rows of a CSV by the first column, of which the last row of each key counts.
 
+    The columns are the fields of a dataclass, the first one is the key; what is not text is JSON.
     A row is appended in one write. Half a row, which a killed writer may have left, is cut off
     when the file is opened again. Several processes may append to one file.
-
-    Args:
-        path: the CSV, made with its header when missing.
-        row_type: a dataclass: its fields are the columns, the first one is the key. Cells of
-            fields that are not text hold JSON.
-
-    Attributes:
-        rows: the last row of each key.
-
-    Raises:
-        ValueError: as `read_ledger`; the file stays as it is.
-
-    Examples:
-        >>> import tempfile
-        >>> from dataclasses import dataclass
-        >>> @dataclass
-        ... class Song:
-        ...     name: str
-        ...     parts: list[str]
-        >>> path = Path(tempfile.mkdtemp(), "songs.csv")
-        >>> Ledger(path, Song).append(Song("duet", ["violin", "flute"]))
-        >>> Ledger(path, Song).rows["duet"].parts
-        ['violin', 'flute']
     """
 
     def __init__(self, path: str | Path, row_type: type[Row]) -> None:
@@ -97,11 +67,7 @@ class Ledger(Generic[Row]):
         self._write([] if whole else [_columns(row_type)])
 
     def append(self, row: Row) -> None:
-        """Adds a row, which is on its way to the disk when this returns.
-
-        Raises:
-            OSError: when it cannot be written, for want of space for example; no part of it stays.
-        """
+        """Adds a row, which is on its way to the disk then; on an OSError no part of it stays."""
         cells = _cells(row)
         self._write([cells])
         self.rows[cells[0]] = row
@@ -124,13 +90,8 @@ class Ledger(Generic[Row]):
 
 
 def lock_file(path: str | Path) -> io.FileIO:
-    """Locks a file, which is made when missing, until the file that is returned is closed.
-
-    Where the system has no such locks (Windows, some network drives), nothing is locked.
-
-    Raises:
-        BlockingIOError: when another holds the lock.
-    """
+    """Locks a file until what is returned is closed; BlockingIOError if another holds the lock."""
+    # Where the system has no such locks (Windows, some network drives), nothing is locked.
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     file = open(path, "ab", buffering=0)
     try:

@@ -43,17 +43,8 @@ def find_model(name: str | Path, example: str, shipped: str | None = None) -> st
 
 @contextmanager
 def explained(source: str, what: str, offline: str = "") -> Iterator[None]:
-    """Turns what goes wrong while a model is loaded into an error with a remedy.
-
-    Args:
-        source: of `find_model`.
-        what: the model and its files, such as "a CLIP with its tokenizer".
-        offline: what else to pass where there is no network, besides a folder.
-
-    Raises:
-        ValueError: when the hub cannot be reached, or the block raises what transformers does for
-            files that are missing, broken, or do not fit.
-    """
+    """Turns what goes wrong while a model is loaded into a ValueError with a remedy."""
+    # `what` is the model and its files, `offline` what to pass without a network, besides a folder.
     from transformers.utils import logging
 
     bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
@@ -123,11 +114,9 @@ def load_tokenizer(source: str) -> Any:
 
 
 def check_tokenizer(source: str, tokenizer: Any, vocab_size: int) -> Any:
-    """Returns a tokenizer when it can be that of the model.
-
-    Without its files transformers may make a tokenizer of five tokens and say nothing; on the other
-    hand many models have a few more places than tokens.
-    """
+    """Returns a tokenizer when it can be that of the model."""
+    # Without its files transformers may make a tokenizer of five tokens and say nothing; on the
+    # other hand many models have a few more places than tokens.
     if not 0.9 * vocab_size <= len(tokenizer) <= vocab_size:
         raise ValueError(
             f"Expected a tokenizer of {vocab_size} tokens for {source!r}, received one of "

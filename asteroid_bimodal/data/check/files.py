@@ -24,21 +24,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Probe:
-    """The state of a file.
+    """The state of a file."""
 
-    Attributes:
-        size: in bytes; 0 for a missing file.
-        seconds: its length; 0 when it cannot be read.
-        problem: a kind of finding, "" for a file without fault.
-        detail: what is wrong.
-        digest: of the samples, "" unless they were decoded.
-    """
-
-    size: int = 0
-    seconds: float = 0.0
-    problem: str = ""
+    size: int = 0  # in bytes; 0 for a missing file
+    seconds: float = 0.0  # 0 when it cannot be read
+    problem: str = ""  # a kind of finding, "" for a file without fault
     detail: str = ""
-    digest: str = ""
+    digest: str = ""  # of the samples, "" unless they were decoded
 
 
 def probe_files(root: Path, paths: Sequence[str], *, decode: bool, jobs: int) -> dict[str, Probe]:
@@ -47,10 +39,8 @@ def probe_files(root: Path, paths: Sequence[str], *, decode: bool, jobs: int) ->
 
 
 def digest_files(root: Path, probes: dict[str, Probe], jobs: int) -> dict[str, str]:
-    """Digests of the files that may have doubles: of their samples if decoded, else their bytes.
-
-    The bytes are read only of files whose size is that of another.
-    """
+    """Digests of the files that may have doubles: of their samples if decoded, else their bytes."""
+    # The bytes are read only of files whose size is that of another.
     sizes = Counter(probe.size for probe in probes.values() if not probe.digest)
     doubtful = [
         path

@@ -89,12 +89,7 @@ def check_lists(
 
 
 def read_others(root: Path, others: Sequence[str | Path]) -> dict[Path, list[Clip]]:
-    """Reads the training clips of other data sets, by folder.
-
-    Raises:
-        FileNotFoundError: when there is no train.csv.
-        ValueError: when it cannot be read, and when a folder is the data set's own.
-    """
+    """Reads the training clips of other data sets, by folder."""
     read = {}
     for other in map(Path, others):
         manifest = other / "train.csv"

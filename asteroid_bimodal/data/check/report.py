@@ -137,12 +137,7 @@ def _count(number: int, name: str) -> str:
 
 
 def shorten(names: Iterable[object], most: int = 3) -> str:
-    """Lists the first few names.
-
-    Examples:
-        >>> shorten(range(5))
-        '0, 1, 2 and 2 more'
-    """
+    """Lists the first few names."""
     texts = [str(name) for name in names]
     rest = f" and {len(texts) - most} more" if len(texts) > most else ""
     return ", ".join(texts[:most]) + rest

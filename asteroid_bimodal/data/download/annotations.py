@@ -22,22 +22,7 @@ _AUDIOCAPS_SPLITS = {"train": "train", "val": "valid", "valid": "valid", "test":
 
 
 def list_clips(name: str, texts: Mapping[str, str], *, seed: int = 0) -> Listing:
-    """Lists the clips of a set.
-
-    Args:
-        name: music, vggsound or audiocaps.
-        texts: content of its annotation files by their names.
-        seed: of MUSIC's split, which has none of its own.
-
-    Raises:
-        ValueError: for a file that is empty or not what the set publishes; the message names the
-            file, the line, and what should be there.
-
-    Examples:
-        >>> rows = '8Wd5bCnJ1eA,30,"bird chirping, tweeting",test'
-        >>> list_clips("vggsound", {"vggsound.csv": rows}).entries[0].path
-        'audio/8Wd5bCnJ1eA_000030.flac'
-    """
+    """Lists the clips of a set from its annotation files, by name; `seed` draws MUSIC's split."""
     for file, text in texts.items():
         if not text.strip():
             raise ValueError(f"{file} is empty. Fetch it again, or leave it out of --annotations.")
@@ -101,10 +86,8 @@ def _split_videos(ids: list[str], label: str, seed: int) -> dict[str, str]:
 
 
 def _read_vggsound(texts: Mapping[str, str]) -> Iterator[Entry]:
-    """Rows of id, start, label, split, or of a file's name and its label, as in test.csv.
-
-    A list of the classes (stat.csv: label, count, group) given beside them is checked against.
-    """
+    """Rows of id, start, label, split, or of a file's name and its label, as in test.csv."""
+    # A list of the classes (stat.csv: label, count, group) beside them is checked against.
     tables = {file: _table(text) for file, text in texts.items()}
     classes = {file: rows for file, rows in tables.items() if _is_class_list(rows)}
     known = {row[0] for rows in classes.values() for _, row in rows}

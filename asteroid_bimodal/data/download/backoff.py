@@ -14,11 +14,9 @@ _LONGEST = 600.0  # seconds
 class Backoff:
     """Pauses that the threads of a run share.
 
-    Args:
-        sleep: seconds that a thread waits before each clip. After an error all threads wait: as
-            long when a server gives no answer, ten times as long when it refuses, and twice as
-            long with each error that follows.
-        stop: ends every pause when it is set.
+    A thread waits `sleep` seconds before each clip. After an error all threads wait: as long when a
+    server gives no answer, ten times as long when it refuses, and twice as long with each further
+    error. `stop` ends every pause when it is set.
     """
 
     def __init__(self, sleep: float, stop: threading.Event) -> None:

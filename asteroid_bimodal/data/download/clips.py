@@ -62,20 +62,9 @@ class Listing:
 
 
 def merge(rows: Iterable[Entry]) -> Listing:
-    """Joins the rows that are about the same seconds of the same video.
-
-    All captions are kept. Of several labels the first counts, and a clip that some row puts into
-    the test belongs to no other split.
-
-    Args:
-        rows: one for each row of the annotation files.
-
-    Examples:
-        >>> row = Entry("audio/a.flac", "a", 0.0, 10.0, "", ("rain falls",), "test")
-        >>> listing = merge([row, replace(row, captions=("it rains",))])
-        >>> listing.entries[0].captions, listing.num_rows
-        (('rain falls', 'it rains'), 2)
-    """
+    """Joins the rows that are about the same seconds of the same video."""
+    # All captions are kept. Of several labels the first counts, and a clip that some row puts into
+    # the test belongs to no other split.
     entries: dict[tuple[str, float], Entry] = {}
     conflicts: dict[str, None] = {}
     num_rows = 0
@@ -98,11 +87,9 @@ def merge(rows: Iterable[Entry]) -> Listing:
 
 
 def write_clips(root: str | Path, entries: Iterable[Entry]) -> None:
-    """Writes `<root>/clips.csv`, a row for each caption; clips that it already lists stay.
-
-    They keep their split, too, unless they now belong to the test: pinned lists are drawn from it,
-    and another seed or list of videos must not train on their clips.
-    """
+    """Writes `<root>/clips.csv`, a row for each caption; clips that it already lists stay."""
+    # They keep their split, too, unless they now belong to the test: pinned lists are drawn from
+    # it, and another seed or list of videos must not train on their clips.
     known = {entry.path: entry for entry in read_clips(root)} if _file(root).is_file() else {}
     for entry in entries:
         split = _joint_split(known.get(entry.path, entry), entry)

@@ -71,21 +71,9 @@ _PATTERNS = {
 
 
 def classify_error(text: str, hints: Sequence[str] = ()) -> FetchError:
-    """Tells from a message of yt-dlp or ffmpeg what kind of error it is about.
-
-    Args:
-        text: the message.
-        hints: warnings that came before it, which add to the reason. That there is no JavaScript
-            runtime also makes a video that is "unavailable", without a why, worth another try.
-
-    Examples:
-        >>> classify_error("ERROR: [youtube] a: Private video. Sign in if you've access")
-        GoneError("a: Private video. Sign in if you've access")
-        >>> classify_error("Video unavailable. This content isn't available, try again later")
-        RefusedError("Video unavailable. This content isn't available, try again later")
-        >>> classify_error("[tcp] Connection to tcp://127.0.0.1:9 failed: Connection refused")
-        UnreachableError('[tcp] Connection to tcp://127.0.0.1:9 failed: Connection refused')
-    """
+    """Tells from a message of yt-dlp or ffmpeg what kind of error it is about."""
+    # Hints are warnings that came before it and add to the reason. That there is no JavaScript
+    # runtime also makes a video that is "unavailable", without a why, worth another try.
     said = text.strip().lower().replace("’", "'")
     found = (kind for pattern, kind in _PATTERNS.items() if re.search(pattern, said))
     kind = next(found, FetchError)
@@ -97,12 +85,7 @@ def classify_error(text: str, hints: Sequence[str] = ()) -> FetchError:
 
 
 def one_line(text: str) -> str:
-    """Puts a message into a short line, without colours and advice to report it.
-
-    Examples:
-        >>> one_line("ERROR: [generic] Unable to open; please report this issue on a page")
-        'Unable to open'
-    """
+    """Puts a message into a short line, without colours and advice to report it."""
     text = re.sub(r"\x1b\[[\d;]*m", "", text)
     text = re.sub(r"^\s*ERROR:\s*(\[[\w:]+\]\s*)?", "", text)
     text = " ".join(re.split("; please report| \\(caused by", text)[0].split())

@@ -29,28 +29,15 @@ _POLL = 0.1  # seconds between two looks at whether the run is stopped
 
 @dataclass(frozen=True)
 class Excerpt:
-    """Some seconds of a file, or of what an address sends.
-
-    Cutting raises a `FetchError` when it cannot be read, is too short or the run is stopped, a
-    `GoneError` when there is no such track or the video ends before the excerpt begins.
-
-    Attributes:
-        source: the file or the address.
-        start: where the excerpt begins, in seconds.
-        seconds: its length, None for all that follows.
-        duration: length of the source, None when nobody said.
-        headers: what has to be sent along to the address.
-        timeout: how long to wait for a server that is silent, in seconds.
-        stop: ends the reading when it is set.
-    """
+    """Some seconds of a file, or of what an address sends; cutting raises a `FetchError`."""
 
     source: str
     start: float
-    seconds: float | None
-    duration: float | None
+    seconds: float | None  # None for all that follows
+    duration: float | None  # of the source, None when nobody said
     stop: threading.Event
-    headers: Mapping[str, str] = field(default_factory=dict)
-    timeout: float = 30.0
+    headers: Mapping[str, str] = field(default_factory=dict)  # to be sent along to the address
+    timeout: float = 30.0  # how long to wait for a server that is silent, in seconds
 
     def cut_audio(self, target: Path, sample_rate: int) -> float:
         """Writes it as 16 bit mono, .wav or .flac; returns the checked length in seconds."""
@@ -103,11 +90,7 @@ class Excerpt:
 
 
 def check_audio(path: Path, expected: float | None) -> float:
-    """Decodes a whole file; returns its length in seconds, which should be the expected one.
-
-    Raises:
-        FetchError: when it cannot be decoded, is empty or too short.
-    """
+    """Decodes a whole file; returns its length in seconds, which should be the expected one."""
     samples = 0
     try:
         with soundfile.SoundFile(str(path)) as file:

@@ -23,25 +23,15 @@ _NO_ANSWER = (UnreachableError, RefusedError)
 
 @dataclass
 class Outcome:
-    """How fetching a clip ended.
+    """How fetching a clip ended."""
 
-    Attributes:
-        rows: for the ledger, one for each file or folder of frames.
-        answered: whether a server said something about it.
-        error: what kept a server from answering.
-    """
-
-    rows: list[Row] = field(default_factory=list)
-    answered: bool = False
-    error: FetchError | None = None
+    rows: list[Row] = field(default_factory=list)  # one for each file or folder of frames
+    answered: bool = False  # whether a server said something about it
+    error: FetchError | None = None  # what kept a server from answering
 
 
 class ClipFetcher:
-    """Fetches clips of a set, for several threads at once.
-
-    Files appear under their names when they are whole and checked; until then they are in the
-    folder `.partial`.
-    """
+    """Fetches clips, for several threads at once; into `.partial` until they are checked."""
 
     def __init__(
         self, root: Path, options: FetchOptions, sleep: float, stop: threading.Event

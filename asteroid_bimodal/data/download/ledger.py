@@ -49,20 +49,7 @@ class DownloadLedger(Ledger[Row]):
 
 @contextmanager
 def open_ledger(root: str | Path) -> Iterator[DownloadLedger]:
-    """Opens the ledger of a set, and keeps other commands out of its folder meanwhile.
-
-    Raises:
-        DownloadStoppedError: when another command is at work, or the disk is full.
-        ValueError: for another file of that name.
-
-    Examples:
-        >>> import tempfile
-        >>> root = tempfile.mkdtemp()
-        >>> with open_ledger(root) as ledger:
-        ...     ledger.append(Row("audio/a.flac", "a", 0.0, "gone", "Private video"))
-        >>> read_ledger(root)["audio/a.flac"].reason
-        'Private video'
-    """
+    """Opens the ledger of a set, and keeps other commands out of its folder meanwhile."""
     with lock(root):
         with disk_watch(Path(root)):
             ledger = DownloadLedger(Path(root) / LEDGER, Row)
@@ -83,10 +70,10 @@ def lock(root: str | Path) -> Iterator[None]:
 
 
 def read_ledger(root: str | Path) -> dict[str, Row]:
-    """Reads the last row of every path.
+    """Reads the last row of every path of a set; a folder without a ledger has none.
 
     Args:
-        root: folder of the set; one without a ledger has no rows.
+        root: folder of the set.
 
     Raises:
         ValueError: for another file of that name.

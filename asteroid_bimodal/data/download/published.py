@@ -39,14 +39,7 @@ FOLDER = "annotations"
 def read_annotations(
     name: str, files: Sequence[str | Path], root: str | Path, *, timeout: float = 30.0
 ) -> dict[str, str]:
-    """Reads the annotation files of a set, by name; published ones that are not there are fetched.
-
-    Args:
-        name: music, vggsound or audiocaps.
-        files: paths, or names of published files; none for those that make up the set.
-        root: folder of the set; what is fetched is kept in its folder `annotations`.
-        timeout: how long to wait for the server, in seconds.
-    """
+    """The annotation files of a set; published ones are fetched into `<root>/annotations`."""
     texts = {}
     root = Path(root)
     for file in files or DEFAULTS[name]:

@@ -153,11 +153,9 @@ def _fetch_all(
     jobs: int,
     stop: threading.Event,
 ) -> None:
-    """Fetches clips; those without an answer are in the ledger only when another one gets one.
-
-    Without a network nothing can be said about a clip. When too many in a row get no answer, or
-    none gets one at all, the run ends and they stay as untried as they were.
-    """
+    """Fetches clips; those without an answer are in the ledger only when another one gets one."""
+    # Without a network nothing can be said about a clip. When too many in a row get no answer, or
+    # none gets one at all, the run ends and they stay as untried as they were.
     counts: Counter[str] = Counter(ok=0, gone=0, failed=0)
     unanswered: list[Outcome] = []
     any_answered = False

@@ -68,14 +68,9 @@ class Video:
         self._info: dict[str, Any] | None = None
 
     def excerpt(self, kind: str, folder: Path, start: float, seconds: float | None) -> Excerpt:
-        """Finds an excerpt of its "audio" or its "frames".
-
-        Of an excerpt without an end the whole video is fetched into a folder, where it goes on
-        where an earlier run was interrupted; otherwise only the address is looked up.
-
-        Raises:
-            FetchError: when it is not there, or is live.
-        """
+        """Finds an excerpt of its "audio" or its "frames"."""
+        # Of an excerpt without an end the whole video is fetched into a folder, where it goes on
+        # where an earlier run was interrupted; otherwise only the address is looked up.
         whole = seconds is None
         with self._client(kind, folder) as client:
             info = self._choose_format(client)
@@ -150,10 +145,7 @@ class Video:
 
 
 class _Log:
-    """Keeps the first warnings of yt-dlp, which often say why something fails.
-
-    `debug` is given every other message, one before each request.
-    """
+    """Keeps the first warnings of yt-dlp; `debug` is given every other message, one per request."""
 
     def __init__(self, debug: Callable[[str], None]) -> None:
         self.debug = debug
