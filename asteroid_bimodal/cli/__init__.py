@@ -8,14 +8,7 @@ import warnings
 from collections.abc import Sequence
 
 from .. import __version__
-from .check import add_check
-from .demo import add_demo
-from .download import add_download
-from .evaluate import add_evaluate
-from .import_official import add_import_official
-from .publish import add_publish
-from .report import add_report
-from .separate import add_separate
+from . import check, demo, download, evaluate, import_official, publish, report, separate
 
 # What a command needs is imported when it runs: `--help` should not wait for torch.
 
@@ -39,12 +32,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    add_check(commands)
-    add_demo(commands)
-    add_separate(commands)
-    add_evaluate(commands)
-    add_report(commands)
-    add_download(commands)
-    add_publish(commands)
-    add_import_official(commands)
+    for part in (check, demo, separate, evaluate, report, download, publish, import_official):
+        part.add_command(commands)
     return parser

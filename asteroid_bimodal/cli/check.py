@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 
-def add_check(commands) -> None:
+def add_command(commands) -> None:
     parser = commands.add_parser(
         "check",
         help="look for what is wrong with a data set",

@@ -9,23 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event
 
-from .options import add_device
+from .options import add_device, add_model
 
 _STOP = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
-def add_demo(commands) -> None:
+def add_command(commands) -> None:
     parser = commands.add_parser(
         "demo",
         help="try a model on a page in the browser",
         description="Serves a page to this machine alone: upload or record, ask, hear and see.",
     )
-    parser.add_argument(
-        "--model",
-        default="mini",
-        help="mini (instruments, the default), mini-events (36 everyday sounds), an experiment or "
-        "other folder, a file, or user/repo on the hub",
-    )
+    add_model(parser)
     parser.add_argument("--port", type=int, help="default: the first free one from 7860")
     parser.add_argument("--no-browser", action="store_true", help="do not open the browser")
     parser.add_argument(

@@ -9,7 +9,7 @@ SETS = ("music", "vggsound", "audiocaps")
 SPLITS = ("train", "valid", "test", "duet")
 
 
-def add_download(commands) -> None:
+def add_command(commands) -> None:
     parser = commands.add_parser("download", help="get a data set; interrupted, it goes on")
     parser.add_argument("set", choices=SETS, help="which")
     parser.add_argument("--out", type=Path, required=True, help="folder of the set")

@@ -8,7 +8,7 @@ from pathlib import Path
 from .options import add_device
 
 
-def add_evaluate(commands) -> None:
+def add_command(commands) -> None:
     parser = commands.add_parser("evaluate", help="score an experiment's best model again")
     parser.add_argument("experiment", type=Path, help="folder of the experiment")
     parser.add_argument("--test_n_src", type=int, default=2, help="sources per test mixture")

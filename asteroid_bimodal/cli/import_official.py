@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 
-def add_import_official(commands) -> None:
+def add_command(commands) -> None:
     parser = commands.add_parser(
         "import-official", help="convert a checkpoint of the paper's release"
     )

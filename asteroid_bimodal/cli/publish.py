@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 
-def add_publish(commands) -> None:
+def add_command(commands) -> None:
     parser = commands.add_parser("publish", help="put an experiment's best model on the hub")
     parser.add_argument(
         "experiment", type=Path, help="folder of the experiment, or its publish_dir as it is"

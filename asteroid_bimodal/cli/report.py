@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 
-def add_report(commands) -> None:
+def add_command(commands) -> None:
     parser = commands.add_parser("report", help="write an experiment's report.html")
     parser.add_argument("experiment", type=Path, help="folder of the experiment")
     parser.set_defaults(run=_report)

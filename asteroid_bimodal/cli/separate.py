@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from .options import add_device
+from .options import add_device, add_model
 
 _EXAMPLES = """examples:
   asteroid-bimodal separate duet.wav violin "acoustic guitar" --residual
@@ -16,7 +16,7 @@ _EXAMPLES = """examples:
   asteroid-bimodal separate song.wav --without drums"""
 
 
-def add_separate(commands) -> None:
+def add_command(commands) -> None:
     parser = commands.add_parser(
         "separate",
         help="write what each query names to <file>_<query>.wav",
@@ -30,12 +30,7 @@ def add_separate(commands) -> None:
     )
     queries.required = False  # other options ask, too
     _add_queries(parser)
-    parser.add_argument(
-        "--model",
-        default="mini",
-        help="mini (instruments, the default), mini-events (36 everyday sounds), an experiment or "
-        "other folder, a file, or user/repo on the hub",
-    )
+    add_model(parser)
     parser.add_argument("--out", type=Path, help="folder to write to (default: the input's)")
     parser.add_argument("--residual", action="store_true", help="also write what is left")
     parser.add_argument("--overwrite", action="store_true", help="replace existing files")

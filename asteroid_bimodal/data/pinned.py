@@ -25,6 +25,9 @@ class PinnedSource:
     gain: float
 
 
+_COLUMNS = ["item", *(field.name for field in fields(PinnedSource))]
+
+
 @dataclass(frozen=True)
 class PinnedMixture:
     """One test item: the sources that are added."""
@@ -122,15 +125,14 @@ def write_test_list(folder: str | Path, name: str, mixtures: Iterable[PinnedMixt
     The digest of the content (SHA-256, first 12 digits) pins the list: two results that name the
     same file were measured on the same mixtures. A name is, for example, "test_2src_seed0".
     """
-    columns = ["item", *(field.name for field in fields(PinnedSource))]
     rows = [
         {"item": mixture.item, **asdict(source)}
         for mixture in mixtures
         for source in mixture.sources
     ]
-    digest = hashlib.sha256(csv_text(columns, rows).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(csv_text(_COLUMNS, rows).encode()).hexdigest()[:12]
     path = Path(folder) / f"{name}_{digest}.csv"
-    write_rows(path, columns, rows)
+    write_rows(path, _COLUMNS, rows)
     return path
 
 
@@ -142,9 +144,8 @@ def read_test_list(path: str | Path) -> list[PinnedMixture]:
         ValueError: when columns are missing or the content is not what the name says.
     """
     path = Path(path)
-    columns = ["item", *(field.name for field in fields(PinnedSource))]
     again = "Delete it and run stage 1 again."
-    rows = read_rows(path, columns, again if path.is_file() else "Run stage 1.")
+    rows = read_rows(path, _COLUMNS, again if path.is_file() else "Run stage 1.")
     digest = hashlib.sha256(path.read_bytes().decode("utf-8").encode()).hexdigest()[:12]
     if not path.stem.endswith(digest):
         raise ValueError(

@@ -91,13 +91,9 @@ def prepare_audio(
         ValueError: when two files would become the same one.
     """
     plan = _plan(Path(source), Path(out))
-    done = PreparedAudio()
-    todo = []
-    for path, target in plan.items():
-        if _is_newer(target, path) and _has_rate(target, sample_rate):
-            done.kept.append(target)
-        else:
-            todo.append(path)
+    kept = {path for path, target in plan.items() if _is_done(target, path, sample_rate)}
+    todo = [path for path in plan if path not in kept]
+    done = PreparedAudio(kept=[target for path, target in plan.items() if path in kept])
     with ThreadPoolExecutor(jobs) as pool:
         waiting = {pool.submit(resample_clip, path, plan[path], sample_rate): path for path in todo}
         try:
@@ -145,14 +141,12 @@ def _plan(source: Path, out: Path) -> dict[Path, Path]:
     return plan
 
 
-def _is_newer(target: Path, source: Path) -> bool:
-    """Whether a target was written after its source."""
-    return target.is_file() and target.stat().st_mtime_ns >= source.stat().st_mtime_ns
-
-
-def _has_rate(path: Path, sample_rate: int) -> bool:
+def _is_done(target: Path, source: Path, sample_rate: int) -> bool:
+    """Whether a target has the rate and was written after its source."""
+    if not target.is_file() or target.stat().st_mtime_ns < source.stat().st_mtime_ns:
+        return False
     try:
-        return soundfile.info(str(path)).samplerate == sample_rate
+        return soundfile.info(str(target)).samplerate == sample_rate
     except soundfile.LibsndfileError:
         return False
 

@@ -117,20 +117,16 @@ def stft_pair(n_fft: int, hop_length: int, sample_rate: float) -> tuple[STFTEnco
 
 
 def pad_for_stft(wav: Tensor, n_fft: int, hop_length: int) -> Tensor:
-    """Appends silence to a signal whose end could not be reflected, or not be rebuilt.
+    """Appends silence to a signal (..., T) whose end could not be reflected, or not be rebuilt.
 
     The inverse transform divides by the overlapped squared windows. Beyond a quarter of the window
     after the last frame's centre they fade to nothing, and the division would blow a masked
     spectrum up; one more frame mends it. With a hop of a quarter of `n_fft` this never happens.
 
     Args:
-        wav: the signal.
+        wav: (..., T), T >= 1.
         n_fft: length of the transform in samples.
         hop_length: samples between windows.
-
-    Shape:
-        - wav: (..., T), T >= 1
-        - returns: (..., T + padding)
     """
     length = max(wav.shape[-1], n_fft // 2 + 1)
     beyond_last_centre = length % hop_length
@@ -140,14 +136,10 @@ def pad_for_stft(wav: Tensor, n_fft: int, hop_length: int) -> Tensor:
 
 
 def magnitude(spectrum: Tensor) -> Tensor:
-    """Returns the magnitudes of a spectrum; their gradient is 0, not NaN, where the spectrum is 0.
+    """Returns magnitudes (..., F, T); their gradient is 0, not NaN, where the spectrum is 0.
 
     Args:
-        spectrum: real parts, then imaginary parts.
-
-    Shape:
-        - spectrum: (..., 2·F, T)
-        - returns: (..., F, T)
+        spectrum: (..., 2·F, T), real parts, then imaginary parts.
 
     Examples:
         >>> magnitude(torch.tensor([[3.0], [4.0]]))
@@ -160,12 +152,8 @@ def at_level(magnitudes: Tensor, level: float) -> Tensor:
     """Scales each spectrogram to a root mean square; silence stays silent.
 
     Args:
-        magnitudes: any number of spectrograms.
+        magnitudes: (..., F, T).
         level: the root mean square wanted.
-
-    Shape:
-        - magnitudes: (..., F, T)
-        - returns: (..., F, T)
 
     Examples:
         >>> at_level(torch.tensor([[3.0, 4.0], [0.0, 0.0]]), 5.0)
@@ -189,13 +177,8 @@ def apply_mask(spectrum: Tensor, masks: Tensor) -> Tensor:
     """Multiplies a spectrum by masks: real ones keep its phase, complex ones turn it.
 
     Args:
-        spectrum: real parts, then imaginary parts.
-        masks: factors of the magnitudes, or complex factors.
-
-    Shape:
-        - spectrum: (..., 2·F, T)
-        - masks: (..., F, T), broadcast against `spectrum`
-        - returns: (..., 2·F, T)
+        spectrum: (..., 2·F, T), real parts, then imaginary parts.
+        masks: (..., F, T), broadcast against `spectrum`.
 
     Examples:
         >>> apply_mask(torch.tensor([[3.0], [4.0]]), torch.tensor([[0.5]])).flatten()
@@ -210,16 +193,11 @@ def apply_mask(spectrum: Tensor, masks: Tensor) -> Tensor:
 
 
 def with_phase_of(magnitudes: Tensor, spectrum: Tensor) -> Tensor:
-    """Gives magnitudes the phase of a spectrum (0 where that is silent).
+    """Gives magnitudes the phase of a spectrum (0 where that is silent), as (..., 2·F, T).
 
     Args:
-        magnitudes: of the result.
-        spectrum: whose phase is taken.
-
-    Shape:
-        - magnitudes: (..., F, T), broadcast against `spectrum`
-        - spectrum: (..., 2·F, T)
-        - returns: (..., 2·F, T)
+        magnitudes: (..., F, T), broadcast against `spectrum`.
+        spectrum: (..., 2·F, T).
 
     Examples:
         >>> with_phase_of(torch.tensor([[10.0]]), torch.tensor([[0.0], [4.0]])).round().flatten()

@@ -42,7 +42,6 @@ class ResidualBlock(nn.Module):
         self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for _ in range(num_layers))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Applies the block."""
         return self._finish(x, self.convs[0](x))
 
     def forward_joined(self, shared: Tensor, own: Tensor) -> Tensor:
@@ -104,7 +103,6 @@ class SelfAttentionBlock(nn.Module):
         self.mlp = Mlp(dim)
 
     def forward(self, x: Tensor, *_query: Tensor | None) -> Tensor:
-        """Applies the block."""
         normed = self.norm1(x)
         x = x + self.attention(normed, normed)
         return x + self.mlp(self.norm2(x))
@@ -121,7 +119,6 @@ class CrossAttentionBlock(nn.Module):
         self.mlp = Mlp(dim)
 
     def forward(self, x: Tensor, tokens: Tensor, mask: Tensor | None, *_pooled: Tensor) -> Tensor:
-        """Applies the block."""
         x = repeat_for_queries(x, tokens.shape[0])
         x = x + self.attention(self.norm1(x), tokens, mask)
         return x + self.mlp(self.norm2(x))
@@ -136,7 +133,6 @@ class SelfCrossAttentionBlock(nn.Module):
         self.cross_attention = CrossAttentionBlock(dim, cond_dim, num_heads)
 
     def forward(self, x: Tensor, tokens: Tensor, mask: Tensor | None, *_pooled: Tensor) -> Tensor:
-        """Applies the block."""
         return self.cross_attention(self.self_attention(x), tokens, mask)
 
 
@@ -148,7 +144,6 @@ class ConcatenationBlock(nn.Module):
         self.proj = nn.Linear(dim + pooled_dim, dim)
 
     def forward(self, x: Tensor, tokens: Tensor, mask: Tensor | None, pooled: Tensor) -> Tensor:
-        """Applies the block."""
         x = repeat_for_queries(x, pooled.shape[0])
         return self.proj(torch.cat([x, pooled[:, None].expand(-1, x.shape[1], -1)], dim=-1))
 

@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
 def check_input(log_mag: Tensor, query: QueryEmbedding, pooled_dim: int) -> None:
     """Refuses what a masker that looks at pooled queries alone cannot take."""
-    if log_mag.ndim != 4 or log_mag.shape[1] != 1:
-        raise ValueError(
-            f"Expected log-magnitudes of shape (B, 1, F, T), received {tuple(log_mag.shape)}."
-        )
+    check_spectrogram(log_mag)
     received = tuple(query.pooled.shape)
     if len(received) != 3 or received[0] != len(log_mag) or received[1] == 0:
         raise ValueError(
@@ -30,6 +27,13 @@ def check_input(log_mag: Tensor, query: QueryEmbedding, pooled_dim: int) -> None
         raise ValueError(
             f"Expected queries of pooled size {pooled_dim}, received {received[2]}: use the query "
             "encoder that the network was built for, or its pooled_dim to build it."
+        )
+
+
+def check_spectrogram(log_mag: Tensor) -> None:
+    if log_mag.ndim != 4 or log_mag.shape[1] != 1:
+        raise ValueError(
+            f"Expected log-magnitudes of shape (B, 1, F, T), received {tuple(log_mag.shape)}."
         )
 
 

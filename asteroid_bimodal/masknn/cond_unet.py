@@ -17,7 +17,7 @@ from .blocks import (
     SelfCrossAttentionBlock,
     repeat_for_queries,
 )
-from .checks import check_at_least
+from .checks import check_at_least, check_spectrogram
 
 if TYPE_CHECKING:
     from asteroid_bimodal.queries.base import QueryEmbedding
@@ -154,10 +154,7 @@ class CondUNet(nn.Module):
         return cast(Level, self.levels[0]).up_conv
 
     def _check_input(self, log_mag: Tensor, query: QueryEmbedding) -> None:
-        if log_mag.ndim != 4 or log_mag.shape[1] != 1:
-            raise ValueError(
-                f"Expected log-magnitudes of shape (B, 1, F, T), received {tuple(log_mag.shape)}."
-            )
+        check_spectrogram(log_mag)
         received = (query.tokens.shape[-1], query.pooled.shape[-1])
         expected = (self._config["cond_dim"], self._config["pooled_dim"])
         if received != expected:

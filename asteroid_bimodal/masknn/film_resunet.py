@@ -126,7 +126,6 @@ class FiLMResidualBlock(nn.Module):
         self.shortcut_film = FiLM(film_dim, channels) if wider else None
 
     def forward(self, x: Tensor, cond: Tensor) -> Tensor:
-        """Applies the block."""
         residual = self._residual(x, cond)
         x = self.conv1(F.leaky_relu_(self.norm1(x), 0.01))
         x = self.film1(repeat_for_queries(x, len(cond)), cond)  # (N, C, H, W)
@@ -148,7 +147,6 @@ class BlockPair(nn.Module):
         self.block2 = FiLMResidualBlock(channels, channels, film_dim)
 
     def forward(self, x: Tensor, cond: Tensor) -> Tensor:
-        """Applies both blocks."""
         return self.block2(self.block1(x, cond), cond)
 
 
@@ -162,7 +160,6 @@ class Decoder(nn.Module):
         self.blocks = BlockPair(2 * channels, channels, film_dim)
 
     def forward(self, x: Tensor, skip: Tensor, cond: Tensor) -> Tensor:
-        """Goes one level up."""
         x = self.up_conv(F.relu_(self.norm(x)))  # (N, C, 2·H + 1, 2·W + 1)
         x = x[..., : skip.shape[-2], : skip.shape[-1]]
         return self.blocks(torch.cat([x, skip], dim=1), cond)

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pandas as pd
 
-from .items import METRICS, summarise
+from .items import COLUMNS, summarise
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,7 @@ class Comparison:
 def compare_rows(
     first: Iterable[Mapping[str, Any]], second: Iterable[Mapping[str, Any]]
 ) -> Comparison:
-    """Compares the rows of two evaluations of one list.
-
-    Args:
-        first: one row per item and source, with `item`, `source`, `label` and metrics.
-        second: likewise.
+    """Compares two evaluations of one list: rows of `item`, `source`, `label` and metrics.
 
     Raises:
         ValueError: when they have no item in common, or when an item is another mixture in each.
@@ -64,7 +60,7 @@ def compare_rows(
         differs = f"the labels of item {one.index[(one['label'] != other['label']).argmax()][0]}"
     if differs:
         raise ValueError(f"Expected two evaluations of the same list: {differs} differ.")
-    names = [name for name in _columns() if name in one and name in other]
+    names = [name for name in COLUMNS if name in one and name in other]
     difference = (one[names] - other[names]).assign(label=one["label"])
     summaries = [
         summarise(table.reset_index().to_dict("records")) for table in (one, other, difference)
@@ -74,11 +70,7 @@ def compare_rows(
 
 
 def compare_files(first: str | Path, second: str | Path) -> Comparison:
-    """Compares two `metrics.csv`, as `compare_rows`.
-
-    Args:
-        first: a file that an evaluation has written.
-        second: another.
+    """Compares two `metrics.csv` of evaluations, as `compare_rows`.
 
     Raises:
         FileNotFoundError: when a file is missing.
@@ -104,7 +96,3 @@ def _table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
             "metrics.csv of an evaluation."
         )
     return table.set_index(["item", "source"])
-
-
-def _columns() -> list[str]:
-    return [name for metric in METRICS for name in (metric, f"input_{metric}", f"{metric}_imp")]

@@ -16,13 +16,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import t as student_t
 
 from ..utils.files import atomic_write
-from .waveform import (
-    as_array,
-    checked_pair,
-    is_silent,
-    pairwise_bss_eval,
-    si_sdr,
-)
+from .waveform import as_array, checked_pair, is_silent, pairwise_bss_eval, si_sdr
 
 # Names of columns and of readers; all but the CLAP score are in dB.
 METRICS = {
@@ -32,6 +26,7 @@ METRICS = {
     "si_sdr": "SI-SDR",
     "clap_score": "CLAP score",
 }
+COLUMNS = [name for metric in METRICS for name in (metric, f"input_{metric}", f"{metric}_imp")]
 
 
 def metric_title(column: str) -> str:
@@ -73,18 +68,14 @@ def evaluate_item(
     """Scores one test item: a row for every source.
 
     Args:
-        estimates: what the separator gave, in the order of `phrases`.
-        references: the true sources, in the same order.
-        mixture: what the separator was given; taken as the estimate of every source it gives the
-            `input_*` columns, and the `*_imp` columns are the differences.
+        estimates: (S, T), what the separator gave, in the order of `phrases`.
+        references: (S, T), the true sources, in the same order.
+        mixture: (T,), what the separator was given; taken as the estimate of every source it gives
+            the `input_*` columns, and the `*_imp` columns are the differences.
         phrases: the query of every source.
         sample_rate: of all signals, in Hz.
         scorer: gives `clap_score`, the cosine between a sound's embedding and its phrase's;
             without one these columns are absent.
-
-    Shape:
-        - estimates, references: (S, T)
-        - mixture: (T,)
 
     Returns:
         S rows of `source`, `n_sources`, `phrase`, `silent_reference`, `silent_estimate` and, for
@@ -147,7 +138,7 @@ def summarise(
         (5.0, [-7.71, 17.71])
     """
     table, skipped = pd.DataFrame([dict(row) for row in rows]), [dict(s) for s in skipped]
-    columns = [n for m in METRICS for n in (m, f"input_{m}", f"{m}_imp") if n in table]
+    columns = [name for name in COLUMNS if name in table]
     means, intervals, per_label, n_items = {}, {}, {}, 0
     if len(table):
         per_item = table.groupby("item", sort=False)[columns].mean()

@@ -19,11 +19,8 @@ def bss_eval(est: ArrayLike, ref: ArrayLike) -> dict[str, np.ndarray]:
     """Computes SDR, SIR and SAR of BSS-eval v3, estimate s against reference s, in float64.
 
     Args:
-        est: estimates, tensor or array.
-        ref: references, in the order of the estimates.
-
-    Shape:
-        - est, ref: (S, T), with T at least 512 * S samples.
+        est: estimates, a tensor or array (S, T), with T at least 512 * S samples.
+        ref: references (S, T), in the order of the estimates.
 
     Returns:
         `sdr`, `sir` and `sar` in dB, an array of S numbers each. See the module's text for
@@ -48,11 +45,8 @@ def si_sdr(est: ArrayLike, ref: ArrayLike) -> np.ndarray:
     """Computes the scale-invariant SDR in dB [3] of the signals less their means, as Asteroid does.
 
     Args:
-        est: estimates, tensor or array.
-        ref: references, in the order of the estimates.
-
-    Shape:
-        - est, ref: (S, T)
+        est: estimates, a tensor or array (S, T).
+        ref: references (S, T), in the order of the estimates.
 
     Returns:
         An array of S numbers.
@@ -72,16 +66,13 @@ def si_sdr(est: ArrayLike, ref: ArrayLike) -> np.ndarray:
 
 
 def match_outputs(est: torch.Tensor, ref: torch.Tensor) -> torch.Tensor:
-    """Picks an output for each reference so that their SDRs add up to the most.
+    """Picks an output for each reference, (S, T), so that their SDRs add up to the most.
 
     For separators whose outputs have no order. There may be more outputs than references.
 
     Args:
         est: outputs, (E, T).
         ref: references, (S, T), at most E of them.
-
-    Returns:
-        The outputs picked, (S, T).
 
     Raises:
         ValueError: for fewer outputs than references, and as `bss_eval`.

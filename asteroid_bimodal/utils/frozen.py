@@ -18,11 +18,6 @@ class FrozenModule(nn.Module):
 
     Args:
         network: the pretrained network.
-
-    Examples:
-        >>> frozen = FrozenModule(nn.Linear(2, 2))
-        >>> len(frozen.state_dict()), frozen.train().network.training
-        (0, False)
     """
 
     def __init__(self, network: nn.Module) -> None:

@@ -111,20 +111,16 @@ def check_others(
     root: Path, splits: Splits, lists: Lists, others: Mapping[Path, Sequence[Clip]], jobs: int
 ) -> Iterator[Finding]:
     """Finds training clips of other data sets that are for validation or tests here."""
-    held_out = _unique(
-        [_Use(root, clip.path, f"{s}.csv") for s in ("valid", "test") for clip in splits.get(s, ())]
-        + [
-            _Use(root, source.path, f"lists/{name}")
-            for name, items in lists.items()
-            for item in items
-            for source in item.sources
-        ]
-    )
-    trained = _unique(
-        _Use(folder, clip.path, str(folder / "train.csv"))
-        for folder, clips in others.items()
-        for clip in clips
-    )
+    uses = [_Use(root, c.path, f"{s}.csv") for s in ("valid", "test") for c in splits.get(s, ())]
+    uses += [
+        _Use(root, source.path, f"lists/{name}")
+        for name, items in lists.items()
+        for item in items
+        for source in item.sources
+    ]
+    held_out = list(dict.fromkeys(uses))
+    trained = [_Use(f, c.path, str(f / "train.csv")) for f, clips in others.items() for c in clips]
+    trained = list(dict.fromkeys(trained))
     theirs = _group_by_video(trained)
     for video, uses in _group_by_video(held_out).items():
         if video in theirs:
@@ -144,10 +140,6 @@ def _check_copies(
         same = [u for u in copies.get(digests.get(file, ""), ()) if video_id(u.path) != video]
         if same:
             yield Finding("content in other train", str(uses[0]), f"the same as {shorten(same)}")
-
-
-def _unique(uses: Iterable[_Use]) -> list[_Use]:
-    return list(dict.fromkeys(uses))
 
 
 def _group_by_video(uses: Iterable[_Use]) -> dict[str, list[_Use]]:

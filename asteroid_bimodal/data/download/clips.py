@@ -95,15 +95,7 @@ def write_clips(root: str | Path, entries: Iterable[Entry]) -> None:
         split = _joint_split(known.get(entry.path, entry), entry)
         known[entry.path] = replace(entry, split=split)
     rows = [
-        {
-            "path": entry.path,
-            "id": entry.id,
-            "start": entry.start,
-            "seconds": "" if entry.seconds is None else entry.seconds,
-            "label": entry.label,
-            "caption": caption,
-            "split": entry.split,
-        }
+        {name: getattr(entry, name, caption) for name in _COLUMNS}  # no entry has a `caption`
         for entry in known.values()
         for caption in entry.captions or ("",)
     ]

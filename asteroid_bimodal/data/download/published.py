@@ -17,11 +17,7 @@ _AUDIOCAPS = "https://raw.githubusercontent.com/cdjkim/audiocaps/master/dataset"
 ADDRESSES = {
     "music": {
         name: f"{_MUSIC}/{name}"
-        for name in (
-            "MUSIC_solo_videos.json",
-            "MUSIC_duet_videos.json",
-            "MUSIC21_solo_videos.json",
-        )
+        for name in ("MUSIC_solo_videos.json", "MUSIC_duet_videos.json", "MUSIC21_solo_videos.json")
     },
     "vggsound": {"vggsound.csv": "https://www.robots.ox.ac.uk/~vgg/data/vggsound/vggsound.csv"},
     "audiocaps": {
