@@ -22,15 +22,7 @@ References:
     ICASSP 2019.
 """
 
-from .items import (
-    METRICS,
-    Scorer,
-    evaluate_item,
-    metric_title,
-    summarise,
-    write_json,
-    write_rows,
-)
+from .items import METRICS, Scorer, evaluate_item, metric_title, summarise, write_json, write_rows
 from .waveform import (
     FILTER_LENGTH,
     LIMIT_DB,

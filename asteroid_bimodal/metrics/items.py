@@ -19,13 +19,7 @@ from ..utils.files import atomic_write
 from .waveform import as_array, checked_pair, is_silent, pairwise_bss_eval, si_sdr
 
 # Names of columns and of readers; all but the CLAP score are in dB.
-METRICS = {
-    "sdr": "SDR",
-    "sir": "SIR",
-    "sar": "SAR",
-    "si_sdr": "SI-SDR",
-    "clap_score": "CLAP score",
-}
+METRICS = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "clap_score": "CLAP score"}
 COLUMNS = [name for metric in METRICS for name in (metric, f"input_{metric}", f"{metric}_imp")]
 
 

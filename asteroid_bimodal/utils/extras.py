@@ -16,6 +16,5 @@ def extra(name: str) -> Iterator[None]:
         if module in ("", "asteroid_bimodal"):
             raise
         raise ModuleNotFoundError(
-            f'{module} is not installed. Run `pip install "asteroid-bimodal[{name}]"`.',
-            name=module,
+            f'{module} is not installed. Run `pip install "asteroid-bimodal[{name}]"`.', name=module
         ) from error
