@@ -35,19 +35,10 @@ def key(
     formerly: Sequence[str] = (),
     default: Any = MISSING,
 ) -> Any:
-    """A field of a configuration's dataclass, with what it may be.
-
-    Args:
-        low: smallest value, of a number or of each in a list.
-        above: number that the value must exceed.
-        high: largest value.
-        choices: what a text may be.
-        near: of other words for a choice, the choice.
-        names: of a dictionary, the names that it may have.
-        short: of a dictionary of dataclasses, the field that a plain value stands for.
-        formerly: other names that people look for it by.
-        default: value when no file has one.
-    """
+    """A field of a configuration's dataclass, with what it may be."""
+    # Numbers, also those of lists: `low` and `high` are allowed, `above` is not. Texts: `choices`,
+    # and for other words the one that is `near`. Dictionaries: `names`, and of dataclasses the
+    # field that a plain value stands for, `short`. `formerly`: other names that people look for.
     rules = {"low": low, "above": above, "high": high, "choices": choices, "near": near or {}}
     rules |= {"names": names, "short": short, "formerly": formerly}
     return field(default="???" if default is MISSING else default, metadata=rules)
@@ -62,30 +53,14 @@ class _Leaf:
 
 
 class Settings:
-    """Collects the values of a configuration.
-
-    Args:
-        schema: dataclass with the keys; typed by the first file when None.
-
-    Attributes:
-        values: what was set until now, by dotted path.
-    """
+    """Collects the values of a configuration by path; without a schema the first file types them."""
 
     def __init__(self, schema: type | None = None) -> None:
         self.schema = schema
         self.values: dict[str, Any] = {}
 
     def add_file(self, path: str | Path, skip: Callable[[str], bool] | None = None) -> None:
-        """Puts the values of a YAML file over those that are there.
-
-        Args:
-            path: the file.
-            skip: says by dotted path what to leave out.
-
-        Raises:
-            FileNotFoundError: when there is no such file.
-            ValueError: for what is no YAML, a key that does not exist, or a value it cannot take.
-        """
+        """Puts the values of a YAML file over those there, but for the paths that `skip` names."""
         tree = _read_yaml(path)
         if self.schema is None:
             self.schema = _schema_of(tree)
@@ -94,16 +69,9 @@ class Settings:
     def add_options(self, options: Sequence[str]) -> dict[str, tuple[Any, Any]]:
         """Puts options over the values that are there, after the files of `--config`.
 
-        Args:
-            options: `["--lr", "1e-3", "--masker.ngf=16"]`: a dotted path or, where only one leaf
-                ends so, the end of one; dashes and underscores are the same. The text is taken as
-                YAML, but literally for a text key.
-
-        Returns:
-            What they changed: of each path the value before and after.
-
-        Raises:
-            ValueError: as for files, and for an option without a value.
+        Options are `["--lr", "1e-3", "--masker.ngf=16"]`: a dotted path or, where only one leaf
+        ends so, the end of one; dashes and underscores are the same. The text is taken as YAML, but
+        literally for a text key. Returns the value before and after of each path that changed.
         """
         before, pairs = dict(self.values), list(_pairs(options))
         for name, text in pairs:
@@ -231,15 +199,7 @@ def describe_changes(changes: Mapping[str, tuple[Any, Any]]) -> str:
 
 
 def plain_names(options: Sequence[str]) -> list[str]:
-    """Writes the names of options with underscores.
-
-    Args:
-        options: a command line.
-
-    Examples:
-        >>> plain_names(["--n-src", "2", "--masker.num-heads=4", "--tag", "a-b"])
-        ['--n_src', '2', '--masker.num_heads=4', '--tag', 'a-b']
-    """
+    """Writes the names of the options of a command line with underscores."""
     return [_plain_name(text) if text.startswith("--") else text for text in options]
 
 

@@ -6,11 +6,7 @@ import shutil
 
 
 def find_ffmpeg() -> str:
-    """Returns the path of an ffmpeg: the one on the PATH, else that of `imageio-ffmpeg`.
-
-    Raises:
-        FileNotFoundError: when there is neither.
-    """
+    """Returns the path of an ffmpeg: the one on the PATH, else that of `imageio-ffmpeg`."""
     found = shutil.which("ffmpeg")
     if found:
         return found
