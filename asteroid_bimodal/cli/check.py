@@ -13,13 +13,14 @@ def add_command(commands) -> None:
         help="look for what is wrong with a data set",
         description="Exit code 1 when there are errors; warnings alone leave it 0.",
     )
-    parser.add_argument("dataset", type=Path, help="folder with train.csv, valid.csv, test.csv")
-    parser.add_argument(
+    add = parser.add_argument
+    add("dataset", type=Path, help="folder with train.csv, valid.csv, test.csv")
+    add(
         "--decode",
         action="store_true",
         help="read files to their end: silence, NaN, broken content",
     )
-    parser.add_argument(
+    add(
         "--against",
         type=Path,
         action="append",
@@ -28,11 +29,9 @@ def add_command(commands) -> None:
         help="another set that is trained on: nothing of its train.csv may be in this one's "
         "valid.csv, test.csv or lists; may be given several times",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all findings here")
-    parser.add_argument(
-        "--min_seconds", type=float, default=1.0, help="what a clip lasts at least (%(default)s)"
-    )
-    parser.add_argument("--jobs", type=int, default=8, help="files at a time (%(default)s)")
+    add("--json", type=Path, metavar="FILE", help="also write all findings here")
+    add("--min_seconds", type=float, default=1.0, help="what a clip lasts at least (%(default)s)")
+    add("--jobs", type=int, default=8, help="files at a time (%(default)s)")
     parser.set_defaults(run=_check)
 
 

@@ -20,10 +20,11 @@ def add_command(commands) -> None:
         help="try a model on a page in the browser",
         description="Serves a page to this machine alone: upload or record, ask, hear and see.",
     )
+    add = parser.add_argument
     add_model(parser)
-    parser.add_argument("--port", type=int, help="default: the first free one from 7860")
-    parser.add_argument("--no-browser", action="store_true", help="do not open the browser")
-    parser.add_argument(
+    add("--port", type=int, help="default: the first free one from 7860")
+    add("--no-browser", action="store_true", help="do not open the browser")
+    add(
         "--share",
         action="store_true",
         help="also make a public address, through gradio's servers: anyone who has it can use it",

@@ -11,42 +11,38 @@ SPLITS = ("train", "valid", "test", "duet")
 
 def add_command(commands) -> None:
     parser = commands.add_parser("download", help="get a data set; interrupted, it goes on")
-    parser.add_argument("set", choices=SETS, help="which")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the set")
-    parser.add_argument(
+    add = parser.add_argument
+    add("set", choices=SETS, help="which")
+    add("--out", type=Path, required=True, help="folder of the set")
+    add(
         "--annotations",
         nargs="+",
         default=[],
         metavar="FILE",
         help="annotation files, or names of published ones (default: those that make up the set)",
     )
-    parser.add_argument("--split", choices=SPLITS, help="fetch this part only")
-    parser.add_argument("--limit", type=_whole, metavar="N", help="fetch the first N clips only")
-    parser.add_argument("--sample_rate", type=_whole, default=16_000, help="in Hz (default 16000)")
-    parser.add_argument("--frames", action="store_true", help="fetch a picture of each second, too")
-    parser.add_argument("--retry-gone", action="store_true", help="try those again that were gone")
+    add("--split", choices=SPLITS, help="fetch this part only")
+    add("--limit", type=_whole, metavar="N", help="fetch the first N clips only")
+    add("--sample_rate", type=_whole, default=16_000, help="in Hz (default 16000)")
+    add("--frames", action="store_true", help="fetch a picture of each second, too")
+    add("--retry-gone", action="store_true", help="try those again that were gone")
     _add_network_options(parser)
     parser.set_defaults(run=_download)
 
 
 def _add_network_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--jobs", type=_whole, default=4, help="clips at a time (default 4)")
-    parser.add_argument(
-        "--sleep", type=float, default=1.0, help="seconds that each job waits before a clip (1)"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--jobs", type=_whole, default=4, help="clips at a time (default 4)")
+    add("--sleep", type=float, default=1.0, help="seconds that each job waits before a clip (1)")
+    add(
         "--rate-limit",
         type=_bytes,
         metavar="BYTES",
         help="per second and job, for videos that are fetched whole, for example 500K",
     )
-    parser.add_argument(
-        "--timeout", type=float, default=30.0, help="seconds to wait for a silent server (30)"
-    )
-    parser.add_argument("--cookies", type=Path, metavar="FILE", help="cookies.txt of a browser")
-    parser.add_argument(
-        "--url-template", metavar="URL", help="where videos are looked up, with {id} (YouTube)"
-    )
+    add("--timeout", type=float, default=30.0, help="seconds to wait for a silent server (30)")
+    add("--cookies", type=Path, metavar="FILE", help="cookies.txt of a browser")
+    add("--url-template", metavar="URL", help="where videos are looked up, with {id} (YouTube)")
 
 
 def _whole(text: str) -> int:

@@ -10,15 +10,12 @@ def add_command(commands) -> None:
     parser = commands.add_parser(
         "import-official", help="convert a checkpoint of the paper's release"
     )
-    parser.add_argument("checkpoint", type=Path, help="model_best.pth.tar")
-    parser.add_argument("out", type=Path, help="folder for model.safetensors and config.json")
-    parser.add_argument("--num-heads", type=int, default=8, help="not in the checkpoint")
-    parser.add_argument(
-        "--with-scorer", action="store_true", help="also write its CLAP, to OUT/clap"
-    )
-    parser.add_argument(
-        "--tokenizer", default="roberta-base", help="of its CLAP: a folder or hub id (%(default)s)"
-    )
+    add = parser.add_argument
+    add("checkpoint", type=Path, help="model_best.pth.tar")
+    add("out", type=Path, help="folder for model.safetensors and config.json")
+    add("--num-heads", type=int, default=8, help="not in the checkpoint")
+    add("--with-scorer", action="store_true", help="also write its CLAP, to OUT/clap")
+    add("--tokenizer", default="roberta-base", help="of its CLAP: a folder or hub id (%(default)s)")
     parser.set_defaults(run=_import_official)
 
 

@@ -8,25 +8,22 @@ from pathlib import Path
 
 def add_command(commands) -> None:
     parser = commands.add_parser("publish", help="put an experiment's best model on the hub")
-    parser.add_argument(
-        "experiment", type=Path, help="folder of the experiment, or its publish_dir as it is"
-    )
-    parser.add_argument("--repo", help="user/name on the hub")
-    parser.add_argument("--private", action="store_true", help="make a new repository private")
-    parser.add_argument(
+    add = parser.add_argument
+    add("experiment", type=Path, help="folder of the experiment, or its publish_dir as it is")
+    add("--repo", help="user/name on the hub")
+    add("--private", action="store_true", help="make a new repository private")
+    add(
         "--bundle-encoder",
         action="store_true",
         help="add a copy of the query encoder, so that the model works with nothing else",
     )
-    parser.add_argument(
+    add(
         "--no-example",
         action="store_true",
         help="leave out recordings of the test set: the example and the report",
     )
-    parser.add_argument(
-        "--license", default="mit", help="of the model, as the hub names it (%(default)s)"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="write publish_dir/ only")
+    add("--license", default="mit", help="of the model, as the hub names it (%(default)s)")
+    add("--dry-run", action="store_true", help="write publish_dir/ only")
     parser.set_defaults(run=_publish)
 
 

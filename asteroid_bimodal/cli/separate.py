@@ -24,46 +24,36 @@ def add_command(commands) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("input", help="audio file, folder or quoted glob")
-    queries = parser.add_argument(
-        "queries", nargs="+", metavar="QUERY", default=[], help="a text query"
-    )
+    add = parser.add_argument
+    add("input", help="audio file, folder or quoted glob")
+    queries = add("queries", nargs="+", metavar="QUERY", default=[], help="a text query")
     queries.required = False  # other options ask, too
     _add_queries(parser)
     add_model(parser)
-    parser.add_argument("--out", type=Path, help="folder to write to (default: the input's)")
-    parser.add_argument("--residual", action="store_true", help="also write what is left")
-    parser.add_argument("--overwrite", action="store_true", help="replace existing files")
-    parser.add_argument(
-        "--skip-existing", action="store_true", help="keep existing files, skip finished inputs"
-    )
-    parser.add_argument(
-        "--batch_size", type=int, default=1, help="windows in one pass; more are faster on a GPU"
-    )
+    add("--out", type=Path, help="folder to write to (default: the input's)")
+    add("--residual", action="store_true", help="also write what is left")
+    add("--overwrite", action="store_true", help="replace existing files")
+    add("--skip-existing", action="store_true", help="keep existing files, skip finished inputs")
+    add("--batch_size", type=int, default=1, help="windows in one pass; more are faster on a GPU")
     add_device(parser)
     parser.set_defaults(run=partial(_separate, parser))
 
 
 def _add_queries(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("other queries", "each may be given several times")
+    add = group.add_argument
     repeated = {"action": "append", "default": []}
-    group.add_argument(
-        "--like", metavar="FILE", **repeated, help="a sound to look for: an audio file"
-    )
-    group.add_argument(
-        "--picture", metavar="FILE", **repeated, help="an image, for models trained with pictures"
-    )
-    group.add_argument(
-        "--caption", metavar="TEXT", **repeated, help="a sentence; each phrase of it is a query"
-    )
-    group.add_argument(
+    add("--like", metavar="FILE", **repeated, help="a sound to look for: an audio file")
+    add("--picture", metavar="FILE", **repeated, help="an image, for models trained with pictures")
+    add("--caption", metavar="TEXT", **repeated, help="a sentence; each phrase of it is a query")
+    add(
         "--blend",
         nargs="+",
         metavar=("NAME", "PART:WEIGHT"),
         **repeated,
         help="a weighted mean; a part is a text, like=FILE or picture=FILE",
     )
-    group.add_argument(
+    add(
         "--without",
         metavar="PART",
         **repeated,

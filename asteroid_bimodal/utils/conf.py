@@ -53,7 +53,7 @@ class _Leaf:
 
 
 class Settings:
-    """Collects the values of a configuration by path; without a schema the first file types them."""
+    """Collects the values of a configuration by path; typed by the first file without a schema."""
 
     def __init__(self, schema: type | None = None) -> None:
         self.schema = schema
