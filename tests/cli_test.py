@@ -157,7 +157,7 @@ def test_separate_bad_files_each_have_a_line_and_the_others_are_done(experiment,
     [
         (["", "--model", "no/model"], "Expected queries of at least one word"),
         (["violin", "Violin"], "different file names"),
-        (["violin", "--device", "gpu"], "Expected a device that is here"),
+        (["violin", "--device", "gpu"], "There is no device 'gpu' here"),
         (["violin", "--model", "nowhere"], "received 'nowhere'"),
         (["violin", "--model", "."], "best_model.pth"),
     ],

@@ -34,7 +34,9 @@ def frames_of(audio: str | Path) -> list[Path]:
     """The frames of a clip in their order, or ValueError when it has none."""
     folder = frames_folder(audio)
     if folder.is_dir():
-        frames = sorted(path for path in folder.iterdir() if _is_frame(path))
+        # The names of files that are being written begin with a dot.
+        shown = (path for path in folder.iterdir() if not path.name.startswith("."))
+        frames = sorted(path for path in shown if path.suffix.lower() in KINDS)
         if frames:
             return frames
     raise ValueError(
@@ -62,8 +64,3 @@ def frame_at(audio: str | Path, second: float, seconds: float) -> Path:
     frames = frames_of(audio)
     place = int(second / seconds * len(frames)) if seconds else 0
     return frames[min(place, len(frames) - 1)]
-
-
-def _is_frame(path: Path) -> bool:
-    # The names of files that are being written begin with a dot.
-    return path.suffix.lower() in KINDS and not path.name.startswith(".")

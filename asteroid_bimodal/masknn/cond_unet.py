@@ -95,17 +95,15 @@ class CondUNet(nn.Module):
         self.levels = nn.ModuleList()
         for index in range(num_downs):
             dim = widths[index + 1]
-            condition = None
-            if index >= NUM_OUTER_LEVELS:
-                condition = [
-                    _conditioning(cond_layer, dim, cond_dim, pooled_dim, num_heads)
-                    for _ in range(num_cond_blocks)
-                ]
+            conditions = [
+                _conditioning(cond_layer, dim, cond_dim, pooled_dim, num_heads)
+                for _ in range(num_cond_blocks if index >= NUM_OUTER_LEVELS else 0)
+            ]
             self.levels.append(
                 Level(
                     widths[index],
                     dim,
-                    condition or [],
+                    conditions,
                     num_res_layers=num_res_layers,
                     out_channels=out_dim if index == 0 else None,
                     innermost=index == num_downs - 1,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -137,7 +137,9 @@ class FiLMAdapter(nn.Module):
         """While it lasts, every block hears its input modulated by `cond`, (N, E)."""
         blocks = getattr(self.masker, self.blocks)
         handles = [
-            block.register_forward_pre_hook(_modulate(cast(FiLM, film), cond))
+            block.register_forward_pre_hook(
+                lambda _, inputs, film=film: (film(inputs[0], cond), *inputs[1:])
+            )
             for block, film in zip(blocks, self.films, strict=True)
         ]
         try:
@@ -149,11 +151,3 @@ class FiLMAdapter(nn.Module):
     def get_config(self) -> dict[str, Any]:
         """Returns the masker's own arguments; a model adds those of its adapter."""
         return self.masker.get_config()  # type: ignore[operator]
-
-
-def _modulate(film: FiLM, cond: Tensor) -> Callable[[nn.Module, tuple], tuple]:
-    def hook(block: nn.Module, inputs: tuple) -> tuple:
-        x, *rest = inputs
-        return (film(x, cond), *rest)
-
-    return hook
