@@ -15,13 +15,7 @@ from .mixing import draw_gains, mix
 
 @dataclass(frozen=True)
 class DrawnExample:
-    """What a draw gave.
-
-    Attributes:
-        example: None when too few labels have usable audio.
-        num_labels: how many had.
-        skipped: clips that were passed over.
-    """
+    """What a draw gave: no example when fewer labels have usable audio than it takes."""
 
     example: Example | None
     num_labels: int

@@ -67,10 +67,8 @@ def draw_test_list(
         num_samples: length of an item.
         seed: random seed.
         center_crop: whether crops come from the middle of their clips instead of anywhere.
-        passed_over: clips that were left out of `clips`, to be reported with the others.
-
-    Returns:
-        The mixtures, and the clips that cannot be read, in place of which others were drawn.
+        passed_over: clips that were left out of `clips`, to be reported with those that cannot be
+            read, in place of which others were drawn.
 
     Raises:
         ValueError: when there are too few labels or too little audible audio.

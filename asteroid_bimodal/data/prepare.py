@@ -35,18 +35,11 @@ class PreparedAudio:
 
 
 def resample_clip(source: str | Path, target: str | Path, sample_rate: int) -> float:
-    """Writes a file as mono FLAC of 16 bits, whole or not at all.
+    """Writes a file as mono FLAC of 16 bits, whole or not at all; returns the gain it was given.
 
     Loud music, decoded from a lossy format or resampled, overshoots full scale. Such a file is
-    turned down until its peak fits: clipping would add sounds that are not in the recording.
-
-    Args:
-        source: an audio file of any format that `open_audio` reads.
-        target: the file to write.
-        sample_rate: of the new file, in hertz.
-
-    Returns:
-        The gain that the file was given: 1, or less where its peak is above full scale.
+    turned down until its peak fits: clipping would add sounds that are not in the recording. The
+    gain of others is 1.
 
     Raises:
         UnreadableAudioError: when the file is missing, is not audio, is empty, is damaged or cut
@@ -75,16 +68,11 @@ def resample_clip(source: str | Path, target: str | Path, sample_rate: int) -> f
 def prepare_audio(
     source: str | Path, out: str | Path, *, sample_rate: int, jobs: int = 4
 ) -> PreparedAudio:
-    """Writes every audio file of a folder as mono FLAC of one rate.
+    """Writes every audio file of a folder and its subfolders as mono FLAC of one rate.
 
-    A run that was interrupted goes on: what is there with the right rate, and not older than its
-    source, is kept.
-
-    Args:
-        source: a folder with audio in it and in its subfolders.
-        out: the folder for the results, which keep their place: `a/b.mp3` becomes `a/b.flac`.
-        sample_rate: in hertz.
-        jobs: files worked on at a time.
+    Files keep their place: `a/b.mp3` becomes `a/b.flac`. A run that was interrupted goes on: what
+    is there with the right rate, and not older than its source, is kept. `jobs` files are worked
+    on at a time.
 
     Raises:
         FileNotFoundError: when there is no audio.

@@ -19,31 +19,16 @@ _MOST_WAV = 2**32 - 2**16  # bytes that the header of a WAV can count; beyond, i
 
 @dataclass(frozen=True)
 class OutputPlan:
-    """Which files a batch writes.
+    """Which files a batch writes."""
 
-    Attributes:
-        outputs: of each input to separate.
-        owners: the first input that each output belongs to.
-        left_out: inputs that are named like an output, most likely of an earlier run, with the
-            input whose output that is.
-    """
-
-    outputs: dict[Path, list[Path]]
-    owners: dict[Path, Path]
+    outputs: dict[Path, list[Path]]  # of each input to separate
+    owners: dict[Path, Path]  # the first input that each output belongs to
+    # Inputs named like an output, most likely of an earlier run, with the input whose output it is.
     left_out: dict[Path, Path]
 
 
 def plan_outputs(inputs: Sequence[Path], names: Sequence[str], out: Path | None) -> OutputPlan:
-    """Gives the outputs of each input.
-
-    Args:
-        inputs: audio files.
-        names: what the outputs add to an input's name.
-        out: folder to write to; by default each input's own.
-
-    Raises:
-        ValueError: when there is a file in place of the folder.
-    """
+    """Gives the outputs of each input, `<input>_<name>.wav` in `out` or else in its own folder."""
     if out is not None and out.exists() and not out.is_dir():
         raise ValueError(f"Expected a folder to write to, found a file at {out}.")
     outputs = {
@@ -63,17 +48,7 @@ def plan_outputs(inputs: Sequence[Path], names: Sequence[str], out: Path | None)
 def missing_outputs(
     path: Path, plan: OutputPlan, *, overwrite: bool, skip_existing: bool
 ) -> list[Path]:
-    """Says which outputs of an input are to be written.
-
-    Args:
-        path: the input.
-        plan: of the batch.
-        overwrite: write all of them.
-        skip_existing: leave those that exist as they are.
-
-    Raises:
-        FileExistsError: when an output is another input's, too, or exists already.
-    """
+    """Says which outputs of an input are to be written; FileExistsError if one must not be."""
     outputs = plan.outputs[path]
     for output in outputs:
         if plan.owners[output] != path:
@@ -101,17 +76,8 @@ def missing_outputs(
 def write_outputs(
     outputs: Sequence[Path], wanted: Sequence[Path], pieces: Iterable[Tensor], source: AudioStream
 ) -> None:
-    """Writes one track to each output while they come; all of the files, or none.
-
-    Args:
-        outputs: of an input; the residual is the last one, also to appear.
-        wanted: those of them to write.
-        pieces: the tracks, (number of outputs, C, T) at a time.
-        source: the input.
-
-    Raises:
-        OSError: when a file cannot be written.
-    """
+    """Writes a track to each wanted output as pieces (outputs, C, T) come; all files, or none."""
+    # The residual is the last one, also to appear.
     style = {
         "samplerate": source.sample_rate,
         "channels": source.channels,

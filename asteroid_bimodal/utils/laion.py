@@ -118,9 +118,7 @@ def read_clap_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
             "num_hidden_layers": _count(state, rf"{text}encoder\.layer\.(\d+)\..*"),
             "num_attention_heads": max(words[1] // 64, 1),  # as in every RoBERTa
             "intermediate_size": state[f"{text}encoder.layer.0.intermediate.dense.weight"].shape[0],
-            "max_position_embeddings": state[f"{text}embeddings.position_embeddings.weight"].shape[
-                0
-            ],
+            "max_position_embeddings": len(state[f"{text}embeddings.position_embeddings.weight"]),
             "layer_norm_eps": 1e-5,  # RoBERTa's; ClapTextConfig's own default is 1e-12
             "projection_dim": projection_dim,
         },

@@ -10,30 +10,16 @@ ERROR, WARNING = "error", "warning"
 
 # Every kind of finding and its severity. Errors make figures wrong or files useless; warnings may
 # be intended.
-SEVERITY = {
-    "broken manifest": ERROR,
-    "bad path": ERROR,
-    "bad split": ERROR,
-    "no words": ERROR,
-    "duplicate row": ERROR,
-    "missing file": ERROR,
-    "unreadable": ERROR,
-    "not finite": ERROR,
-    "wrong seconds": ERROR,
-    "video in two splits": ERROR,
-    "content in two splits": ERROR,
-    "broken list": ERROR,
-    "training clip in list": ERROR,
-    "video in other train": ERROR,
-    "content in other train": ERROR,
-    "no manifest": WARNING,
-    "short": WARNING,
-    "silent": WARNING,
-    "duplicate content": WARNING,
-    "similar labels": WARNING,
-    "label not in train": WARNING,
-    "clip of list is gone": WARNING,
-}
+_ERRORS = (
+    *("broken manifest", "bad path", "bad split", "no words", "duplicate row", "missing file"),
+    *("unreadable", "not finite", "wrong seconds", "video in two splits", "content in two splits"),
+    *("broken list", "training clip in list", "video in other train", "content in other train"),
+)
+_WARNINGS = (
+    *("no manifest", "short", "silent", "duplicate content", "similar labels"),
+    *("label not in train", "clip of list is gone"),
+)
+SEVERITY = dict.fromkeys(_ERRORS, ERROR) | dict.fromkeys(_WARNINGS, WARNING)
 
 
 @dataclass(frozen=True)
