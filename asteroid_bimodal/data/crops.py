@@ -129,16 +129,18 @@ class CropSampler:
     ) -> DrawnCrops:
         length = self.num_samples / self.sample_rate
         skipped: list[Skipped] = []
+        where = label
         for _ in range(ATTEMPTS):
             stored = source.draw(label, generator)
             if stored is None:
                 return DrawnCrops([], skipped)
+            where = stored.where
             place = 0.5 if self.center_crop else float(torch.rand(1, generator=generator))
             start = crop_start(stored.clip.seconds, length, place)
             try:
                 audio = stored.read_crop(start, self.num_samples, self.sample_rate)
             except UnreadableAudioError as error:
-                skipped.append(Skipped(stored.where, str(error)))
+                skipped.append(Skipped(where, str(error)))
                 source.discard(stored)
                 continue
             if is_audible(audio):
@@ -148,4 +150,4 @@ class CropSampler:
                     frame = stored.frame_at(start + within)
                 return DrawnCrops([Crop(audio, label, frame)], skipped)
         reason = f"No audible crop in {ATTEMPTS} draws of its label."
-        return DrawnCrops([], [*skipped, Skipped(stored.where, reason)])
+        return DrawnCrops([], [*skipped, Skipped(where, reason)])

@@ -55,12 +55,13 @@ def read_manifest(path: str | Path) -> list[Clip]:
     clips = []
     for number, row in enumerate(rows, start=2):
         try:
-            clips.append(Clip(**{**row, "seconds": _seconds(row["seconds"])}))
+            seconds = _seconds(row["seconds"])
         except ValueError as error:
             raise ValueError(
                 f"{path}, line {number}: {row['seconds']!r} is no number of seconds. Run stage 0, "
                 "which writes manifests."
             ) from error
+        clips.append(Clip(row["path"], row["label"], row["caption"], seconds, row["split"]))
     if not clips:
         raise ValueError(
             f"{path} lists no clip: none of the split could be downloaded. Run stage 0, which "

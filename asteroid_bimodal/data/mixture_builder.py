@@ -55,7 +55,7 @@ class MixtureBuilder(CropSampler):
     caption: str = "The sound mixture of {}"
     num_absent: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.num_sources < 1 or self.num_mixtures < 1:
             raise ValueError(
                 "Expected at least one source in at least one mixture, received "

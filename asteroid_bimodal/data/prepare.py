@@ -60,8 +60,8 @@ def resample_clip(source: str | Path, target: str | Path, sample_rate: int) -> f
     wav = resample(wav, rate, sample_rate)
     gain = 1 / max(1.0, float(wav.abs().max()))
     with atomic_write(target) as temporary:
-        wav = (gain * wav).numpy()
-        soundfile.write(temporary, wav, sample_rate, format="FLAC", subtype="PCM_16")
+        samples = (gain * wav).numpy()
+        soundfile.write(temporary, samples, sample_rate, format="FLAC", subtype="PCM_16")
     return gain
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.utils.data import IterableDataset
@@ -49,7 +49,7 @@ class ShardWindow:
     def discard(self, clip: StoredClip) -> None:
         """Lets a clip go."""
         self._clips.remove(clip)
-        self._bytes -= len(clip.audio)
+        self._bytes -= len(cast(bytes, clip.audio))
         same = self.by_label[clip.clip.label]
         same.remove(clip)
         if not same:
@@ -80,7 +80,7 @@ class ShardWindow:
 
     def _add(self, clip: StoredClip) -> None:
         self._clips.append(clip)
-        self._bytes += len(clip.audio)
+        self._bytes += len(cast(bytes, clip.audio))
         self.by_label.setdefault(clip.clip.label, []).append(clip)
 
     def _next(self) -> StoredClip | None:

@@ -63,11 +63,10 @@ def _videos(file: str, text: str) -> dict[str, list[str]]:
     except json.JSONDecodeError as error:
         raise ValueError(f"{file}, line {error.lineno}: this is not JSON: {error.msg}.") from error
     videos = content.get("videos") if isinstance(content, dict) else None
-    lists = isinstance(videos, dict) and all(
+    if not isinstance(videos, dict) or not all(
         isinstance(ids, list) and all(isinstance(video, str) for video in ids)
         for ids in videos.values()
-    )
-    if not lists:
+    ):
         found = ", ".join(content) if isinstance(content, dict) else type(content).__name__
         raise ValueError(
             f'{file} is not {{"videos": {{instrument: [id, …]}}}}: it holds {found or "nothing"}.'

@@ -110,8 +110,8 @@ def check_audio(path: Path, expected: float | None) -> float:
 def _run(command: Sequence[str], stop: threading.Event) -> tuple[int, str]:
     """Runs a command until it ends by itself, has to stop or takes too long."""
     end = time.monotonic() + _LONGEST_RUN
-    silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, **silent) as process:
+    nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
+    with subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=pipe) as process:
         try:
             while True:
                 with suppress(subprocess.TimeoutExpired):

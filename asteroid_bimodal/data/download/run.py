@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -199,7 +199,8 @@ def _outcomes(
     missing: Sequence[tuple[Entry, dict[str, str]]],
     at_a_time: int,
 ) -> Iterator[Outcome]:
-    clips, running = iter(missing), set()
+    clips = iter(missing)
+    running: set[Future[Outcome]] = set()
     while True:
         more = islice(clips, at_a_time - len(running))
         running |= {pool.submit(fetcher.fetch, *clip) for clip in more}
