@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -100,7 +101,7 @@ def export_onnx(model: BiModalUNet, path: str | PathLike) -> None:
         ) from error
     masker = TensorMasker(CondUNet(**model.masker.get_config())).eval()
     masker.masker.load_state_dict(model.masker.state_dict())
-    with warnings.catch_warnings(), atomic_write(path) as temporary:
+    with warnings.catch_warnings(), atomic_write(Path(path)) as temporary:
         # Of PyTorch about its own code; nothing that a user could do about it.
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
@@ -112,6 +113,7 @@ def export_onnx(model: BiModalUNet, path: str | PathLike) -> None:
             output_names=["masks"],
             verbose=False,
         )
+        assert program is not None  # it is None without `dynamo`
         args = model.get_model_args()
         described = {key: str(args[key]) for key in _DESCRIBED}
         program.model.metadata_props.update(described, model_args=json.dumps(args))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -32,16 +32,15 @@ def separate(
     wav: Tensor | np.ndarray | str | PathLike | Mapping[str, Any],
     queries: Any,
     *,
-    sample_rate: float | None = None,
-    without: Sequence[str | Query] = (),
-    residual: bool = False,
-    batch_size: int = 1,
-    progress: bool = False,
+    sample_rate: float | None,
+    without: Sequence[str | Query],
+    progress: bool,
+    **options: Any,
 ) -> SeparationResult:
-    """Does what `QueriedSeparator.separate` says."""
-    options = {"residual": residual, "batch_size": batch_size}
+    """Does what `QueriedSeparator.separate` says; options are those of `SeparationStream`."""
+    options["num_negative"] = len(without)
     if isinstance(wav, (str, PathLike)):
-        query, names = _encode(model, queries, without, 1)
+        asked = _encode(model, queries, without, 1)
         with open_input(wav, model, Path(wav).name if progress else None) as audio:
             if sample_rate not in (None, audio.sample_rate):
                 raise ValueError(
@@ -49,46 +48,41 @@ def separate(
                     "it out: a file tells its own."
                 )
             stream = SeparationStream(
-                model, audio.blocks, query, audio.sample_rate, num_negative=len(without), **options
+                model, audio.blocks, asked.query, audio.sample_rate, **options
             )
             joined = _join(stream, audio.frames)
-        return _result(stream, joined.unsqueeze(0), names, source=Path(wav).stem)
-    wav, sample_rate, is_recording = _read_input(wav, sample_rate)
-    samples = torch.from_numpy(wav) if isinstance(wav, np.ndarray) else wav.detach()
+        return _result(stream, joined.unsqueeze(0), asked, source=Path(wav).stem)
+    array, sample_rate, is_recording = _read_input(wav, sample_rate)
+    samples = torch.from_numpy(array) if isinstance(array, np.ndarray) else array.detach()
     rate = _check_rate(model, sample_rate)
     check_wav(samples)
-    if samples.ndim == 1 or is_recording:
+    batched = samples.ndim > 1 and not is_recording
+    if not batched:
         batch = samples.reshape(1, -1, samples.shape[-1])
     else:
         _check_rows(samples, queries)
         batch = samples if samples.ndim == 3 else samples.unsqueeze(1)
-    query, names = _encode(model, queries, without, len(batch))
+    asked = _encode(model, queries, without, len(batch))
     blocks = batch.split(_BLOCK, dim=-1)
-    stream = SeparationStream(model, blocks, query, rate, num_negative=len(without), **options)
-    joined = _join(stream, batch.shape[-1])
-    batched = samples.ndim > 1 and not is_recording
-    result = _result(stream, joined, names, batched=batched)
-    return result.numpy() if isinstance(wav, np.ndarray) else result
+    stream = SeparationStream(model, blocks, asked.query, rate, **options)
+    result = _result(stream, _join(stream, batch.shape[-1]), asked, batched=batched)
+    return result.numpy() if isinstance(array, np.ndarray) else result
 
 
 @contextmanager
 def open_input(path: str | PathLike, model: Separator, title: str | None) -> Iterator[AudioStream]:
-    """Opens a file whose blocks are refused if they are not one frame long.
-
-    Args:
-        path: an audio file.
-        model: the separator.
-        title: of a progress bar, which is shown on standard error; None for none.
-    """
+    """Opens a file, refused if shorter than a frame; shows a progress bar if it has a title."""
     with open_audio(path) as audio:
         rate = audio.sample_rate
-        total = None if audio.frames is None else round(audio.frames / rate)
+        total = round(audio.frames / rate)
         with tqdm(desc=title, total=total, unit="s", disable=title is None) as bar:
             blocks = _counted(_long_enough(audio.blocks, model, rate), rate, bar)
             yield replace(audio, blocks=blocks)
 
 
-def _read_input(wav: Any, sample_rate: float | None) -> tuple[Any, float | None, bool]:
+def _read_input(
+    wav: Any, sample_rate: float | None
+) -> tuple[np.ndarray | Tensor, float | None, bool]:
     """Returns an array or a tensor, its rate, and whether it is one recording for sure."""
     if not isinstance(wav, Mapping):
         if not isinstance(wav, (np.ndarray, Tensor)):
@@ -145,10 +139,18 @@ def _is_flat(queries: Any) -> bool:
     )
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """The queries of all mixtures, the negative ones last, and the names of both kinds."""
+
+    query: QueryEmbedding
+    queries: list[str]
+    without: list[str]
+
+
 def _encode(
     model: Separator, queries: Any, without: Sequence[str | Query], num_mixtures: int
-) -> tuple[QueryEmbedding, dict[str, list[str]]]:
-    """Encodes the queries of all mixtures, the negative ones last; and says how they are called."""
+) -> _Asked:
     if isinstance(without, (str, Query)):
         raise ValueError(f"Expected a list of queries such as ['drums'], received {without!r}.")
     negative = [Query.of(query).name for query in without]
@@ -156,8 +158,8 @@ def _encode(
         names = [Query.of(query).name for query in queries]
         query = _repeat(encode_queries(model, queries, without), num_mixtures)
         if not names:
-            return query, {"queries": [f"without {' '.join(negative)}"], "without": []}
-        return query, {"queries": names, "without": negative}
+            return _Asked(query, [f"without {' '.join(negative)}"], [])
+        return _Asked(query, names, negative)
     query = model.encode_queries(queries, num_mixtures)
     names = [str(number + 1) for number in range(query.num_queries)]
     if isinstance(queries, (list, tuple)) and all(list(row) == list(queries[0]) for row in queries):
@@ -165,7 +167,7 @@ def _encode(
     if without:
         negatives = _repeat(encode_queries(model, without), num_mixtures)
         query = concat_queries([query, negatives])
-    return query, {"queries": names, "without": negative}
+    return _Asked(query, names, negative)
 
 
 def _repeat(query: QueryEmbedding, num_mixtures: int) -> QueryEmbedding:
@@ -173,18 +175,13 @@ def _repeat(query: QueryEmbedding, num_mixtures: int) -> QueryEmbedding:
     return QueryEmbedding(*(part.expand(num_mixtures, *part.shape[1:]) for part in parts))
 
 
-def _join(pieces: Iterable[Tensor], length: int | None) -> Tensor:
-    """Joins pieces (..., T) in one buffer, so that nothing is in memory twice.
-
-    Args:
-        pieces: of the signal.
-        length: samples in all, as far as it is known.
-    """
+def _join(pieces: Iterable[Tensor], length: int) -> Tensor:
+    """Joins pieces (..., T), most likely `length` in all, with nothing in memory twice."""
     joined, end = torch.empty(0), 0
     for piece in pieces:
         start, end = end, end + piece.shape[-1]
         if end > joined.shape[-1]:
-            size = (*piece.shape[:-1], max(end, length or 0 if not start else 3 * end // 2))
+            size = (*piece.shape[:-1], max(end, 3 * end // 2 if start else length))
             longer = piece.new_empty(size)
             if start:
                 longer[..., :start] = joined[..., :start]
@@ -196,29 +193,36 @@ def _join(pieces: Iterable[Tensor], length: int | None) -> Tensor:
 def _result(
     stream: SeparationStream,
     joined: Tensor,
-    names: dict[str, list[str]],
+    asked: _Asked,
     *,
     batched: bool = False,
     source: str | None = None,
 ) -> SeparationResult:
-    """Gives parts and names to what is joined, (B, Q, C, T)."""
+    """Gives parts and names to (B, Q, C, T)."""
     tracks = joined.squeeze(2)  # (B, Q, T) where there is one channel
     num_estimates = tracks.shape[1] - stream.residual
-    parts: dict[str, Any] = {
-        "estimates": tracks[:, :num_estimates],
-        "residual": tracks[:, -1] if stream.residual else None,
-        "presence": stream.presence.reshape(-1, num_estimates).tolist(),
-        "levels": stream.levels.reshape(-1, num_estimates).tolist(),
-    }
+    estimates = tracks[:, :num_estimates]
+    residual = tracks[:, -1] if stream.residual else None
+    presence = stream.presence.reshape(-1, num_estimates).tolist()
+    levels = stream.levels.reshape(-1, num_estimates).tolist()
     if not batched:
-        parts = {name: part if part is None else part[0] for name, part in parts.items()}
+        estimates, residual = estimates[0], None if residual is None else residual[0]
+        presence, levels = presence[0], levels[0]
     return SeparationResult(
-        **parts, **names, sample_rate=stream.sample_rate, batched=batched, source=source
+        estimates,
+        asked.queries,
+        stream.sample_rate,
+        presence,
+        levels,
+        residual=residual,
+        without=asked.without,
+        batched=batched,
+        source=source,
     )
 
 
 def _long_enough(blocks: Iterator[Tensor], model: Separator, rate: int) -> Iterator[Tensor]:
-    shortest, held, length = model.n_fft / model.sample_rate, [], 0
+    shortest, held, length = model.n_fft / model.sample_rate, list[Tensor](), 0
     for block in blocks:
         held.append(block)
         length += block.shape[-1]

@@ -6,9 +6,10 @@ import json
 import re
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from asteroid.models.base_models import BaseModel
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -18,9 +19,6 @@ from ..utils.checkpoints import check_fit, first_line, read_tensors
 from ..utils.files import atomic_write
 from .download import CONFIG, PICKLED, WEIGHTS, download
 
-if TYPE_CHECKING:
-    from asteroid.models import BaseModel
-
 FORMAT_VERSION = 1  # of what is saved; a reader of an older one cannot read it right
 _SHIPPED = Path(__file__).parents[1] / "pretrained"
 _FOLDERS = {"mini": "mini", "mini-events": "mini_events"}  # of the shipped models
@@ -28,7 +26,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 _KEYS = ("model_name", "model_args", "state_dict")
 
 
-class PretrainedMixin:
+class PretrainedMixin(BaseModel):
     """Saving and loading for an `asteroid.models.BaseModel`, whose place is behind this class.
 
     Attributes:

@@ -24,7 +24,7 @@ from ..dsp.spectral import (
     stft_pair,
     with_phase_of,
 )
-from ..queries.spec import EncoderSpec
+from ..queries import EncoderSpec, QueryEmbedding
 from .inference import separate
 from .masked_spectra import MaskedSpectra
 from .pretrained import PretrainedMixin
@@ -32,7 +32,7 @@ from .result import SeparationResult
 from .streaming import SeparationStream, check_wav
 
 if TYPE_CHECKING:
-    from ..queries import Query, QueryEmbedding, QueryEncoder
+    from ..queries import Query, QueryEncoder
 
     Queries = Sequence[str | Query] | Sequence[Sequence[str]] | QueryEmbedding
 
@@ -98,10 +98,12 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         super().__init__(encoder, self.masker_class(**masker_args), decoder)
         self.in_channels = None
         self.n_fft, self.hop_length, self.input_level = n_fft, hop_length, input_level
-        named = query_encoder is None or isinstance(query_encoder, str)
-        spec = None if named else query_encoder.spec
-        self._encoder_name = query_encoder if named else spec and str(spec)
-        self._query_encoder = None if named else query_encoder
+        self._query_encoder: QueryEncoder | None = None
+        if query_encoder is None or isinstance(query_encoder, str):
+            self._encoder_name = query_encoder
+        else:
+            self._query_encoder, spec = query_encoder, query_encoder.spec
+            self._encoder_name = None if spec is None else str(spec)
 
     @property
     def query_encoder(self) -> QueryEncoder:
@@ -182,7 +184,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
                     f"{len(rows)}. Give one list of texts to ask the same of all."
                 )
             return self.query_encoder(rows).to(self.device)
-        if not hasattr(queries, "pooled"):
+        if not isinstance(queries, QueryEmbedding):
             raise ValueError(
                 "Expected a list of texts, a list of texts for each mixture or a QueryEmbedding, "
                 f"received {queries!r}. Write ['violin'] for one query."
@@ -299,7 +301,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
 
     numpy_separate = torch_separate
 
-    def file_separate(self, wav: Any, queries: Queries, **options: Any) -> Tensor:
+    def file_separate(self, wav: Any, queries: Queries, **options: Any) -> Tensor | np.ndarray:
         """Returns the estimates of `separate` alone."""
         return self.separate(wav, queries, **options).estimates
 

@@ -88,10 +88,8 @@ class SeparationResult:
 
     def numpy(self) -> SeparationResult:
         """Returns the same with arrays in place of tensors."""
-        arrays = {"estimates": self.estimates.numpy()}
-        if self.residual is not None:
-            arrays["residual"] = self.residual.numpy()
-        return replace(self, **arrays)
+        residual = None if self.residual is None else np.asarray(self.residual)
+        return replace(self, estimates=np.asarray(self.estimates), residual=residual)
 
     def save(
         self, folder: str | PathLike, format: str = "wav", *, overwrite: bool = False

@@ -9,29 +9,30 @@ import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from ..dsp.chunked import QueryOverlapAdd
 from ..dsp.resample import resample
+from ..queries import QueryEmbedding
+from ..queries.query import ConditionedModel
 from .masked_spectra import MaskedSpectra
-
-if TYPE_CHECKING:
-    from ..queries.base import QueryEmbedding
 
 HOP_SECONDS, OVERLAP_SECONDS = 16, 8
 _GRID = 64  # STFT frames: a network of six levels halves their number six times
 _MOST_CHANNELS = 64
 
 
-class Separator(Protocol):
+class Separator(ConditionedModel, Protocol):
     """What a stream needs of a model; see `QueriedSeparator`."""
 
     sample_rate: float
+    n_fft: int
     hop_length: int
-    device: torch.device
+
+    def modules(self) -> Iterator[nn.Module]: ...
 
     def encode_queries(self, queries: Any, batch_size: int) -> QueryEmbedding: ...
 
@@ -158,30 +159,16 @@ class SeparationStream:
 
     def _count(self, spectra: MaskedSpectra) -> None:
         energy = spectra.estimates.double().square().sum((-2, -1))  # (K·B, Q)
-        mixtures = len(self._query.pooled)
-        for name, value in (("_masked", energy), ("_present", energy * spectra.presence)):
-            summed = value.unflatten(0, (-1, mixtures)).sum(0).cpu()  # (B, Q)
-            setattr(self, name, getattr(self, name) + summed)
+        windows = (-1, len(self._query.pooled))  # K, B
+        self._masked = self._masked + energy.unflatten(0, windows).sum(0).cpu()
+        present = energy * spectra.presence
+        self._present = self._present + present.unflatten(0, windows).sum(0).cpu()
 
 
 def window_sizes(model: Separator, sample_rate: int) -> tuple[int, int]:
-    """Returns the hop and the overlap of windows in samples of the signal.
-
-    The hop is as near to `HOP_SECONDS` as the grid allows on which samples of both rates, and then
-    frames of the model, coincide; where those are too rare, frames or samples alone.
-
-    Args:
-        model: the separator.
-        sample_rate: of the signal, in hertz.
-
-    Examples:
-        >>> from types import SimpleNamespace
-        >>> model = SimpleNamespace(sample_rate=8000, hop_length=255)
-        >>> window_sizes(model, 8000)  # 8 · 64 frames
-        (130560, 64000)
-        >>> window_sizes(model, 44100)
-        (719712, 352800)
-    """
+    """Returns the hop and the overlap of windows in samples of the signal."""
+    # The hop is as near to HOP_SECONDS as the grid allows on which samples of both rates, and then
+    # frames of the model, coincide; where those are too rare, frames or samples alone.
     model_rate = int(model.sample_rate)
     common = math.gcd(sample_rate, model_rate)
     per_common = model_rate // common  # samples of the model's in which both rates meet
@@ -195,25 +182,7 @@ def window_sizes(model: Separator, sample_rate: int) -> tuple[int, int]:
 
 
 def check_wav(wav: Tensor) -> Tensor:
-    """Returns samples that can be separated.
-
-    Args:
-        wav: (T,), (B, T) or (B, C, T).
-
-    Raises:
-        ValueError: for another shape, time first among them, for integers, and for NaN or infinite
-            samples.
-
-    Examples:
-        >>> check_wav(torch.tensor([0.5, float("nan")]))
-        Traceback (most recent call last):
-        ...
-        ValueError: The samples contain NaN or infinite values.
-        >>> check_wav(torch.zeros(16000, 2))
-        Traceback (most recent call last):
-        ...
-        ValueError: Time is the last axis, but the shape (16000, 2) has time first, as soundfile ...
-    """
+    """Returns samples (T,), (B, T) or (B, C, T); ValueError where they cannot be separated."""
     if not 1 <= wav.ndim <= 3 or not wav.numel():
         raise ValueError(
             f"Expected samples of shape (T,), (B, T) or (B, C, T), received {tuple(wav.shape)}."
@@ -234,7 +203,7 @@ def check_wav(wav: Tensor) -> Tensor:
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: Separator) -> Iterator[None]:
     """Puts a model into eval mode, without gradients; each module is as before afterwards."""
     modes = {module: module.training for module in model.modules()}
     try:

@@ -109,7 +109,5 @@ def write_outputs(
 
 
 def _fits_wav(source: AudioStream) -> bool:
-    if source.frames is None:
-        return False
     margin = 1 if source.exact else 2
     return margin * 4 * source.frames * source.channels < _MOST_WAV

@@ -58,6 +58,6 @@ def check_fit(expected: Mapping[str, Tensor], state: Mapping[str, Any], source: 
         )
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Returns the first line of an error's message, for use in another."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(".")

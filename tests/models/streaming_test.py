@@ -92,6 +92,12 @@ def test_windows_start_where_samples_of_both_rates_and_frames_coincide(
         assert hop * model_rate // rate % hop_length == 0
 
 
+def test_windows_are_about_sixteen_seconds_and_eight():
+    model = SimpleNamespace(sample_rate=8000, hop_length=255)
+    assert window_sizes(model, 8000) == (8 * 64 * 255, 64000)
+    assert window_sizes(model, 44100) == (719712, 352800)
+
+
 def with_masks(*levels):
     """A separator whose masks are constants, one for each query."""
     model = build_tiny()
