@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 
 from ..engine.examples import load_examples
 from ..report import Example
+from ..report.figures import plot_spectrogram
 from ..report.training_curves import Panel, find_logs, read_panels
 from ..utils.checkpoints import first_line
-from ..utils.spectrogram import FLOOR_DB, magnitudes
+from ..utils.spectrogram import magnitudes
 
 CURVES, SPECTROGRAMS = "plots/training.png", "example/spectrograms.png"
 _COLUMNS, _MAX_PANELS, _SECONDS = 3, 12, 12
@@ -114,20 +115,8 @@ def _draw_example(example: Example, path: Path, count: int) -> None:
             if signal is None:
                 axes.set_axis_off()
                 continue
-            signal = np.asarray(signal)[:count]
-            levels = 20 * np.log10(magnitudes(signal, example.sample_rate) / loudest + 1e-9)
-            extent = (0, len(signal) / example.sample_rate, 0, example.sample_rate / 2000)
-            axes.imshow(
-                levels,
-                origin="lower",
-                aspect="auto",
-                cmap="magma",
-                vmin=FLOOR_DB,
-                vmax=0,
-                extent=extent,
-            )
+            plot_spectrogram(axes, np.asarray(signal)[:count], example.sample_rate, loudest)
             axes.set_title(title + kind, fontsize=9)
-            axes.set(xlabel="time (s)", ylabel="frequency (kHz)")
     _save(figure, path)
 
 

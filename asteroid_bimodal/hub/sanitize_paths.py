@@ -12,7 +12,9 @@ from typing import Any
 
 import yaml
 
-_KIND = re.compile(r"[\w-]{2,}:(?!//)")  # of an encoder, before its folder
+from ..queries.spec import ENCODERS, EncoderSpec
+from ..utils.clap import LAION
+
 _PARSERS: dict[str, Callable[[str], Any]] = {".yml": yaml.safe_load, ".json": json.loads}
 
 
@@ -82,9 +84,9 @@ def _absolute_paths(value: Any) -> Iterator[str]:
     if isinstance(value, list):
         for inner in value:
             yield from _absolute_paths(inner)
-    if isinstance(value, str):
-        kind = _KIND.match(value)
-        name = value[kind.end() if kind else 0 :].partition("|")[0]
+    if isinstance(value, str) and value.strip():
+        spec = EncoderSpec.parse(value)
+        name = spec.name.removeprefix(LAION) if spec.kind in ENCODERS else value
         words = [name] if Path(name).is_absolute() else value.split()
         yield from (word for word in words if Path(word).is_absolute())
 

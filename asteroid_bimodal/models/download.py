@@ -18,19 +18,7 @@ PICKLED = ("best_model.pth", "pytorch_model.bin")  # Asteroid's names
 
 
 def download(repo_id: str, revision: str | None = None) -> Path:
-    """Fetches a model.
-
-    Args:
-        repo_id: `"user/name"`.
-        revision: a branch, a tag or a commit; by default the newest.
-
-    Returns:
-        The folder with its files, in the hub's cache.
-
-    Raises:
-        ValueError: when it can neither be fetched nor is in the cache, and when the repository
-            holds no model of ours or of Asteroid's.
-    """
+    """Fetches a model, and returns the folder with its files in the hub's cache."""
     source = f"{repo_id}@{revision}" if revision else repo_id
     with _explained(source):
         folder = _fetch(repo_id, revision, [CONFIG])

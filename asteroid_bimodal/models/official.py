@@ -95,14 +95,7 @@ def load_official(path: str | PathLike, num_heads: int = 8) -> OfficialModel:
 
 
 def load_official_state(path: str | PathLike) -> dict[str, Tensor]:
-    """Reads the release's weights, by the release's names without the `module.` before each.
-
-    Args:
-        path: the checkpoint.
-
-    Raises:
-        ValueError: for a file that is missing, broken, unsafe or laid out in another way.
-    """
+    """Reads the release's weights, by the release's names without the `module.` before each."""
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"Expected a checkpoint of the paper's release at {path}, found no file.")
@@ -117,18 +110,7 @@ def load_official_state(path: str | PathLike) -> dict[str, Tensor]:
 
 
 def rename(official: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Gives the separator's weights our names, and leaves out what it does not need.
-
-    Args:
-        official: weights by the release's names.
-
-    Raises:
-        ValueError: for a name that the release does not have.
-
-    Examples:
-        >>> list(rename({"net_sound.unet_block.submodule.downconv.weight": torch.zeros(1)}))
-        ['levels.1.down_conv.weight']
-    """
+    """Gives the separator's weights our names, and leaves out what it does not need."""
     names = {name: _rename(name) for name in official if not name.startswith(_IGNORED)}
     blocks = {ours.split("cross_attention.")[0] for ours in names.values() if "cross_" in ours}
     return {
@@ -140,15 +122,7 @@ def rename(official: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def read_config(state: Mapping[str, Tensor], num_heads: int = 8) -> dict[str, Any]:
-    """Reads the arguments of `CondUNet` off renamed weights.
-
-    Args:
-        state: of `rename`.
-        num_heads: attention heads.
-
-    Raises:
-        ValueError: when a weight that tells a size is missing.
-    """
+    """Reads the arguments of `CondUNet` off renamed weights."""
     for name in ("levels.0.down_conv.weight", "levels.0.up_conv.weight", "head.weights.weight"):
         if name not in state or state[name].ndim < 2:
             raise ValueError(f"The checkpoint is not of the release: it has no usable {name}.")
@@ -171,11 +145,7 @@ def read_config(state: Mapping[str, Tensor], num_heads: int = 8) -> dict[str, An
 
 
 def split_attention(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Splits the weights of self-attention, stacked in the release, into `q` and `kv`.
-
-    Args:
-        state: of `rename`.
-    """
+    """Splits renamed weights of self-attention, stacked in the release, into `q` and `kv`."""
     split = {}
     for name, value in state.items():
         if ".attention.qkv." in name:

@@ -52,17 +52,7 @@ def export_scorer(
 
 
 def read_clap(path: str | PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Reads the CLAP of a checkpoint.
-
-    Args:
-        path: checkpoint of the release.
-
-    Returns:
-        Weights by the names of `transformers.ClapModel`, and the arguments of `ClapConfig`.
-
-    Raises:
-        ValueError: when there is none.
-    """
+    """Reads the weights of a `transformers.ClapModel` and the arguments of its `ClapConfig`."""
     official = load_official_state(path)
     laion = {k.removeprefix(PREFIX): v for k, v in official.items() if k.startswith(PREFIX)}
     if not laion:

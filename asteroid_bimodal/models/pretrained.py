@@ -98,20 +98,7 @@ class PretrainedMixin(BaseModel):
 
 
 def load_package(name: str | PathLike, *, revision: str | None = None) -> dict[str, Any]:
-    """Finds and reads a saved model.
-
-    Args:
-        name: `"mini"` or `"mini-events"` (shipped with the package), a folder, a file, or
-            `"user/repo"` on the Hugging Face hub (`"user/repo@revision"`).
-        revision: branch, tag or commit of the repository.
-
-    Returns:
-        `model_name`, `model_args` and `state_dict`, as Asteroid's `serialize` gives them, and the
-        `folder` that they were found in.
-
-    Raises:
-        ValueError: for what is missing, broken, or not a saved model; nothing in a file is run.
-    """
+    """Reads what Asteroid's `serialize` gives, and the `folder` that it was found in."""
     path = _find(name, revision)
     if path.suffix == ".safetensors":
         package = _read_safetensors(path)
@@ -123,17 +110,7 @@ def load_package(name: str | PathLike, *, revision: str | None = None) -> dict[s
 def build(
     model_class: type[BaseModel], package: dict[str, Any], source: str, **kwargs: Any
 ) -> BaseModel:
-    """Builds a saved model, in eval mode.
-
-    Args:
-        model_class: what it has to be.
-        package: of `load_package`.
-        source: where it came from, for messages.
-        **kwargs: arguments that replace the saved ones.
-
-    Raises:
-        ValueError: when the class, an argument or a weight does not fit.
-    """
+    """Builds a saved model, in eval mode; ValueError where class, argument or weight do not fit."""
     if package["model_name"] != model_class.__name__:
         raise ValueError(
             f"Expected a {model_class.__name__} in {source}, found a {package['model_name']!r}. "
@@ -158,12 +135,7 @@ def build(
 
 
 def save_folder(package: dict[str, Any], folder: str | PathLike) -> None:
-    """Writes model.safetensors and config.json, each of them whole or not at all.
-
-    Args:
-        package: of a model's `serialize`.
-        folder: where to; made when missing.
-    """
+    """Writes model.safetensors and config.json, each of them whole or not at all."""
     folder = Path(folder)
     state = {
         name: value.detach().cpu().contiguous() for name, value in package["state_dict"].items()

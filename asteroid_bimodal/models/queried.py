@@ -149,7 +149,12 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         Raises:
             ValueError: for noise without noise heads, and for weights in half precision.
         """
-        self._check_precision()
+        dtype = next(self.masker.parameters()).dtype
+        if dtype in (torch.float16, torch.bfloat16):
+            raise ValueError(
+                f"The model's weights are in {dtype}, too coarse for spectra and norms: call "
+                "model.float(), and use torch.autocast for speed."
+            )
         channels = wav if wav.ndim == 3 else wav.unsqueeze(1)  # (B, C, T)
         spectrum = self.forward_encoder(channels)  # (B, C, 2·F, T)
         mono = spectrum.mean(dim=1)  # (B, 2·F, T)
@@ -281,16 +286,9 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
             >>> torch.equal(result["flute"], flute)
             True
         """
-        return separate(
-            self,
-            wav,
-            queries,
-            sample_rate=sample_rate,
-            without=without,
-            residual=residual,
-            batch_size=batch_size,
-            progress=progress,
-        )
+        options: dict[str, Any] = {"residual": residual, "batch_size": batch_size}
+        options |= {"without": without, "progress": progress}
+        return separate(self, wav, queries, sample_rate=sample_rate, **options)
 
     def torch_separate(
         self, wav: Any, queries: Queries, *, sample_rate: float | None = None, **options: Any
@@ -333,14 +331,6 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         if not self._mode_was_set:
             self.eval()
         return keys
-
-    def _check_precision(self) -> None:
-        dtype = next(self.masker.parameters()).dtype
-        if dtype in (torch.float16, torch.bfloat16):
-            raise ValueError(
-                f"The model's weights are in {dtype}, too coarse for spectra and norms: call "
-                "model.float(), and use torch.autocast for speed."
-            )
 
     def get_model_args(self) -> dict[str, Any]:
         """Returns the arguments that build this model again, all of them plain values."""

@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import ArrayLike
 
-from ..utils.spectrogram import FLOOR_DB, magnitudes, wav_uri
+from ..utils.spectrogram import magnitudes, wav_uri
 from .figures import spectrogram
 
 
@@ -103,15 +103,13 @@ def render_example(example: Example) -> ExampleView:
     loudest = magnitudes(mixture, example.sample_rate).max() or 1.0
 
     def player(role: str, signal: np.ndarray, phrase: str = "") -> Player:
-        levels = 20 * np.log10(magnitudes(signal, example.sample_rate) / loudest + 1e-9)
         description = f"{role}{f' of “{phrase}”' if phrase else ''}, example {example.name}"
         return Player(
             role,
             spectrogram(
-                levels,
-                seconds=len(signal) / example.sample_rate,
-                kilohertz=example.sample_rate / 2000,
-                floor=FLOOR_DB,
+                signal,
+                example.sample_rate,
+                loudest=loudest,
                 description=f"Spectrogram: {description}",
             ),
             wav_uri(gain * signal, example.sample_rate),

@@ -16,6 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ..utils.spectrogram import FLOOR_DB, decibels, magnitudes
+
 # Stand-ins that matplotlib writes into the SVG and `draw` replaces by the page's CSS variables.
 INK, GRID, SURFACE = "#0a0b01", "#0a0b02", "#0a0b03"
 SERIES = ("#0a0c01", "#0a0c02", "#0a0c03", "#0a0c04", "#0a0c05", "#0a0c06")
@@ -155,25 +157,32 @@ def boxes(groups: Mapping[str, np.ndarray], *, xlabel: str, description: str) ->
     return draw(plot, description, (5.6, 0.7 + 0.25 * len(names)))
 
 
+def plot_spectrogram(
+    axes: Axes, signal: np.ndarray, sample_rate: int, loudest: float, step_db: float | None = None
+) -> None:
+    """Plots the spectrogram of (T,) samples, 0 dB at `loudest`, in steps of `step_db` or none."""
+    levels = np.clip(decibels(magnitudes(signal, sample_rate), loudest), FLOOR_DB, 0)
+    axes.imshow(
+        levels if step_db is None else np.round(levels / step_db) * step_db,
+        origin="lower",
+        aspect="auto",
+        interpolation="auto" if step_db is None else "none",
+        cmap="magma",
+        vmin=FLOOR_DB,
+        vmax=0,
+        extent=(0, len(signal) / sample_rate, 0, sample_rate / 2000),
+    )
+    axes.set(xlabel="time (s)", ylabel="frequency (kHz)")
+    axes.grid(False)
+
+
 def spectrogram(
-    levels: np.ndarray, *, seconds: float, kilohertz: float, floor: float, description: str
+    signal: np.ndarray, sample_rate: int, *, loudest: float, description: str
 ) -> Markup:
-    """Draws levels (F, T) in dB between `floor` and 0."""
-    levels = np.round(np.clip(levels, floor, 0) / _STEP_DB) * _STEP_DB
+    """Draws the spectrogram of (T,) samples; 0 dB is `loudest`."""
 
     def plot(axes: Axes) -> None:
-        axes.imshow(
-            levels,
-            origin="lower",
-            aspect="auto",
-            interpolation="none",
-            cmap="magma",
-            vmin=floor,
-            vmax=0,
-            extent=(0, seconds, 0, kilohertz),
-        )
-        axes.set(xlabel="time (s)", ylabel="frequency (kHz)")
-        axes.grid(False)
+        plot_spectrogram(axes, signal, sample_rate, loudest, _STEP_DB)
 
     svg = draw(plot, description, (3.6, 2.05))
     return Markup(re.sub(r"(data:image/png;base64,)([^\"]+)", _with_palette, svg))

@@ -27,6 +27,11 @@ def magnitudes(signal: np.ndarray, sample_rate: int) -> np.ndarray:
     return found
 
 
+def decibels(magnitudes: np.ndarray, loudest: float) -> np.ndarray:
+    """Levels of magnitudes, of which `loudest` is at 0 dB and silence far below `FLOOR_DB`."""
+    return 20 * np.log10(np.maximum(magnitudes / loudest, 1e-9))
+
+
 def picture_uri(magnitudes: np.ndarray, loudest: float) -> str:
     """Draws magnitudes (F, T) as a PNG, low frequencies at the bottom; 0 dB is `loudest`.
 
@@ -35,7 +40,7 @@ def picture_uri(magnitudes: np.ndarray, loudest: float) -> str:
     import matplotlib  # takes a second to import
     from PIL import Image
 
-    levels = 20 * np.log10(np.maximum(magnitudes / loudest, 1e-9))
+    levels = decibels(magnitudes, loudest)
     steps = np.round(np.clip(1 - levels / FLOOR_DB, 0, 1) * (STEPS - 1))
     picture = Image.fromarray(steps[::-1].astype(np.uint8), "P")
     colors = matplotlib.colormaps["magma"](np.linspace(0, 1, STEPS))[:, :3]

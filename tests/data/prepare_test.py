@@ -8,7 +8,7 @@ import soundfile
 from asteroid_bimodal.data import prepare
 from asteroid_bimodal.data.audio import UnreadableAudioError
 from asteroid_bimodal.data.prepare import prepare_audio, resample_clip
-from asteroid_bimodal.utils import audio_file
+from asteroid_bimodal.utils import audio_decoders
 
 
 def tone(rate, seconds=1.0, channels=1):
@@ -42,7 +42,7 @@ def test_a_tone_keeps_its_pitch_level_and_length(tmp_path, suffix, rate):
 
 
 def test_channels_are_averaged_across_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr(audio_file, "_BLOCK", 1000)
+    monkeypatch.setattr(audio_decoders, "_BLOCK", 1000)
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, (4321, 2))
     source = write(tmp_path / "in.wav", noise, 8000, subtype="FLOAT")
     resample_clip(source, tmp_path / "out.flac", 8000)
