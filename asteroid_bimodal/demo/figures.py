@@ -24,23 +24,14 @@ _KILOHERTZ = (0.25, 0.5, 1, 2, 4, 8, 16, 32, 64)
 
 @dataclass(frozen=True)
 class Picture:
-    """A spectrogram.
-
-    Attributes:
-        uri: the picture, as a data URI.
-        ticks: where frequencies are, from 0 at the bottom to 1 at the top, by their labels.
-    """
+    """A spectrogram, as a data URI, and the places of its frequencies, from 0 to 1 at the top."""
 
     uri: str
     ticks: dict[str, float]
 
 
 def draw_together(paths: Sequence[str | Path]) -> list[Picture]:
-    """Draws files; 0 dB is the loudest place of the first.
-
-    Args:
-        paths: WAV files of one rate, the mixture first.
-    """
+    """Draws WAV files of one rate; 0 dB is the loudest place of the first, the mixture."""
     rate = soundfile.info(paths[0]).samplerate
     pictures = [magnitudes(path) for path in paths]
     loudest = pictures[0].max() or 1.0
@@ -48,14 +39,7 @@ def draw_together(paths: Sequence[str | Path]) -> list[Picture]:
 
 
 def magnitudes(path: str | Path) -> np.ndarray:
-    """Measures the magnitudes of a file, in pieces; the loudest channel and place count.
-
-    Args:
-        path: a WAV file.
-
-    Returns:
-        (rows, columns), the lowest frequencies first.
-    """
+    """Measures (rows, columns) of a file, low frequencies first; the loudest channel counts."""
     with soundfile.SoundFile(path) as file:
         window = 2 ** round(np.log2(_WINDOW_SECONDS * file.samplerate))
         hop, count = window // 4, max(1, _SAMPLES // window)
@@ -70,15 +54,7 @@ def magnitudes(path: str | Path) -> np.ndarray:
 
 
 def find_ticks(sample_rate: float) -> dict[str, float]:
-    """Places the labels of the frequency axis.
-
-    Args:
-        sample_rate: in hertz.
-
-    Examples:
-        >>> {label: round(place, 2) for label, place in find_ticks(8000).items()}
-        {'0.25': 0.16, '0.5': 0.28, '1': 0.47, '2': 0.71}
-    """
+    """Places the labels of the frequency axis."""
     top = sample_rate / 2000
     return {f"{tick:g}": _mel(tick) / _mel(top) for tick in _KILOHERTZ if tick < 0.9 * top}
 

@@ -23,17 +23,11 @@ _COLUMNS, _MAX_PANELS, _SECONDS = 3, 12, 12
 
 @dataclass(frozen=True)
 class PublishedExample:
-    """An example in a published folder.
+    """An example in a published folder."""
 
-    Attributes:
-        mixture: path of its audio in the folder.
-        estimates: phrase and path of each.
-        seconds: how long they are.
-    """
-
-    mixture: str
-    estimates: list[tuple[str, str]]
-    seconds: float
+    mixture: str  # path of its audio in the folder
+    estimates: list[tuple[str, str]]  # phrase and path of each
+    seconds: float  # how long they are
 
 
 def write_curves(exp_dir: Path, folder: Path) -> bool:

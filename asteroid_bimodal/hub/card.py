@@ -117,26 +117,19 @@ def _eval_results(
 
 
 def _table(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    skipped = metrics.get("n_skipped", 0)
     return {
         "test_list": metrics.get("test_list", "the test set"),
         "n_items": metrics.get("n_items", "?"),
-        "left_out": _left_out(metrics),
-        "rows": _rows(_scores(metrics), metrics),
+        "left_out": f" (clips that could not be read: {skipped})" if skipped else "",
+        "rows": [_row(key, value, metrics) for key, value in _scores(metrics).items()],
     }
 
 
-def _rows(scores: Mapping[str, float], metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    rows = []
-    for key, value in scores.items():
-        bounds = metrics.get("interval_95", {}).get(key)
-        interval = " to ".join(f"{bound:.2f}" for bound in bounds) if bounds else "–"
-        rows.append((metric_title(key), f"{value:.2f}", interval))
-    return rows
-
-
-def _left_out(metrics: Mapping[str, Any]) -> str:
-    skipped = metrics.get("n_skipped", 0)
-    return f" (clips that could not be read: {skipped})" if skipped else ""
+def _row(key: str, value: float, metrics: Mapping[str, Any]) -> tuple[str, str, str]:
+    bounds = metrics.get("interval_95", {}).get(key)
+    interval = " to ".join(f"{bound:.2f}" for bound in bounds) if bounds else "–"
+    return metric_title(key), f"{value:.2f}", interval
 
 
 def _training(conf: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, str]:

@@ -34,12 +34,7 @@ def load_model(
 
 
 def find_device(device: str | torch.device | None = None) -> torch.device:
-    """Returns a device that works, by default a GPU if there is one.
-
-    Examples:
-        >>> find_device("cpu")
-        device(type='cpu')
-    """
+    """Returns a device that works, by default a GPU if there is one."""
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:

@@ -125,7 +125,7 @@ def _check_rate(model: Separator, sample_rate: float | None) -> int:
 
 
 def _check_rows(wav: Tensor, queries: Any) -> None:
-    if wav.ndim == 2 and 2 <= len(wav) <= _MOST_CHANNELS and _is_flat(queries):
+    if wav.ndim == 2 and 2 <= len(wav) <= _MOST_CHANNELS and same_for_all(queries):
         raise ValueError(
             f"The shape {tuple(wav.shape)} may mean {len(wav)} channels or {len(wav)} mixtures: "
             "pass {'array': wav, 'sampling_rate': rate} for one recording, or wav[:, None] for "
@@ -133,7 +133,8 @@ def _check_rows(wav: Tensor, queries: Any) -> None:
         )
 
 
-def _is_flat(queries: Any) -> bool:
+def same_for_all(queries: Any) -> bool:
+    """Whether queries are a list for all mixtures, not a list for each."""
     return isinstance(queries, (list, tuple)) and not any(
         isinstance(query, (list, tuple)) for query in queries
     )
@@ -154,7 +155,7 @@ def _encode(
     if isinstance(without, (str, Query)):
         raise ValueError(f"Expected a list of queries such as ['drums'], received {without!r}.")
     negative = [Query.of(query).name for query in without]
-    if _is_flat(queries) and (queries or without):
+    if same_for_all(queries) and (queries or without):
         names = [Query.of(query).name for query in queries]
         query = _repeat(encode_queries(model, queries, without), num_mixtures)
         if not names:

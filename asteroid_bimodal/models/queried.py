@@ -25,7 +25,7 @@ from ..dsp.spectral import (
     with_phase_of,
 )
 from ..queries import EncoderSpec, QueryEmbedding
-from .inference import separate
+from .inference import same_for_all, separate
 from .masked_spectra import MaskedSpectra
 from .pretrained import PretrainedMixin
 from .result import SeparationResult
@@ -139,15 +139,9 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
     def separate_spectra(
         self, wav: Tensor, query: QueryEmbedding, *, noise: bool = False
     ) -> MaskedSpectra:
-        """Encodes mixtures and finds the masks of all queries; losses on magnitudes start here.
+        """Encodes mixtures (B, T) or (B, C, T) and finds the masks of all queries.
 
-        Args:
-            wav: mixtures, (B, T) or (B, C, T).
-            query: their queries.
-            noise: also give the masks of the masker's noise heads.
-
-        Raises:
-            ValueError: for noise without noise heads, and for weights in half precision.
+        Losses on magnitudes start here. With `noise`, also those of the masker's noise heads.
         """
         dtype = next(self.masker.parameters()).dtype
         if dtype in (torch.float16, torch.bfloat16):
@@ -171,18 +165,9 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         return self.forward_decoder(masked, spectra.length)
 
     def encode_queries(self, queries: Queries, batch_size: int) -> QueryEmbedding:
-        """Encodes the queries of a batch of mixtures, and puts them where the weights are.
-
-        Args:
-            queries: texts for all mixtures, a list of texts for each, or what they encode to.
-            batch_size: number of mixtures.
-
-        Raises:
-            ValueError: as the class says.
-        """
+        """Encodes the queries of a batch of mixtures, and puts them where the weights are."""
         if isinstance(queries, (list, tuple)):
-            same_for_all = not any(isinstance(query, (list, tuple)) for query in queries)
-            rows = [queries] * batch_size if same_for_all else queries
+            rows = [queries] * batch_size if same_for_all(queries) else queries
             if len(rows) != batch_size:
                 raise ValueError(
                     f"Expected a list of queries for each of {batch_size} mixtures, received "
@@ -306,14 +291,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
     def separate_stream(
         self, blocks: Iterable[Tensor], queries: Queries, sample_rate: int, **options: Any
     ) -> SeparationStream:
-        """Separates a signal that comes in pieces; see `SeparationStream`, also for options.
-
-        Args:
-            blocks: pieces of the signal, (C, T).
-            queries: texts, or a `QueryEmbedding` of one mixture.
-            sample_rate: of the signal, in hertz.
-            **options: num_negative, residual and batch_size.
-        """
+        """Separates a signal that comes in pieces (C, T); see `SeparationStream` for options."""
         return SeparationStream(self, blocks, queries, sample_rate, **options)
 
     def train(self, mode: bool = True) -> QueriedSeparator:

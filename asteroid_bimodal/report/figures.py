@@ -60,13 +60,7 @@ class Series:
 
 
 def draw(plot: Callable[[Axes], None], description: str, size: tuple[float, float]) -> Markup:
-    """Draws on one pair of axes and gives the SVG element.
-
-    Args:
-        plot: draws on the axes.
-        description: what a reader who cannot see the picture is told.
-        size: width and height in inches; the page stretches it to the space there is.
-    """
+    """Gives what `plot` draws on axes as an SVG element; its size, in inches, is stretched."""
     buffer = io.StringIO()
     with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
         # The browser's fonts draw the text: what matplotlib's font lacks does not matter.
