@@ -3,27 +3,98 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
+from omegaconf import OmegaConf
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from ..metrics import write_json, write_rows
 from ..models import load_separator
 from ..report import Example
-from ..utils.conf import load_conf, plain_names
+from ..utils.conf import Settings, load_conf, plain_names
 from .build import build_scorer
-from .config import recipe_conf
 from .evaluate import Evaluation, evaluate
 from .examples import save_examples
 from .loaders import build_test_set
-from .schema import Config
+from .schema import Config, check
 from .train import train
 
+BASE = "music"  # the recipe beside the others whose configuration they start from
 NUM_EXAMPLES = 4  # items shown in a report
 HEADLINE = ("sdr", "sdr_imp", "sir", "sar", "si_sdr_imp")
+
+
+def recipe_conf(recipe: str | Path, options: Sequence[str]) -> Config:
+    """Reads the configuration of a run: conf.yml, the system, the data set, then the options.
+
+    What a recipe's own files leave out is as in egs/music, whose local/conf.yml has every key.
+
+    Args:
+        recipe: folder of the recipe, with local/<data>.yml.
+        options: `["--data", "mini", "--system", "clapsep", "--lr", "1e-3"]`; `--config FILE` puts a
+            YAML file between the others and the options.
+
+    Returns:
+        The merged and checked configuration: an OmegaConf of the dataclass, with its attributes.
+
+    Raises:
+        ValueError: for a system, data set or key that does not exist, and a value it cannot have.
+    """
+    return read_recipe(recipe, options)[0]
+
+
+def read_recipe(
+    recipe: str | Path, options: Sequence[str]
+) -> tuple[Config, dict[str, tuple[Any, Any]]]:
+    """Reads the configuration of a run, as `recipe_conf`; also returns what the options changed."""
+    recipe = Path(recipe)
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--data", default="mini")
+    parser.add_argument("--system", default="bimodal_clap")
+    chosen, rest = parser.parse_known_args(plain_names(options))
+    systems = {path.stem: path for path in (recipe / "../../conf/systems").glob("*.yml")}
+    datasets = {path.stem: path for path in (recipe / "local").glob("*.yml") if path.stem != "conf"}
+    own = _choose("data set", chosen.data, datasets)
+    settings = Settings(Config)
+    for path in [*_layers(recipe, "conf.yml"), _choose("system", chosen.system, systems)]:
+        settings.add_file(path)
+
+    def is_fixed(key: str) -> bool:
+        """A data set adds no term to a system's loss, and moves no start that the system sets."""
+        known = key in settings.values
+        return key.startswith("loss.") and (known if key.endswith(".start") else not known)
+
+    for path in _layers(recipe, own.name):
+        settings.add_file(path, skip=is_fixed)
+    changes = settings.add_options(rest)
+    conf = settings.build()
+    conf.loss = {name: term for name, term in conf.loss.items() if term.weight}
+    check(conf)
+    # Relative, so that no experiment tells where on a machine it was made.
+    for place in (conf.data, conf.data.clean):
+        if place.root and not Path(place.root).is_absolute():
+            place.root = os.path.relpath(recipe / place.root)
+    return conf, changes
+
+
+def _layers(recipe: Path, name: str) -> list[Path]:
+    """The files of a name that hold for a recipe, its own last."""
+    folders = dict.fromkeys([recipe.resolve().parent / BASE, recipe.resolve()])
+    return [path for folder in folders if (path := folder / "local" / name).is_file()]
+
+
+def _choose(kind: str, name: str, known: dict[str, Path]) -> Path:
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise ValueError(f"There is no {kind} {name!r}; choose {', '.join(sorted(known))}.{hint}")
 
 
 def run_script(main: Callable[[list[str]], None]) -> None:
@@ -48,13 +119,20 @@ def train_main(recipe: Path, options: list[str]) -> None:
 
     Args:
         recipe: folder of the recipe.
-        options: the command line, with `--exp_dir`.
+        options: the command line, with `--exp_dir`, or with `--print_config` to print the merged
+            configuration and stop.
     """
+    options = plain_names(options)
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("--exp_dir", type=Path, required=True)
+    parser.add_argument("--exp_dir", type=Path, required="--print_config" not in options)
     parser.add_argument("--resume", choices=("true", "false"), default="false")
-    args, rest = parser.parse_known_args(plain_names(options))
-    train(recipe_conf(recipe, rest), args.exp_dir, resume=args.resume == "true")
+    parser.add_argument("--print_config", action="store_true")
+    args, rest = parser.parse_known_args(options)
+    conf = recipe_conf(recipe, rest)
+    if args.print_config:
+        print(OmegaConf.to_yaml(conf), end="")
+    else:
+        train(conf, args.exp_dir, resume=args.resume == "true")
 
 
 def eval_main(recipe: Path, options: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""What a recipe's configuration may hold: names, types, choices and ranges of its keys.
+"""What a recipe's configuration may hold: keys, types, choices, ranges, and what fits together.
 
 The values, and what each key means, are in egs/music/local/conf.yml.
 """
@@ -6,7 +6,9 @@ The values, and what each key means, are in egs/music/local/conf.yml.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
+import torch
 from asteroid.engine import optimizers
 
 from ..losses.terms import TERMS
@@ -206,3 +208,97 @@ class Config:
     loss: dict[str, Term] = key(names=TERMS, short="weight")
     optim: Optim = field(default_factory=Optim)
     training: Training = field(default_factory=Training)
+
+
+def check(conf: Config) -> None:
+    """Raises `ValueError` where values that are possible alone do not fit together."""
+    for find in (_sources, _heads, _noise_heads, _losses, _epoch, _devices, _logger):
+        if problem := find(conf):
+            raise ValueError(problem)
+
+
+def _sources(conf: Config) -> str | None:
+    most = conf.data.max_n_src
+    if most is None or conf.data.n_src <= most:
+        return None
+    return (
+        f"The system {conf.system} takes an --n_src of at most {most}; received {conf.data.n_src}. "
+        "Choose another system for mixtures of more sources."
+    )
+
+
+def _heads(conf: Config) -> str | None:
+    width, heads = 8 * conf.masker.ngf, conf.masker.num_heads
+    attends = conf.masker.cond_layer in ("sca", "ca", "sa")
+    if conf.separator != "bimodal_unet" or not attends or width % heads == 0:
+        return None
+    nearest = min((n for n in range(1, width + 1) if width % n == 0), key=lambda n: abs(n - heads))
+    return (
+        f"masker.num_heads must divide the {width} channels of the inner levels (8 · masker.ngf); "
+        f"received {heads} (nearest: {nearest})."
+    )
+
+
+def _noise_heads(conf: Config) -> str | None:
+    heads, wanted = conf.sound_unet.num_noise, conf.data.n_mix
+    if "nit" not in conf.loss or (conf.separator == "clipsep" and heads == wanted):
+        return None
+    return (
+        f"The loss term nit needs the separator clipsep with {wanted} noise heads "
+        f"(sound_unet.num_noise), one for each mixture; received {conf.separator} with {heads}."
+    )
+
+
+def _losses(conf: Config) -> str | None:
+    if any(term.start == 0 for term in conf.loss.values()):
+        return None
+    starts = {name: term.start for name, term in conf.loss.items()}
+    return f"No loss term counts from the first step: give one a weight and the start 0. {starts}"
+
+
+def _epoch(conf: Config) -> str | None:
+    if conf.data.epoch_size >= conf.training.batch_size:
+        return None
+    return (
+        f"An epoch of {conf.data.epoch_size} examples does not fill a batch of "
+        f"{conf.training.batch_size}: raise data.epoch_size or lower training.batch_size."
+    )
+
+
+def _devices(conf: Config) -> None:
+    count_devices(conf.training.devices, conf.training.accelerator)
+
+
+def _logger(conf: Config) -> str | None:
+    installed = [name for name, (_, package) in LOGGERS.items() if find_spec(package)]
+    name = conf.training.logger
+    if name in installed:
+        return None
+    return (
+        f"training.logger {name} needs the package {LOGGERS[name][1]}: install it with pip, or "
+        f"choose {' or '.join(installed)}."
+    )
+
+
+def count_devices(devices: str, accelerator: str) -> int:
+    """Counts the devices that each node trains on.
+
+    Args:
+        devices: a number, "auto" or "-1" for all, or GPU ids such as "0,1".
+        accelerator: cpu, gpu or auto.
+
+    Raises:
+        ValueError: for another text.
+
+    Examples:
+        >>> count_devices("2", "cpu"), count_devices("0,2,3", "gpu")
+        (2, 3)
+    """
+    if devices in ("auto", "-1"):
+        return 1 if accelerator == "cpu" else max(1, torch.cuda.device_count())
+    ids = [part.strip() for part in devices.split(",") if part.strip()]
+    if not ids or not all(part.isdigit() for part in ids):
+        raise ValueError(
+            f"training.devices takes a number, GPU ids such as 0,1 or auto; received {devices!r}."
+        )
+    return len(ids) if "," in devices else int(devices)

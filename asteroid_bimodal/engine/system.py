@@ -13,8 +13,7 @@ from torch import Tensor
 
 from ..data.batches import Batch, SemiSupervisedBatch
 from ..data.datasets import EvaluationItem
-from ..losses.composite import CompositeLoss, LossReport
-from ..losses.outputs import SeparatorOutputs
+from ..losses.composite import CompositeLoss, LossReport, SeparatorOutputs
 from ..metrics import bss_eval
 from ..queries import QueryEncoder, concat_queries
 from .evaluate import separate_items

@@ -32,8 +32,7 @@ from ..utils.conf import leaf_keys, save_conf
 from ..utils.files import atomic_write
 from ..utils.git import checkout_commit
 from .build import build_system, count_parameters
-from .config import count_devices
-from .schema import LOGGERS, Config
+from .schema import LOGGERS, Config, count_devices
 from .system import BiModalSystem
 
 PROJECT = "asteroid_bimodal"  # where loggers group runs by project

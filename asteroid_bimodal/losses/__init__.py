@@ -1,7 +1,6 @@
 """Losses in Asteroid's conventions: (estimates, targets), (batch, n_src, ...), `reduction`."""
 
 from .co_separation import CoSeparationLoss, CoSeparationTerms
-from .contrastive import bimodal_contrastive
 from .mixit import TextConditionedMixIT
 from .mixpit import MixPITLossWrapper
 from .nit import NoiseInvariantLoss, NoiseInvariantTerms
@@ -12,7 +11,7 @@ from .reconstruction import (
     LogWeightedL1,
     ReconstructionTerms,
 )
-from .similarity import ClapSimilarityLoss, Scorer
+from .similarity import ClapSimilarityLoss, Scorer, bimodal_contrastive
 from .weak_label import WeakLabelLoss, WeakLabelTerms
 
 __all__ = [

@@ -3,26 +3,102 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from .checks import reduce_batch
-from .outputs import SeparatorOutputs
+
+_T = TypeVar("_T")
+_MAGNITUDES = ("total", "mixtures", "captions", "phrases", "outputs", "absent")
+
+
+@dataclass(frozen=True)
+class SeparatorOutputs:
+    """Estimates and targets of a batch; what no term of the loss needs is None.
+
+    B examples, N mixtures, P phrases per mixture, S outputs, A absent sounds, F frequencies,
+    T frames.
+
+    Attributes:
+        total: (B, F, T), magnitude of the mixture of mixtures.
+        mixtures: (B, N, F, T), magnitudes of the natural mixtures.
+        captions: (B, N, F, T), estimates queried by caption.
+        phrases: (B, N, P, F, T), estimates queried by phrase.
+        phrase_wavs: (B, N * P, samples), the same as waveforms.
+        phrase_texts: B lists of N * P phrases.
+        caption_texts: B lists of N captions.
+        phrase_weights: (B, N, P), 1 / (times a phrase is repeated).
+        phrase_labels: (B, N * P), classes of the phrases.
+        outputs: (B, S, F, T), estimates of a separator without queries.
+        absent: (B, A, F, T), estimates queried by absent sounds.
+        caption_masks: (B, N, F, T), of `captions`, between 0 and 1.
+        phrase_masks: (B, N, P, F, T), of `phrases`.
+        noise_masks: (B, N, F, T), of a separator's noise heads.
+    """
+
+    total: Tensor
+    mixtures: Tensor
+    captions: Tensor | None = None
+    phrases: Tensor | None = None
+    phrase_wavs: Tensor | None = None
+    phrase_texts: list[list[str]] | None = None
+    caption_texts: list[list[str]] | None = None
+    phrase_weights: Tensor | None = None
+    phrase_labels: Tensor | None = None
+    outputs: Tensor | None = None
+    absent: Tensor | None = None
+    caption_masks: Tensor | None = None
+    phrase_masks: Tensor | None = None
+    noise_masks: Tensor | None = None
+
+    def normalised(self) -> SeparatorOutputs:
+        """Divides magnitudes by the mean magnitude of their example, so that level drops out."""
+        scale = self.total.mean(dim=(1, 2)).clamp_min(1e-5)  # (B,)
+        found = {name: getattr(self, name) for name in _MAGNITUDES}
+        scaled = {
+            name: value / scale.view(-1, *[1] * (value.ndim - 1))
+            for name, value in found.items()
+            if value is not None
+        }
+        return replace(self, **scaled)
+
+
+def needed(part: _T | None) -> _T:
+    """Returns a part of `SeparatorOutputs` that a term asked for in `needs`."""
+    if part is None:
+        raise ValueError(
+            "A loss term uses a part of the separator's outputs that was not estimated: add it to "
+            "the term's `needs`."
+        )
+    return part
+
+
+class Term(nn.Module):
+    """A term of a loss: maps `SeparatorOutputs` to one loss per example, (B,).
+
+    Attributes:
+        needs: what is to be estimated: captions, phrases, waveforms, labels, outputs, absent,
+            noise.
+    """
+
+    needs: frozenset[str]
 
 
 @dataclass(frozen=True)
 class Weighted:
-    """A term of a loss.
+    """A term of a loss and how it counts.
 
     Attributes:
-        term: maps `SeparatorOutputs` to one loss per example, (B,), and says in `needs` what of
-            them it uses.
+        term: the term.
         weight: by which it is multiplied.
         start: training step from which it counts; before it, it costs nothing.
     """
 
-    term: nn.Module
+    term: Term
     weight: float
     start: int = 0
 
@@ -58,6 +134,7 @@ class CompositeLoss(nn.Module):
     def __init__(self, terms: Mapping[str, Weighted], *, normalise: bool = False):
         super().__init__()
         self.terms = nn.ModuleDict({name: weighted.term for name, weighted in terms.items()})
+        self.term_needs = {name: weighted.term.needs for name, weighted in terms.items()}
         self.weights = {name: weighted.weight for name, weighted in terms.items()}
         self.start = {name: weighted.start for name, weighted in terms.items()}
         self.normalise = normalise
@@ -73,7 +150,7 @@ class CompositeLoss(nn.Module):
 
     def needs(self, step: int) -> frozenset[str]:
         """What must be estimated at a training step: captions, phrases, waveforms and so on."""
-        return frozenset().union(*(self.terms[name].needs for name in self.active(step)))
+        return frozenset().union(*(self.term_needs[name] for name in self.active(step)))
 
     def forward(self, outputs: SeparatorOutputs, step: int | None = None) -> LossReport:
         """Computes the loss.
@@ -89,5 +166,5 @@ class CompositeLoss(nn.Module):
         if self.normalise:
             outputs = outputs.normalised()
         terms = {name: reduce_batch(self.terms[name](outputs), "mean") for name in names}
-        total = sum(self.weights[name] * value for name, value in terms.items())
-        return LossReport(total=total, terms=terms)
+        weighted = (self.weights[name] * value for name, value in terms.items())
+        return LossReport(reduce(torch.add, weighted), terms)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -80,7 +81,7 @@ class TextConditionedMixIT(nn.Module):
         mixtures: Tensor,
         assignment: Tensor | None = None,
         return_est: bool = False,
-        **kwargs,
+        **kwargs: Any,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Returns the loss of the best allowed assignment (see the class).
 

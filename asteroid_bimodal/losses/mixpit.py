@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -59,7 +60,7 @@ class MixPITLossWrapper(nn.Module):
         self.reduction = check_reduction(reduction)
 
     def forward(
-        self, est_sources: Tensor, mixtures: Tensor, return_est: bool = False, **kwargs
+        self, est_sources: Tensor, mixtures: Tensor, return_est: bool = False, **kwargs: Any
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Returns the loss of the best order (see the class).
 

@@ -16,6 +16,8 @@ from asteroid.losses.mse import PairwiseMSE, SingleSrcMSE
 from asteroid.losses.sdr import MultiSrcNegSDR, PairwiseNegSDR
 from torch import Tensor
 
+_SDR = (MultiSrcNegSDR, PairwiseNegSDR)
+
 
 @dataclass(frozen=True)
 class QuadraticForm:
@@ -46,7 +48,7 @@ def quadratic_form(loss_func: Callable) -> QuadraticForm | None:
     # Exact types: a subclass may compute something else.
     if own is None and type(loss_func) in (SingleSrcMSE, PairwiseMSE):
         return QuadraticForm(_mse)
-    if own is None and type(loss_func) in (MultiSrcNegSDR, PairwiseNegSDR):
+    if own is None and isinstance(loss_func, _SDR) and type(loss_func) in _SDR:
         return QuadraticForm(_neg_sdr(loss_func), zero_mean=loss_func.zero_mean)
     return own
 

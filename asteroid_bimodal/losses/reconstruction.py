@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +23,8 @@ from .checks import (
 
 class _LogWeighted(nn.Module):
     """A distance per sample, weighted by the loudness of a reference and averaged."""
+
+    distance: Callable[[Tensor, Tensor], Tensor]
 
     def __init__(self, low: float = 1e-3, high: float = 10.0, reduction: str = "mean"):
         super().__init__()

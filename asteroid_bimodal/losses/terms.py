@@ -1,57 +1,55 @@
 """The terms that a recipe's loss adds up: each a public loss, and what it needs of the separator.
 
-A term is a module that says in `needs` what is to be estimated (captions, phrases, waveforms,
-labels, outputs, absent, noise) and maps `SeparatorOutputs` to one loss per example, (B,). A new one
-is a class here and a line in `TERMS`; one with arguments gets them in `engine/build.py`.
+A new term is a `Term` here and a line in `TERMS`; one with arguments gets them in
+`engine/build.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from .co_separation import CoSeparationLoss
+from .composite import SeparatorOutputs, Term, needed
 from .mixit import TextConditionedMixIT
 from .mixpit import MixPITLossWrapper
 from .nit import NoiseInvariantLoss
-from .outputs import SeparatorOutputs
 from .reconstruction import HierarchicalReconstructionLoss, LogWeightedBCE, LogWeightedL1
 from .similarity import ClapSimilarityLoss, Scorer
 from .weak_label import WeakLabelLoss
 
+_L1 = LogWeightedL1(reduction="none")
+_BCE = LogWeightedBCE(reduction="none")
+_RECONSTRUCTION = HierarchicalReconstructionLoss(reduction="none")
+_MIXPIT = MixPITLossWrapper(_L1, pit_from="pw_pt", reduction="none")
+_MIXIT = TextConditionedMixIT(_L1, reduction="none")
+_NIT = NoiseInvariantLoss(reduction="none")
 
-class URL(nn.Module):
+
+class URL(Term):
     """Unsupervised reconstruction (mix-and-separate): each caption's estimate is its mixture."""
 
     needs = frozenset({"captions"})
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.loss = HierarchicalReconstructionLoss(reduction="none")
-
     def forward(self, outputs: SeparatorOutputs) -> Tensor:
-        """Returns the loss of each example, (B,)."""
-        return self.loss.url(outputs.captions, outputs.mixtures, outputs.total)
+        return _RECONSTRUCTION.url(needed(outputs.captions), outputs.mixtures, outputs.total)
 
 
-class CRL(nn.Module):
+class CRL(Term):
     """Consistency reconstruction: the estimates of a mixture's phrases add up to the mixture."""
 
     needs = frozenset({"phrases"})
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.loss = HierarchicalReconstructionLoss(reduction="none")
-
     def forward(self, outputs: SeparatorOutputs) -> Tensor:
-        """Returns the loss of each example, (B,)."""
-        return self.loss.crl(outputs.phrases, outputs.mixtures, outputs.phrase_weights)
+        phrases, weights = needed(outputs.phrases), needed(outputs.phrase_weights)
+        return _RECONSTRUCTION.crl(phrases, outputs.mixtures, weights)
 
 
-class CNT(nn.Module):
+class CNT(Term):
     """Contrastive loss: each phrase's estimate matches its own phrase among all of the batch.
 
     Args:
@@ -73,7 +71,7 @@ class CNT(nn.Module):
         *,
         noise_floor: float = 0.0,
         against_captions: bool = False,
-        **similarity,
+        **similarity: Any,
     ) -> None:
         super().__init__()
         self.noise_floor = noise_floor
@@ -83,8 +81,7 @@ class CNT(nn.Module):
         )
 
     def forward(self, outputs: SeparatorOutputs) -> Tensor:
-        """Returns the loss of each example, (B,)."""
-        wavs = outputs.phrase_wavs
+        wavs = needed(outputs.phrase_wavs)
         noise = torch.randn(wavs.shape[-1], generator=torch.Generator().manual_seed(0))
         return self.loss(
             wavs + self.noise_floor * noise.to(wavs),
@@ -95,17 +92,18 @@ class CNT(nn.Module):
 
 def _captions_of_several(outputs: SeparatorOutputs) -> list[str]:
     """The captions of mixtures with different phrases: one of a single sound describes it."""
-    num_phrases = outputs.phrases.shape[2]
+    num_phrases = needed(outputs.phrases).shape[2]
+    texts = zip(needed(outputs.caption_texts), needed(outputs.phrase_texts), strict=True)
     found = {
         caption
-        for captions, phrases in zip(outputs.caption_texts, outputs.phrase_texts, strict=True)
+        for captions, phrases in texts
         for n, caption in enumerate(captions)
         if len(set(phrases[n * num_phrases : (n + 1) * num_phrases])) > 1
     }
     return sorted(found)
 
 
-class WeakLabels(nn.Module):
+class WeakLabels(Term):
     """Each phrase's estimate belongs to its class.
 
     Args:
@@ -120,13 +118,13 @@ class WeakLabels(nn.Module):
         self.loss = WeakLabelLoss(classifier, joint=joint, reduction="none")
 
     def forward(self, outputs: SeparatorOutputs) -> Tensor:
-        """Returns the loss of each example, (B,)."""
         mixture = outputs.total if self.loss.joint else None
-        terms = self.loss(outputs.phrases.flatten(1, 2), outputs.phrase_labels, mixture)
+        estimates = needed(outputs.phrases).flatten(1, 2)
+        terms = self.loss(estimates, outputs.phrase_labels, mixture)
         return terms.classes + terms.labels
 
 
-class PIT(nn.Module):
+class PIT(Term):
     r"""PIT and MixPIT: as many outputs as mixtures, in the order that fits best.
 
     $$ L_{PIT} = \min_\pi \sum_i \mathrm{mean}\big(w(|M|)\,
@@ -137,18 +135,12 @@ class PIT(nn.Module):
 
     needs = frozenset({"outputs"})
 
-    def __init__(self) -> None:
-        super().__init__()
-        distance = LogWeightedL1(reduction="none")
-        self.loss = MixPITLossWrapper(distance, pit_from="pw_pt", reduction="none")
-
     def forward(self, outputs: SeparatorOutputs) -> Tensor:
-        """Returns the loss of each example, (B,)."""
-        loss = self.loss(outputs.outputs, outputs.mixtures, reference=outputs.total)
+        loss = _MIXPIT(needed(outputs.outputs), outputs.mixtures, reference=outputs.total)
         return outputs.mixtures.shape[1] * loss
 
 
-class MixIT(nn.Module):
+class MixIT(Term):
     r"""MixIT: the outputs, each put into one mixture, add up to the mixtures.
 
     $$ L_{MixIT} = \min_A \sum_i \mathrm{mean}\big(w(|M_i|)\,
@@ -157,16 +149,11 @@ class MixIT(nn.Module):
 
     needs = frozenset({"outputs"})
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.loss = TextConditionedMixIT(LogWeightedL1(reduction="none"), reduction="none")
-
     def forward(self, outputs: SeparatorOutputs) -> Tensor:
-        """Returns the loss of each example, (B,)."""
-        return outputs.mixtures.shape[1] * self.loss(outputs.outputs, outputs.mixtures)
+        return outputs.mixtures.shape[1] * _MIXIT(needed(outputs.outputs), outputs.mixtures)
 
 
-class AbsentSounds(nn.Module):
+class AbsentSounds(Term):
     r"""The estimates of absent sounds are silent.
 
     $$ L_{absent} = \frac{1}{A} \sum_a \mathrm{mean}\big(w(|M|)\,|\hat s_a|\big) $$
@@ -174,36 +161,12 @@ class AbsentSounds(nn.Module):
 
     needs = frozenset({"absent"})
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.loss = LogWeightedL1(reduction="none")
-
     def forward(self, outputs: SeparatorOutputs) -> Tensor:
-        """Returns the loss of each example, (B,)."""
-        absent = outputs.absent
-        total = outputs.total[:, None].expand_as(absent)
-        return self.loss(absent, torch.zeros_like(absent), total)
+        absent = needed(outputs.absent)
+        return _L1(absent, torch.zeros_like(absent), outputs.total[:, None].expand_as(absent))
 
 
-def dominance(mixtures: Tensor) -> Tensor:
-    """Marks where each mixture is louder than all others: the ideal binary masks.
-
-    Args:
-        mixtures: magnitudes, (B, N, F, T).
-
-    Returns:
-        (B, N, F, T), in each place 1 for one of the mixtures and 0 for the others.
-
-    Examples:
-        >>> dominance(torch.tensor([[[[3.0, 1.0]], [[2.0, 5.0]]]])).squeeze()
-        tensor([[1., 0.],
-                [0., 1.]])
-    """
-    loudest = mixtures.argmax(dim=1, keepdim=True)  # (B, 1, F, T)
-    return torch.zeros_like(mixtures).scatter_(1, loudest, 1.0)
-
-
-class BinaryMasks(nn.Module):
+class BinaryMasks(Term):
     r"""Mix-and-separate with binary masks: each caption's mask is where its mixture dominates.
 
     $$ L_{BCE} = \sum_i \mathrm{mean}\big(w(|M|)\,
@@ -212,34 +175,24 @@ class BinaryMasks(nn.Module):
 
     needs = frozenset({"captions"})
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.loss = LogWeightedBCE(reduction="none")
-
     def forward(self, outputs: SeparatorOutputs) -> Tensor:
-        """Returns the loss of each example, (B,)."""
         total = outputs.total[:, None].expand_as(outputs.mixtures)
-        loss = self.loss(outputs.caption_masks, dominance(outputs.mixtures), total)
+        loss = _BCE(needed(outputs.caption_masks), dominance(outputs.mixtures), total)
         return outputs.mixtures.shape[1] * loss
 
 
-class NIT(nn.Module):
+class NIT(Term):
     """Noise invariant training: binary masks that those of noise heads, in any order, complete."""
 
     needs = frozenset({"captions", "noise"})
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.loss = NoiseInvariantLoss(reduction="none")
-
     def forward(self, outputs: SeparatorOutputs) -> Tensor:
-        """Returns the loss of each example, (B,)."""
-        target = dominance(outputs.mixtures)
-        terms = self.loss(outputs.caption_masks, outputs.noise_masks, target, outputs.total)
+        masks, noise = needed(outputs.caption_masks), needed(outputs.noise_masks)
+        terms = _NIT(masks, noise, dominance(outputs.mixtures), outputs.total)
         return outputs.mixtures.shape[1] * terms.total
 
 
-class CoSeparation(nn.Module):
+class CoSeparation(Term):
     """Co-separation: the masks of a mixture's objects add up to its own; each is of its class.
 
     Args:
@@ -253,10 +206,9 @@ class CoSeparation(nn.Module):
         self.loss = CoSeparationLoss(_LogMagnitudeAdapter(classifier), reduction="none")
 
     def forward(self, outputs: SeparatorOutputs) -> Tensor:
-        """Returns the loss of each example, (B,)."""
-        masks = outputs.phrase_masks  # (B, N, P, F, T)
+        masks = needed(outputs.phrase_masks)  # (B, N, P, F, T)
         own = torch.eye(masks.shape[1], device=masks.device)[..., None]  # (N, N, 1)
-        weights = own * outputs.phrase_weights[:, None]  # (B, N, N, P)
+        weights = own * needed(outputs.phrase_weights)[:, None]  # (B, N, N, P)
         terms = self.loss(
             masks.flatten(1, 2),
             outputs.mixtures,
@@ -278,7 +230,19 @@ class _LogMagnitudeAdapter(nn.Module):
         return self.classifier(log_magnitude.exp())
 
 
-TERMS: dict[str, Callable[..., nn.Module]] = {
+def dominance(mixtures: Tensor) -> Tensor:
+    """Ideal binary masks (B, N, F, T): 1 where a mixture's magnitude is above all others'.
+
+    Examples:
+        >>> dominance(torch.tensor([[[[3.0, 1.0]], [[2.0, 5.0]]]])).squeeze()
+        tensor([[1., 0.],
+                [0., 1.]])
+    """
+    loudest = mixtures.argmax(dim=1, keepdim=True)  # (B, 1, F, T)
+    return torch.zeros_like(mixtures).scatter_(1, loudest, 1.0)
+
+
+TERMS: dict[str, Callable[..., Term]] = {
     "url": URL,
     "crl": CRL,
     "cnt": CNT,

@@ -2,7 +2,6 @@
 
 from .audio import AudioExample, ClapAudioEncoder
 from .base import QueryEncoder, load_query_encoder
-from .cache import EmbeddingCache, EncodedQuery
 from .captions import (
     PhraseAllocation,
     allocate_phrases,
@@ -10,7 +9,7 @@ from .captions import (
     parse_caption,
     phrase_prompt,
 )
-from .embedding import QueryEmbedding, concat_queries, mean_query
+from .embedding import EmbeddingCache, EncodedQuery, QueryEmbedding, concat_queries, mean_query
 from .image import ClipImageEncoder, ResNetFrameEncoder
 from .labels import LabelEncoder, UnconditionedEncoder
 from .query import Part, Query, encode_queries

@@ -27,8 +27,8 @@ from ..utils.audio_file import read_segment, to_mono
 from ..utils.clap import load_clap
 from ..utils.frozen import FrozenModule
 from .base import QueryEncoder
-from .cache import EncodedQuery
 from .captions import phrase_prompt
+from .embedding import EncodedQuery
 from .files import file_key, is_file
 from .labels import join_list, split_list
 from .spec import EncoderSpec

@@ -14,8 +14,7 @@ from torch import nn
 
 from ..utils.folders import atomic_folder
 from ..utils.frozen import weights_digest
-from .cache import EmbeddingCache, EncodedQuery
-from .embedding import QueryEmbedding
+from .embedding import EmbeddingCache, EncodedQuery, QueryEmbedding
 from .modality import MODALITIES, Usage
 from .spec import COPY_FOLDER, EncoderSpec
 

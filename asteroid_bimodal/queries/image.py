@@ -19,8 +19,7 @@ from torch.nn.functional import normalize
 from ..utils.frozen import FrozenModule, freeze_norms
 from ..utils.pretrained import SHIPPED, explained, find_model, load_network
 from .base import QueryBatch, QueryEncoder, QueryItem
-from .cache import EmbeddingCache, EncodedQuery
-from .embedding import QueryEmbedding, mean_query
+from .embedding import EmbeddingCache, EncodedQuery, QueryEmbedding, mean_query
 from .files import file_key, is_file
 from .spec import EncoderSpec, whole_number
 

@@ -12,9 +12,8 @@ from dataclasses import replace
 import torch
 
 from .base import QueryBatch, QueryEncoder, QueryItem
-from .cache import EncodedQuery
 from .captions import PHRASE_TEMPLATE
-from .embedding import QueryEmbedding
+from .embedding import EncodedQuery, QueryEmbedding
 from .modality import Usage
 from .spec import EncoderSpec, whole_number
 

@@ -24,7 +24,7 @@ from ..utils.pretrained import (
     load_tokenizer,
 )
 from .base import QueryEncoder
-from .cache import EncodedQuery
+from .embedding import EncodedQuery
 from .spec import MINILM, EncoderSpec
 
 POOLINGS = ("cls", "mean", "sentence")

@@ -2,8 +2,7 @@
 
 from ..utils.clap import PretrainedClap, load_clap
 from ..utils.frozen import FrozenModule
-from .clap import ClapScorer
-from .clap_features import ClapFeatures
+from .clap import ClapFeatures, ClapScorer
 from .timbre import TimbreClassifier
 
 __all__ = [

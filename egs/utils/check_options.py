@@ -10,7 +10,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from asteroid_bimodal.engine.config import read_recipe
+from asteroid_bimodal.engine.recipe import read_recipe
 from asteroid_bimodal.utils.conf import Settings, describe_changes
 
 

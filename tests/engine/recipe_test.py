@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from asteroid_bimodal.data.audio import UnreadableAudioError
 from asteroid_bimodal.data.datasets import EvaluationItem
@@ -121,6 +122,11 @@ def test_options_of_train(options):
     with pytest.raises(SystemExit) as caught:
         train_main(RECIPE, options)
     assert caught.value.code != 0
+
+
+def test_train_prints_its_configuration(capsys):
+    train_main(RECIPE, ["--print-config", "--lr", "3e-4"])
+    assert OmegaConf.create(capsys.readouterr().out) == recipe_conf(RECIPE, ["--lr", "3e-4"])
 
 
 def test_examples_of_an_evaluation():

@@ -9,7 +9,7 @@ import yaml
 from omegaconf import OmegaConf
 from torch import nn
 
-from asteroid_bimodal.engine.config import read_recipe, recipe_conf
+from asteroid_bimodal.engine.recipe import read_recipe, recipe_conf
 from asteroid_bimodal.engine.schema import Config
 from asteroid_bimodal.losses.terms import TERMS
 from asteroid_bimodal.utils.conf import Settings, describe_changes, leaf_keys
@@ -104,7 +104,7 @@ def test_what_a_configuration_cannot_be(options, message):
 
 def test_a_logger_that_is_not_installed(monkeypatch):
     monkeypatch.setattr(
-        "asteroid_bimodal.engine.config.find_spec", lambda name: name in ("csv", "tensorboard")
+        "asteroid_bimodal.engine.schema.find_spec", lambda name: name in ("csv", "tensorboard")
     )
     with pytest.raises(ValueError, match="wandb needs the package wandb: .*csv or tensorboard"):
         recipe_conf(RECIPE, ["--logger", "wandb"])

@@ -3,8 +3,7 @@ import torch
 from torch import nn
 
 from asteroid_bimodal.losses import HierarchicalReconstructionLoss, bimodal_contrastive
-from asteroid_bimodal.losses.composite import CompositeLoss, Weighted
-from asteroid_bimodal.losses.outputs import SeparatorOutputs
+from asteroid_bimodal.losses.composite import CompositeLoss, SeparatorOutputs, Weighted
 from asteroid_bimodal.losses.terms import (
     CNT,
     CRL,

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy, cross_entropy
 
-from asteroid_bimodal.losses.outputs import SeparatorOutputs
+from asteroid_bimodal.losses.composite import SeparatorOutputs
 from asteroid_bimodal.losses.terms import (
     NIT,
     BinaryMasks,

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from asteroid_bimodal.losses import LogWeightedL1
-from asteroid_bimodal.losses.outputs import SeparatorOutputs
+from asteroid_bimodal.losses.composite import SeparatorOutputs
 from asteroid_bimodal.losses.terms import (
     CNT,
     PIT,

@@ -8,7 +8,7 @@ import torch
 
 from asteroid_bimodal.models import BiModalUNet
 from asteroid_bimodal.queries.base import QueryEncoder
-from asteroid_bimodal.queries.cache import EncodedQuery
+from asteroid_bimodal.queries.embedding import EncodedQuery
 
 MASKER = dict(out_dim=4, cond_dim=6, pooled_dim=5, num_downs=5, ngf=2, num_heads=2)
 
