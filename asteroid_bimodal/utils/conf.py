@@ -9,69 +9,90 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass, make_dataclass
+from dataclasses import MISSING, field, fields, is_dataclass, make_dataclass
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from types import NoneType
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import yaml
 from omegaconf import DictConfig, ListConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from .files import atomic_write
 
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+_FEW = 8  # choices that a sentence lists
 
 
-def key(
-    *,
-    low: float | None = None,
-    above: float | None = None,
-    high: float | None = None,
-    choices: Sequence[str] | None = None,
-    near: Mapping[str, str] | None = None,
-    names: Mapping[str, Any] | Sequence[str] | None = None,
-    short: str | None = None,
-    formerly: Sequence[str] = (),
-    default: Any = MISSING,
-) -> Any:
-    """A field of a configuration's dataclass, with what it may be."""
-    # Numbers, also those of lists: `low` and `high` are allowed, `above` is not. Texts: `choices`,
-    # and for other words the one that is `near`. Dictionaries: `names`, and of dataclasses the
-    # field that a plain value stands for, `short`. `formerly`: other names that people look for.
-    rules = {"low": low, "above": above, "high": high, "choices": choices, "near": near or {}}
-    rules |= {"names": names, "short": short, "formerly": formerly}
+def key(default: Any = MISSING, **rules: Any) -> Any:
+    """A field of a configuration's dataclass, with what it may be.
+
+    Args:
+        default: value when no file has one.
+        **rules: of a number or each in a list `low` and `high`, the least and the greatest value,
+            and `above`, which it must exceed; of a text its `choices` and in `near` the choice
+            that another word means; of a dictionary the `names` that it may have, and of one of
+            dataclasses in `short` the field that a plain value stands for; in `formerly` other
+            names that people look for it by.
+    """
     return field(default="???" if default is MISSING else default, metadata=rules)
 
 
-@dataclass(frozen=True)
-class _Leaf:
-    """A value of a configuration: its type, and the rules of `key`."""
+class _Leaf(NamedTuple):
+    """A value of a configuration: its type and rules, and the section that it stands for."""
 
     kind: Any
-    rules: Mapping[str, Any]
+    rules: Mapping[str, Any] = {}
+    required: bool = False
+    section: str | None = None
 
 
 class Settings:
-    """Collects the values of a configuration by path; typed by the first file without a schema."""
+    """Collects the values of a configuration.
+
+    Args:
+        schema: dataclass with the keys; typed by the first file when None.
+
+    Attributes:
+        leaves: what there may be, by dotted path.
+        values: what was set until now.
+    """
 
     def __init__(self, schema: type | None = None) -> None:
         self.schema = schema
+        self.leaves = {} if schema is None else _leaves_of(schema)
         self.values: dict[str, Any] = {}
 
     def add_file(self, path: str | Path, skip: Callable[[str], bool] | None = None) -> None:
-        """Puts the values of a YAML file over those there, but for the paths that `skip` names."""
+        """Puts the values of a YAML file over those that are there.
+
+        Args:
+            path: the file.
+            skip: says by dotted path what to leave out.
+
+        Raises:
+            FileNotFoundError: when there is no such file.
+            ValueError: for what is no YAML, a key that does not exist, or a value it cannot take.
+        """
         tree = _read_yaml(path)
-        if self.schema is None:
-            self.schema = _schema_of(tree)
-        self._set_tree(tree, "", str(path), skip)
+        if not self.leaves:
+            self.leaves = {name: _Leaf(_kind_of(value)) for name, value in _flat(tree)}
+        for name, value in tree.items():
+            self._set(name, value, str(path), skip)
 
     def add_options(self, options: Sequence[str]) -> dict[str, tuple[Any, Any]]:
         """Puts options over the values that are there, after the files of `--config`.
 
-        Options are `["--lr", "1e-3", "--masker.ngf=16"]`: a dotted path or, where only one leaf
-        ends so, the end of one; dashes and underscores are the same. The text is taken as YAML, but
-        literally for a text key. Returns the value before and after of each path that changed.
+        Args:
+            options: `["--lr", "1e-3", "--masker.ngf=16"]`: a dotted path or, where only one leaf
+                ends so, the end of one; dashes and underscores are the same. The text is taken as
+                YAML, but literally for a text key.
+
+        Returns:
+            What they changed: of each path the value before and after.
+
+        Raises:
+            ValueError: as for files, and for an option without a value.
         """
         before, pairs = dict(self.values), list(_pairs(options))
         for name, text in pairs:
@@ -80,8 +101,7 @@ class Settings:
         for name, text in pairs:
             if name != "config":
                 path = self._full_path(name)
-                leaf = self._leaves().get(path)
-                self._set(path, _read_text(name, text, leaf), f"--{name}")
+                self._set(path, _read_text(name, text, self.leaves.get(path)), f"--{name}")
         return {
             path: (before.get(path), value)
             for path, value in self.values.items()
@@ -90,62 +110,48 @@ class Settings:
 
     def build(self) -> Any:
         """Makes the configuration, an OmegaConf of the dataclass."""
-        leaves = self._leaves().items()
-        missing = [p for p, leaf in leaves if leaf.rules["required"] and p not in self.values]
+        missing = [p for p, leaf in self.leaves.items() if leaf.required and p not in self.values]
         if missing:
             raise ValueError(f"{', '.join(missing)} has no value: set it in a file or an option.")
-        tree: dict = {}
+        conf = OmegaConf.create()
         for path, value in self.values.items():
-            *parents, name = path.split(".")
-            node = tree
-            for parent in parents:
-                node = node.setdefault(parent, {})
-            node[name] = value
-        return OmegaConf.merge(OmegaConf.structured(self.schema), tree)
-
-    def _leaves(self) -> dict[str, _Leaf]:
-        return dict(_leaves_of(self.schema))
+            OmegaConf.update(conf, path, value)
+        return OmegaConf.merge(OmegaConf.structured(self.schema), conf) if self.schema else conf
 
     def _full_path(self, name: str) -> str:
         """Finds the one leaf or section that an option means."""
-        leaves = self._leaves()
-        if name in leaves or any(path.startswith(f"{name}.") for path in leaves):
+        if name in self.leaves or any(path.startswith(f"{name}.") for path in self.leaves):
             return name
-        matches = [path for path in leaves if path.endswith(f".{name}")]
+        matches = [path for path in self.leaves if path.endswith(f".{name}")]
         if len(matches) > 1:
             raise ValueError(f"--{name} may mean {' or '.join(matches)}: give the whole path.")
-        inside = {p[: p.index(f".{name}.")] + f".{name}" for p in leaves if f".{name}." in p}
-        return (matches or list(inside) or [name])[0]
-
-    def _set_tree(
-        self, tree: Mapping, prefix: str, source: str, skip: Callable[[str], bool] | None = None
-    ) -> None:
-        for name, value in tree.items():
-            self._set(f"{prefix}{name}", value, source, skip)
+        inside = (path.partition(f".{name}.") for path in self.leaves)
+        sections = [f"{start}.{name}" for start, found, _ in inside if found]
+        return (matches or sections or [name])[0]
 
     def _set(
         self, path: str, value: Any, source: str, skip: Callable[[str], bool] | None = None
     ) -> None:
-        leaves = self._leaves()
-        inside = [leaf for leaf in leaves if leaf.startswith(f"{path}.")]
-        if path in leaves:
+        inside = [leaf for leaf in self.leaves if leaf.startswith(f"{path}.")]
+        if path in self.leaves:
             if not (skip and skip(path)):
-                self.values[path] = self._checked(path, leaves[path], value, source)
+                self.values[path] = self._checked(path, value, source)
         elif not inside:
             raise ValueError(self._unknown(path, source))
         elif isinstance(value, Mapping):
-            self._set_tree(value, f"{path}.", source, skip)
-        elif short := leaves[inside[0]].rules.get("short_of", {}).get(path):
-            self._set(short, value or 0, source, skip)  # null and false: off
+            for name, part in value.items():
+                self._set(f"{path}.{name}", part, source, skip)
+        elif short := [leaf for leaf in inside if self.leaves[leaf].section == path]:
+            self._set(short[0], value or 0, source, skip)  # null and false: off
         elif value is not None:  # an empty section changes nothing
             names = ", ".join(leaf[len(path) + 1 :] for leaf in inside[:3])
             raise ValueError(f"{path} is a section ({names}, …), not a value: received {value!r}.")
 
-    def _checked(self, path: str, leaf: _Leaf, value: Any, source: str) -> Any:
-        at = "" if source.startswith("--") else f" in {source}"
+    def _checked(self, path: str, value: Any, source: str) -> Any:
+        leaf, at = self.leaves[path], "" if source.startswith("--") else f" in {source}"
         try:
             value = _converted(leaf.kind, value)
-        except TypeError:
+        except ValidationError:
             now = self.values.get(path)
             example = "" if now is None else f" such as {_shown(now)}"
             raise ValueError(
@@ -157,11 +163,13 @@ class Settings:
         return value
 
     def _unknown(self, path: str, source: str) -> str:
-        leaves = self._leaves()
         last = path.split(".")[-1]
-        hits = [name for name, leaf in leaves.items() if last in leaf.rules.get("formerly", ())]
-        hits += difflib.get_close_matches(path, _sections(leaves), 1)
-        ends = {name.split(".")[-1]: name for name in _sections(leaves)}
+        # Places that a plain value may be given come first.
+        places = [leaf.section for leaf in self.leaves.values() if leaf.section]
+        places += self.leaves
+        ends = {place.split(".")[-1]: place for place in places}
+        hits = [n for n, leaf in self.leaves.items() if last in leaf.rules.get("formerly", ())]
+        hits += difflib.get_close_matches(path, places, 1)
         hits += [ends[end] for end in difflib.get_close_matches(last, ends, 1)]
         hint = f" Did you mean {hits[0]}?" if hits else ""
         return f"Unknown key {path!r} in {source}.{hint} Known: local/conf.yml."
@@ -172,8 +180,25 @@ def load_conf(
 ) -> Any:
     """Merges YAML files, later ones over earlier ones, and command-line options over all.
 
-    The keys are those of `schema`, a dataclass, or else of the first file. A ValueError names a
-    key that does not exist, with the nearest one that does, and a value that its key cannot take.
+    Args:
+        files: YAML files.
+        options: as `Settings.add_options` takes them.
+        schema: dataclass with the keys; typed by the first file when None.
+
+    Returns:
+        The merged configuration, with attribute access.
+
+    Raises:
+        FileNotFoundError: when a file is missing.
+        ValueError: for a key that does not exist (naming the nearest one that does), an option
+            without a value, or a value of the wrong form.
+
+    Examples:
+        >>> import tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "conf.yml"
+        >>> _ = path.write_text("optim: {lr: 1.0e-4}")
+        >>> load_conf([path], ["--lr", "1e-3"]).optim.lr
+        0.001
     """
     settings = Settings(schema)
     for path in files:
@@ -182,14 +207,14 @@ def load_conf(
     return settings.build()
 
 
-def leaf_keys(conf: DictConfig | dict, prefix: str = "") -> list[str]:
-    """Lists the dotted paths of all leaves, each behind `prefix`."""
-    tree = OmegaConf.to_container(conf) if isinstance(conf, DictConfig) else conf
-    keys: list[str] = []
-    for name, value in tree.items():
-        path = f"{prefix}{name}"
-        keys += leaf_keys(value, f"{path}.") if isinstance(value, dict) else [path]
-    return keys
+def leaf_keys(conf: DictConfig | dict) -> list[str]:
+    """Lists the dotted paths of all leaves.
+
+    Examples:
+        >>> leaf_keys({"a": {"b": 1, "c": 2}, "d": 3})
+        ['a.b', 'a.c', 'd']
+    """
+    return [path for path, _ in _flat(OmegaConf.to_container(OmegaConf.create(conf)))]
 
 
 def describe_changes(changes: Mapping[str, tuple[Any, Any]]) -> str:
@@ -199,7 +224,12 @@ def describe_changes(changes: Mapping[str, tuple[Any, Any]]) -> str:
 
 
 def plain_names(options: Sequence[str]) -> list[str]:
-    """Writes the names of the options of a command line with underscores."""
+    """Writes the names of options with underscores.
+
+    Examples:
+        >>> plain_names(["--n-src", "2", "--masker.num-heads=4", "--tag", "a-b"])
+        ['--n_src', '2', '--masker.num_heads=4', '--tag', 'a-b']
+    """
     return [_plain_name(text) if text.startswith("--") else text for text in options]
 
 
@@ -209,43 +239,35 @@ def save_conf(conf: DictConfig, path: str | Path) -> None:
         temporary.write_text(OmegaConf.to_yaml(conf, resolve=True), encoding="utf-8")
 
 
-def _leaves_of(kind: Any, prefix: str = "") -> Iterator[tuple[str, _Leaf]]:
-    hints = get_type_hints(kind)
-    for one in fields(kind):
-        path, hint, rules = f"{prefix}{one.name}", hints[one.name], dict(one.metadata)
+def _leaves_of(schema: Any, prefix: str = "") -> dict[str, _Leaf]:
+    hints, found = get_type_hints(schema), {}
+    for one in fields(schema):
+        path, hint, rules = f"{prefix}{one.name}", hints[one.name], one.metadata
         if is_dataclass(hint):
-            yield from _leaves_of(hint, f"{path}.")
-        elif get_origin(hint) is dict:
-            _, inner = get_args(hint)
-            for name in rules.pop("names"):
-                if is_dataclass(inner):
-                    place = f"{path}.{name}"
-                    short = {"short_of": {place: f"{place}.{rules['short']}"}}
-                    for end, leaf in _leaves_of(inner, f"{place}."):
-                        yield end, _Leaf(leaf.kind, {**leaf.rules, **short})
-                else:
-                    yield f"{path}.{name}", _Leaf(inner, {**rules, "required": False})
+            found |= _leaves_of(hint, f"{path}.")
+        elif get_origin(hint) is not dict:
+            found[path] = _Leaf(hint, rules, required=one.default == "???")
+        elif is_dataclass(inner := get_args(hint)[1]):
+            for place in (f"{path}.{name}" for name in rules["names"]):
+                found |= _leaves_of(inner, f"{place}.")
+                short = f"{place}.{rules['short']}"
+                found[short] = found[short]._replace(section=place)
         else:
-            yield path, _Leaf(hint, {**rules, "required": one.default == "???"})
+            found |= {f"{path}.{name}": _Leaf(inner, rules) for name in rules["names"]}
+    return found
 
 
-def _sections(leaves: Mapping[str, _Leaf]) -> list[str]:
-    """The leaves, and the places that a plain value may stand for, which come first."""
-    shorts = {place for leaf in leaves.values() for place in leaf.rules.get("short_of", {})}
-    return [*shorts, *leaves]
-
-
-def _schema_of(tree: Mapping, name: str = "Conf") -> type:
-    """Makes the dataclass of a file: what is null there may become anything."""
-    made = []
-    for label, value in tree.items():
+def _flat(tree: Mapping, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
         if isinstance(value, dict):
-            inner = _schema_of(value, label.title())
-            made.append((label, inner, field(default_factory=inner)))
+            yield from _flat(value, f"{prefix}{name}.")
         else:
-            kind = Any if value is None else list[Any] if isinstance(value, list) else type(value)
-            made.append((label, kind, key()))
-    return make_dataclass(name, made)
+            yield f"{prefix}{name}", value
+
+
+def _kind_of(value: Any) -> Any:
+    """The type of a first file's value: what is null there may become anything."""
+    return Any if value is None else list[Any] if isinstance(value, list) else type(value)
 
 
 def _read_yaml(path: str | Path) -> dict:
@@ -277,16 +299,14 @@ def _read_text(name: str, text: str, leaf: _Leaf | None) -> Any:
 
 def _pairs(options: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Splits `--key value` and `--key=value`."""
-    rest = plain_names(options)
-    while rest:
-        option = rest.pop(0)
+    rest = iter(plain_names(options))
+    for option in rest:
         if not option.startswith("--"):
             raise ValueError(f"{option!r} is no option: options begin with two dashes, as --lr.")
         name, equals, value = option[2:].partition("=")
-        if not equals:
-            if not rest:
-                raise ValueError(f"{option} needs a value.")
-            value = rest.pop(0)
+        value = value if equals else next(rest, None)
+        if value is None:
+            raise ValueError(f"{option} needs a value.")
         yield name, value
 
 
@@ -296,56 +316,36 @@ def _plain_name(option: str) -> str:
 
 
 def _converted(kind: Any, value: Any) -> Any:
-    """Takes a value as a type, or raises `TypeError`; a number may stand for text."""
-    if kind is Any:
-        return value
-    if get_origin(kind) in (Union, UnionType):
-        if value is None and NoneType in get_args(kind):
-            return None
-        for option in get_args(kind):
-            try:
-                return _converted(option, value)
-            except TypeError:
-                continue
-    elif get_origin(kind) is list and isinstance(value, list):
-        return [_converted(get_args(kind)[0], part) for part in value]
-    elif isinstance(value, bool):
-        if kind is bool:
-            return value
-    elif kind is str and isinstance(value, str | int | float):
-        return str(value)
-    elif kind is float and isinstance(value, int | float):
-        return float(value)
-    elif kind is int and isinstance(value, int):
-        return value
-    raise TypeError
+    """Takes a value as OmegaConf takes it for a field of a type, but 0 and 1 are no booleans."""
+    if isinstance(value, bool) != (kind is bool) and kind is not Any:
+        raise ValidationError
+    conf = OmegaConf.structured(make_dataclass("Field", [("value", kind)]))
+    conf.value = value
+    return OmegaConf.to_container(conf)["value"]
 
 
 def _problem(rules: Mapping[str, Any], value: Any) -> str | None:
     """What a value must be and is not."""
-    if isinstance(value, str) and (choices := rules.get("choices")):
-        if value in choices:
-            return None
-        nearest = rules["near"].get(value) or next(
-            iter(difflib.get_close_matches(value.lower(), choices, 1, cutoff=0.0)), choices[0]
-        )
-        return f"one of {', '.join(choices)} (nearest: {nearest})"
+    if isinstance(value, str) and (choices := rules.get("choices")) and value not in choices:
+        near = difflib.get_close_matches(value.lower(), choices, 4, cutoff=0.0)
+        nearest = rules.get("near", {}).get(value, near[0])
+        shown = choices if len(choices) <= _FEW else [*near, "…"]
+        return f"one of {', '.join(shown)} (nearest: {nearest})"
     if isinstance(value, int | float) and not isinstance(value, bool):
-        low, above, high = (rules.get(name) for name in ("low", "above", "high"))
-        if low is not None and not value >= low:
-            return f"at least {low}"
-        if above is not None and not value > above:
-            return f"above {above}"
-        if high is not None and not value <= high:
-            return f"at most {high}"
+        if "low" in rules and not value >= rules["low"]:
+            return f"at least {rules['low']}"
+        if "above" in rules and not value > rules["above"]:
+            return f"above {rules['above']}"
+        if "high" in rules and not value <= rules["high"]:
+            return f"at most {rules['high']}"
     return None
 
 
 def _words(kind: Any) -> str:
-    if get_origin(kind) in (Union, UnionType):
-        return " or ".join(_words(part) for part in get_args(kind))
     if get_origin(kind) is list:
         return "a list"
+    if parts := get_args(kind):
+        return " or ".join(_words(part) for part in parts)
     return "null" if kind is NoneType else _WORDS.get(kind, "a value")
 
 

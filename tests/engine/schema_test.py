@@ -25,7 +25,7 @@ def test_the_yaml_has_every_key_and_no_other():
     settings.add_file(RECIPE / "local/conf.yml")
     tree = yaml.safe_load((RECIPE / "local/conf.yml").read_text())
     assert tree.pop("loss") == {}
-    known = {path for path in settings._leaves() if not path.startswith("loss.")}
+    known = {path for path in settings.leaves if not path.startswith("loss.")}
     assert set(leaf_keys(tree)) == set(settings.values) == known
 
 
