@@ -151,7 +151,7 @@ class Settings:
         leaf, at = self.leaves[path], "" if source.startswith("--") else f" in {source}"
         try:
             value = _converted(leaf.kind, value)
-        except ValidationError:
+        except OmegaConfBaseException:
             now = self.values.get(path)
             example = "" if now is None else f" such as {_shown(now)}"
             raise ValueError(
@@ -320,7 +320,7 @@ def _converted(kind: Any, value: Any) -> Any:
     if isinstance(value, bool) != (kind is bool) and kind is not Any:
         raise ValidationError
     conf = OmegaConf.structured(make_dataclass("Field", [("value", kind)]))
-    conf.value = value
+    OmegaConf.update(conf, "value", value)
     return OmegaConf.to_container(conf)["value"]
 
 
