@@ -25,16 +25,10 @@ _FEW = 8  # choices that a sentence lists
 
 
 def key(default: Any = MISSING, **rules: Any) -> Any:
-    """A field of a configuration's dataclass, with what it may be.
-
-    Args:
-        default: value when no file has one.
-        **rules: of a number or each in a list `low` and `high`, the least and the greatest value,
-            and `above`, which it must exceed; of a text its `choices` and in `near` the choice
-            that another word means; of a dictionary the `names` that it may have, and of one of
-            dataclasses in `short` the field that a plain value stands for; in `formerly` other
-            names that people look for it by.
-    """
+    """A field of a configuration's dataclass, with what it may be."""
+    # Numbers, also those of lists: `low` and `high` are allowed, `above` is not. Texts: `choices`,
+    # and for other words the one that is `near`. Dictionaries: `names`, and of dataclasses the
+    # field that a plain value stands for, `short`. `formerly`: other names that people look for.
     return field(default="???" if default is MISSING else default, metadata=rules)
 
 
@@ -48,15 +42,7 @@ class _Leaf(NamedTuple):
 
 
 class Settings:
-    """Collects the values of a configuration.
-
-    Args:
-        schema: dataclass with the keys; typed by the first file when None.
-
-    Attributes:
-        leaves: what there may be, by dotted path.
-        values: what was set until now.
-    """
+    """Collects the values of a configuration by path; typed by the first file without a schema."""
 
     def __init__(self, schema: type | None = None) -> None:
         self.schema = schema
@@ -64,16 +50,7 @@ class Settings:
         self.values: dict[str, Any] = {}
 
     def add_file(self, path: str | Path, skip: Callable[[str], bool] | None = None) -> None:
-        """Puts the values of a YAML file over those that are there.
-
-        Args:
-            path: the file.
-            skip: says by dotted path what to leave out.
-
-        Raises:
-            FileNotFoundError: when there is no such file.
-            ValueError: for what is no YAML, a key that does not exist, or a value it cannot take.
-        """
+        """Puts the values of a YAML file over those there, but for the paths that `skip` names."""
         tree = _read_yaml(path)
         if not self.leaves:
             self.leaves = {name: _Leaf(_kind_of(value)) for name, value in _flat(tree)}
@@ -83,16 +60,9 @@ class Settings:
     def add_options(self, options: Sequence[str]) -> dict[str, tuple[Any, Any]]:
         """Puts options over the values that are there, after the files of `--config`.
 
-        Args:
-            options: `["--lr", "1e-3", "--masker.ngf=16"]`: a dotted path or, where only one leaf
-                ends so, the end of one; dashes and underscores are the same. The text is taken as
-                YAML, but literally for a text key.
-
-        Returns:
-            What they changed: of each path the value before and after.
-
-        Raises:
-            ValueError: as for files, and for an option without a value.
+        Options are `["--lr", "1e-3", "--masker.ngf=16"]`: a dotted path or, where only one leaf
+        ends so, the end of one; dashes and underscores are the same. The text is taken as YAML, but
+        literally for a text key. Returns the value before and after of each path that changed.
         """
         before, pairs = dict(self.values), list(_pairs(options))
         for name, text in pairs:
@@ -180,25 +150,8 @@ def load_conf(
 ) -> Any:
     """Merges YAML files, later ones over earlier ones, and command-line options over all.
 
-    Args:
-        files: YAML files.
-        options: as `Settings.add_options` takes them.
-        schema: dataclass with the keys; typed by the first file when None.
-
-    Returns:
-        The merged configuration, with attribute access.
-
-    Raises:
-        FileNotFoundError: when a file is missing.
-        ValueError: for a key that does not exist (naming the nearest one that does), an option
-            without a value, or a value of the wrong form.
-
-    Examples:
-        >>> import tempfile, pathlib
-        >>> path = pathlib.Path(tempfile.mkdtemp()) / "conf.yml"
-        >>> _ = path.write_text("optim: {lr: 1.0e-4}")
-        >>> load_conf([path], ["--lr", "1e-3"]).optim.lr
-        0.001
+    The keys are those of `schema`, a dataclass, or else of the first file. A ValueError names a
+    key that does not exist, with the nearest one that does, and a value that its key cannot take.
     """
     settings = Settings(schema)
     for path in files:
@@ -208,12 +161,7 @@ def load_conf(
 
 
 def leaf_keys(conf: DictConfig | dict) -> list[str]:
-    """Lists the dotted paths of all leaves.
-
-    Examples:
-        >>> leaf_keys({"a": {"b": 1, "c": 2}, "d": 3})
-        ['a.b', 'a.c', 'd']
-    """
+    """Lists the dotted paths of all leaves."""
     return [path for path, _ in _flat(OmegaConf.to_container(OmegaConf.create(conf)))]
 
 
@@ -224,12 +172,7 @@ def describe_changes(changes: Mapping[str, tuple[Any, Any]]) -> str:
 
 
 def plain_names(options: Sequence[str]) -> list[str]:
-    """Writes the names of options with underscores.
-
-    Examples:
-        >>> plain_names(["--n-src", "2", "--masker.num-heads=4", "--tag", "a-b"])
-        ['--n_src', '2', '--masker.num_heads=4', '--tag', 'a-b']
-    """
+    """Writes the names of the options of a command line with underscores."""
     return [_plain_name(text) if text.startswith("--") else text for text in options]
 
 
