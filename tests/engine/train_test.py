@@ -7,7 +7,7 @@ import pytest
 import torch
 from pytorch_lightning import loggers
 
-from asteroid_bimodal.engine import config
+from asteroid_bimodal.engine import schema
 from asteroid_bimodal.engine.recipe import run_script
 from asteroid_bimodal.engine.system import BiModalSystem
 from asteroid_bimodal.engine.train import build_trainer, choose_precision, count_devices, train
@@ -266,7 +266,7 @@ def test_a_logger_by_name_beside_the_csv(tiny_conf, tone_set, tmp_path, monkeypa
             super().__init__(tmp_path / "wandb")
 
     monkeypatch.setattr(loggers, "WandbLogger", WandbLogger)
-    monkeypatch.setattr(config, "find_spec", lambda name: True)
+    monkeypatch.setattr(schema, "find_spec", lambda name: True)
     conf = tiny_conf(tone_set, **{"training.logger": "wandb"})
     trainer = build_trainer(conf, tmp_path / "run")
     assert [type(logger).__name__ for logger in trainer.loggers] == ["CSVLogger", "WandbLogger"]
