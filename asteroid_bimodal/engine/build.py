@@ -34,11 +34,7 @@ TIMBRE = "timbre"  # the loss term whose classifier stage 2 trains
 
 
 def build_model(conf: Config) -> QueriedSeparator:
-    """Builds the separator with its query encoder.
-
-    Args:
-        conf: the whole configuration.
-    """
+    """Builds the separator with its query encoder."""
     kind, section = SEPARATORS[conf.separator]
     encoder = build_query_encoder(conf, "test_encoder" if conf.query.test_encoder else "encoder")
     model = kind(
@@ -92,31 +88,19 @@ def embeddings_path(conf: Config, encoder: QueryEncoder) -> Path:
 
 
 def build_scorer(conf: Config) -> ClapScorer:
-    """Builds the frozen scorer of the configuration.
-
-    Args:
-        conf: the whole configuration.
-    """
+    """Builds the frozen scorer of the configuration."""
     return ClapScorer(conf.scorer.name)
 
 
 def build_classifier(conf: Config) -> TimbreClassifier:
-    """Builds an untrained timbre classifier of the training set's classes.
-
-    Args:
-        conf: the whole configuration.
-    """
+    """Builds an untrained timbre classifier of the training set's classes."""
     timbre = conf.timbre
     num_freqs = conf.filterbank.n_fft // 2 + 1
     return TimbreClassifier(_classes(conf), num_freqs, timbre.channels, timbre.num_layers)
 
 
 def classifier_path(conf: Config) -> Path:
-    """Says where stage 2 keeps the timbre classifier that it trained.
-
-    Args:
-        conf: the whole configuration.
-    """
+    """Says where stage 2 keeps the timbre classifier that it trained."""
     data = conf.data
     drawn = [data.n_src, data.n_mix, data.share, data.num_samples, data.sample_rate, data.gain]
     parts = [conf.timbre, conf.filterbank, conf.training.batch_size, conf.seed, *drawn]
@@ -125,11 +109,7 @@ def classifier_path(conf: Config) -> Path:
 
 
 def build_loss(conf: Config) -> CompositeLoss:
-    """Builds the weighted terms.
-
-    Args:
-        conf: the whole configuration.
-    """
+    """Builds the weighted terms."""
     arguments = {
         "cnt": lambda: {
             "scorer": build_scorer(conf),
@@ -154,11 +134,7 @@ def build_loss(conf: Config) -> CompositeLoss:
 
 
 def build_clean_loss(conf: Config) -> CompositeLoss | None:
-    """Builds the loss of single sources, mix-and-separate; None unless training has such.
-
-    Args:
-        conf: the whole configuration.
-    """
+    """Builds the loss of single sources, mix-and-separate; None unless training has such."""
     if not conf.data.clean.share:
         return None
     clean = {"url": Weighted(URL(), conf.data.clean.weight)}
@@ -166,11 +142,7 @@ def build_clean_loss(conf: Config) -> CompositeLoss | None:
 
 
 def build_system(conf: Config) -> BiModalSystem:
-    """Builds everything that trains: model, loss, data, optimiser and schedule.
-
-    Args:
-        conf: the whole configuration.
-    """
+    """Builds everything that trains: model, loss, data, optimiser and schedule."""
     torch.manual_seed(conf.seed)
     model, loss = build_model(conf), build_loss(conf)
     encoder = build_query_encoder(conf) if conf.query.test_encoder else None

@@ -18,28 +18,17 @@ from .schema import Config
 
 
 def labels_of(conf: Config) -> list[str]:
-    """Lists the classes of the training set; clips with captions alone have none.
-
-    Args:
-        conf: the whole configuration.
-    """
+    """Lists the classes of the training set; clips with captions alone have none."""
     return [label for label in by_label(read_manifest(Path(conf.data.root) / "train.csv")) if label]
 
 
 def is_captioned(conf: Config) -> bool:
-    """Says whether the clips of the data set have natural captions instead of labels.
-
-    Args:
-        conf: the whole configuration.
-    """
+    """Says whether the clips of the data set have natural captions instead of labels."""
     return conf.data.captioned
 
 
 def build_train_loader(conf: Config) -> DataLoader:
     """Builds the loader of training mixtures.
-
-    Args:
-        conf: the whole configuration.
 
     Raises:
         ValueError: when shards are to do what takes files.

@@ -56,9 +56,6 @@ def draw_lists(conf: Config) -> None:
     """Draws the lists of validation and test mixtures that are missing, `<root>/lists/`.
 
     The manifests are there already: they come with the data.
-
-    Args:
-        conf: the whole configuration.
     """
     lists = Path(conf.data.root) / "lists"
     for split, counts in (("valid", [2]), ("test", conf.data.test_n_src)):
@@ -121,9 +118,6 @@ def embed_texts(conf: Config) -> None:
     """Embeds the texts that training can ask for.
 
     Systems that listen with a frozen classifier of timbres get it here, too.
-
-    Args:
-        conf: the whole configuration.
     """
     # Frames are embedded when they are first drawn, and one-hot queries need not be kept.
     if conf.query.encoder != "label" and encoder_spec(conf).encoder_class.modality == "text":

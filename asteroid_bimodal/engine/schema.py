@@ -1,6 +1,6 @@
 """What a recipe's configuration may hold: keys, types, choices, ranges, and what fits together.
 
-The values, and what each key means, are in egs/music/local/conf.yml.
+Each dataclass is a section. The values, and what each key means, are in egs/music/local/conf.yml.
 """
 
 from __future__ import annotations
@@ -32,8 +32,6 @@ _NEAR_PRECISIONS = {"fp16": "16-mixed", "16": "16-mixed", "bf16": "bf16-mixed", 
 
 @dataclass
 class Clean:
-    """The section `data.clean`."""
-
     share: float = key(low=0, high=1)
     root: str | None = key()
     weight: float = key(above=0)
@@ -41,8 +39,6 @@ class Clean:
 
 @dataclass
 class Data:
-    """The section `data`."""
-
     name: str = key()
     root: str = key()
     rendered: bool = key()
@@ -75,8 +71,6 @@ class Data:
 
 @dataclass
 class Query:
-    """The section `query`."""
-
     encoder: str = key()
     clap: str = key()
     bert: str = key()
@@ -89,8 +83,6 @@ class Query:
 
 @dataclass
 class Scorer:
-    """The section `scorer`."""
-
     name: str = key()
     chunk_size: int | None = key(low=1)
     logit_scale: float | None = key(above=0)
@@ -101,16 +93,12 @@ class Scorer:
 
 @dataclass
 class Filterbank:
-    """The section `filterbank`."""
-
     n_fft: int = key(low=2)
     hop_length: int = key(low=1)
 
 
 @dataclass
 class Masker:
-    """The section `masker`."""
-
     out_dim: int = key(low=1)
     num_downs: int = key(low=5)
     ngf: int = key(low=1)
@@ -122,8 +110,6 @@ class Masker:
 
 @dataclass
 class SoundUNet:
-    """The section `sound_unet`."""
-
     out_dim: int = key(low=1)
     num_downs: int = key(low=1)
     ngf: int = key(low=1)
@@ -133,8 +119,6 @@ class SoundUNet:
 
 @dataclass
 class FilmResUNet:
-    """The section `film_resunet`."""
-
     num_downs: int = key(low=1)
     ngf: int = key(low=1)
     film_dim: int = key(low=1)
@@ -142,8 +126,6 @@ class FilmResUNet:
 
 @dataclass
 class Timbre:
-    """The section `timbre`."""
-
     channels: int = key(low=1)
     num_layers: int = key(low=1)
     steps: int = key(low=1)
@@ -160,8 +142,6 @@ class Term:
 
 @dataclass
 class Optim:
-    """The section `optim`."""
-
     optimizer: str = key(choices=OPTIMIZERS)
     lr: float = key(low=0, formerly=("learning_rate",))
     weight_decay: float = key(low=0)
@@ -171,8 +151,6 @@ class Optim:
 
 @dataclass
 class Training:
-    """The section `training`."""
-
     init: str | None = key()
     epochs: int = key(low=1)
     batch_size: int = key(low=1)

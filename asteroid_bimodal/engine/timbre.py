@@ -24,11 +24,6 @@ def train_classifier(conf: Config) -> TimbreClassifier:
     It sees what a weakly supervised separator may see: training mixtures and their labels, no
     single source unless `n_src` is 1.
 
-    Args:
-        conf: the whole configuration.
-
-    Returns:
-        The classifier, in eval mode.
     """
     torch.manual_seed(conf.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"

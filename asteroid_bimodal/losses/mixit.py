@@ -167,17 +167,7 @@ class TextConditionedMixIT(nn.Module):
 def read_assignment(
     assignment: Tensor | None, shape: tuple[int, int, int], device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Returns the known weights (B, N, S) and which estimates are unknown (B, S).
-
-    Args:
-        assignment: as `TextConditionedMixIT` takes it.
-        shape: (B, N, S).
-        device: of both results.
-
-    Raises:
-        ValueError: for a wrong shape or type, an index that is no mixture, negative or non-finite
-            weights, or a mixture that gets no estimate although all are known.
-    """
+    """Returns the known weights of `shape`, (B, N, S), and which estimates are unknown (B, S)."""
     batch, n_mix, n_est = shape
     if assignment is None:
         assignment = torch.full((batch, n_est), UNKNOWN)

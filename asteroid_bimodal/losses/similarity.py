@@ -190,11 +190,7 @@ def _unit(embedding: Tensor) -> Tensor:
 
 
 def check_phrases(phrases: Sequence[Sequence[str]], batch: int, n_est: int) -> list[str]:
-    """Returns the phrases as one flat list.
-
-    Raises:
-        ValueError: unless there are `n_est` non-empty texts for each of `batch` examples.
-    """
+    """Returns `n_est` non-empty texts for each of `batch` examples as one flat list."""
     if isinstance(phrases, str) or any(isinstance(row, str) for row in phrases):
         raise ValueError("phrases: expected a list of texts per example, received a plain text.")
     counts = [len(row) for row in phrases]
