@@ -107,6 +107,7 @@ def test_folders_of_this_machine_are_not_told(experiment):
         "n_src": 2,
     }
     conf["query"] = {"clap": f"{home}/my_clap", "resnet": f"resnet:{home}/my_resnet|56"}
+    conf["query"] |= {"laion": f"laion:{home}/630k.pt", "page": "https://example.org/a|b"}
     conf["scorer"] = {"name": f"{home}/my_clap"}
     conf["training"] = {"init": f"{home}/exp/first", "gains": [0.5, "pipe:cat /home/jane/x.tar"]}
     (experiment / "conf.yml").write_text(yaml.safe_dump(conf, allow_unicode=True))
@@ -117,7 +118,10 @@ def test_folders_of_this_machine_are_not_told(experiment):
     told = yaml.safe_load((folder / "conf.yml").read_text())
     expected = {"root": "singles/"}, "train-{0..2}.tar", "mini"
     assert tuple(told["data"][key] for key in ("clean", "shards", "root")) == expected
-    assert told["query"] == {"clap": "my_clap", "resnet": "resnet:my_resnet|56"}
+    assert told["query"] == {
+        **{"clap": "my_clap", "resnet": "resnet:my_resnet|56"},
+        **{"laion": "laion:630k.pt", "page": "https://example.org/a|b"},
+    }
     assert told["training"] == {"init": "first", "gains": [0.5, "pipe:cat x.tar"]}
     assert told["loss"] == conf["loss"] and told["data"]["n_src"] == 2
     assert (folder / "report.html").read_text() == "<p>my_clap</p>"
