@@ -183,8 +183,16 @@ def test_separate_does_not_overwrite(experiment, duet, capsys):
 
 
 def test_missing_input_and_folder_without_audio(tmp_path, capsys):
-    assert "found no audio" in problem(capsys, "separate", tmp_path / "no.wav", "violin")
-    assert "found no audio" in problem(capsys, "separate", tmp_path, "violin")
+    assert "no.wav does not exist" in problem(capsys, "separate", tmp_path / "no.wav", "violin")
+    assert "no audio file in the folder" in problem(capsys, "separate", tmp_path, "violin")
+
+
+@pytest.mark.parametrize("option", ["--batch_size", "--batch-size", "--batch_size=0"])
+def test_options_take_dashes_and_underscores(tmp_path, capsys, option):
+    value = [] if "=" in option else ["0"]
+    with pytest.raises(SystemExit):
+        main(["separate", str(tmp_path / "a.wav"), "violin", option, *value])
+    assert "--batch-size must be at least 1" in capsys.readouterr().err
 
 
 def test_publish_dry_run_and_its_problems(experiment, tmp_path, capsys):

@@ -15,7 +15,8 @@ from . import check, demo, download, evaluate, import_official, publish, report,
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs a command; a problem is one line on standard error and exit code 1."""
-    args = _parser().parse_args(argv)
+    args = _parser().parse_args(_with_dashes(sys.argv[1:] if argv is None else argv))
+    warnings.showwarning = _show_warning
     # Of torchmetrics, each time; nothing that a user could do about it.
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
     try:
@@ -24,6 +25,21 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(f"asteroid-bimodal: {' '.join(str(error).split())}")
     except KeyboardInterrupt:
         sys.exit("asteroid-bimodal: stopped.")
+
+
+def _with_dashes(argv: Sequence[str]) -> list[str]:
+    """Writes the names of options with dashes; underscores do as well."""
+    args = []
+    for place, text in enumerate(argv):
+        if text == "--":
+            return [*args, *argv[place:]]
+        name, equals, value = text.partition("=")
+        args.append(name.replace("_", "-") + equals + value if text.startswith("--") else text)
+    return args
+
+
+def _show_warning(message: Warning | str, *_: object) -> None:
+    print(f"asteroid-bimodal: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -30,7 +30,7 @@ def add_command(commands) -> None:
         "valid.csv, test.csv or lists; may be given several times",
     )
     add("--json", type=Path, metavar="FILE", help="also write all findings here")
-    add("--min_seconds", type=float, default=1.0, help="what a clip lasts at least (%(default)s)")
+    add("--min-seconds", type=float, default=1.0, help="what a clip lasts at least (%(default)s)")
     add("--jobs", type=int, default=8, help="files at a time (%(default)s)")
     parser.set_defaults(run=_check)
 

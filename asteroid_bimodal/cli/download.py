@@ -23,7 +23,7 @@ def add_command(commands) -> None:
     )
     add("--split", choices=SPLITS, help="fetch this part only")
     add("--limit", type=_whole, metavar="N", help="fetch the first N clips only")
-    add("--sample_rate", type=_whole, default=16_000, help="in Hz (default 16000)")
+    add("--sample-rate", type=_whole, default=16_000, help="in Hz (default 16000)")
     add("--frames", action="store_true", help="fetch a picture of each second, too")
     add("--retry-gone", action="store_true", help="try those again that were gone")
     _add_network_options(parser)

@@ -11,7 +11,7 @@ from .options import add_device
 def add_command(commands) -> None:
     parser = commands.add_parser("evaluate", help="score an experiment's best model again")
     parser.add_argument("experiment", type=Path, help="folder of the experiment")
-    parser.add_argument("--test_n_src", type=int, default=2, help="sources per test mixture")
+    parser.add_argument("--test-n-src", type=int, default=2, help="sources per test mixture")
     add_device(parser)
     parser.set_defaults(run=_evaluate)
 

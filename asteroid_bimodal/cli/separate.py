@@ -34,7 +34,7 @@ def add_command(commands) -> None:
     add("--residual", action="store_true", help="also write what is left")
     add("--overwrite", action="store_true", help="replace existing files")
     add("--skip-existing", action="store_true", help="keep existing files, skip finished inputs")
-    add("--batch_size", type=int, default=1, help="windows in one pass; more are faster on a GPU")
+    add("--batch-size", type=int, default=1, help="windows in one pass; more are faster on a GPU")
     add_device(parser)
     parser.set_defaults(run=partial(_separate, parser))
 
@@ -63,15 +63,19 @@ def _add_queries(parser: argparse.ArgumentParser) -> None:
 
 
 def _separate(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    asked = (args.queries, args.like, args.picture, args.caption, args.blend, args.without)
+    if not any(asked):
+        parser.error("expected a QUERY, --like, --picture, --caption, --blend or --without")
+    if args.overwrite and args.skip_existing:
+        parser.error("--overwrite and --skip-existing contradict each other")
+    if args.batch_size < 1:
+        parser.error("--batch-size must be at least 1")
+
     from ..hub import load_model
     from ..separate import find_inputs, output_names, separate_files
 
     queries, without = _queries(args), [_part(text) for text in args.without]
-    if not queries and not without:
-        parser.error("expected a QUERY, --like, --picture, --caption, --blend or --without")
     output_names(queries, args.residual, without)  # refused before any work
-    if args.overwrite and args.skip_existing:
-        parser.error("--overwrite and --skip-existing contradict each other")
     inputs = find_inputs(args.input)
     results = separate_files(
         load_model(args.model, args.device),

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from numbers import Real
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from ..utils.audio_file import AudioStream, open_audio
 from .result import SeparationResult
 from .streaming import SeparationStream, Separator, check_wav
 
+_LOWEST_RATE = 1000  # hertz
 _BLOCK = 2**18  # samples of an array that enter the stream at a time
 _MOST_CHANNELS = 8  # of an array (C, T) that could be taken for (B, T)
 
@@ -117,9 +119,11 @@ def _check_rate(model: Separator, sample_rate: float | None) -> int:
             stacklevel=4,
         )
         sample_rate = model.sample_rate
-    if not (sample_rate > 0 and float(sample_rate).is_integer()):
+    real = isinstance(sample_rate, Real)
+    if not (real and sample_rate >= _LOWEST_RATE and float(sample_rate).is_integer()):
         raise ValueError(
-            f"Expected a sample rate of a whole number of hertz, received {sample_rate}."
+            f"Expected a sample rate in hertz, a whole number of {_LOWEST_RATE} or more (44100 for "
+            f"44.1 kHz), received {sample_rate!r}."
         )
     return int(sample_rate)
 

@@ -20,7 +20,7 @@ from ..utils.files import atomic_write
 from ..utils.spectrogram import magnitudes, picture_uri, wav_uri
 
 _FLOATS = ("wav", "w64", "rf64", "caf", "au")  # formats that hold samples beyond ±1
-_SHOWN_SECONDS = 60  # in notebooks
+_SHOWN_SECONDS = 20  # in notebooks, where each track is a part of the page
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -69,7 +69,12 @@ class SeparationResult:
     def __len__(self) -> int:
         return len(self.estimates)
 
+    def __contains__(self, query: object) -> bool:
+        return query in self.queries
+
     def __getitem__(self, key: Any) -> Tensor | np.ndarray:
+        if isinstance(key, int) and not -len(self) <= key < len(self):
+            raise IndexError(f"There is no part {key}: the result has {len(self)}, from 0 on.")
         if not isinstance(key, str):
             return self.estimates[key]
         if key not in self.queries:
@@ -111,7 +116,7 @@ class SeparationResult:
         Raises:
             ValueError: for a format that is not known or cannot hold a peak beyond ±1, and when
                 two queries have the same file name.
-            FileExistsError: when a file exists.
+            FileExistsError: when a file exists, also one in place of the folder.
         """
         format = format.lower().removeprefix(".")
         if format.upper() not in soundfile.available_formats():
@@ -132,6 +137,8 @@ class SeparationResult:
                 raise ValueError(
                     f"{path.name} would be cut off at ±1: it reaches {peak:.2f}. Save it as wav."
                 )
+        if Path(folder).exists() and not Path(folder).is_dir():
+            raise FileExistsError(f"{folder} is a file: name a folder to save to.")
         with ExitStack() as stack:
             for path, track in tracks.items():
                 temporary = stack.enter_context(atomic_write(path))

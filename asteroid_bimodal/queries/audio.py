@@ -160,11 +160,14 @@ class ClapAudioEncoder(FrozenModule, QueryEncoder):
 
     def check(self, query: str | os.PathLike | AudioExample) -> None:
         """Raises a ValueError for what is no audio."""
-        if not isinstance(query, AudioExample) and not is_file(query):
-            raise ValueError(
-                f"Expected the path of an audio file or an AudioExample, received {query!r}. "
-                f"Check the path, or use words with a model for texts."
-            )
+        if isinstance(query, AudioExample) or is_file(query):
+            return
+        if isinstance(query, str | os.PathLike) and os.path.splitext(query)[1]:
+            raise ValueError(f"{query} does not exist.")
+        raise ValueError(
+            f"Expected the path of an audio file or an AudioExample, received {query!r}. "
+            "Check the path, or use words with a model for texts."
+        )
 
     def key(self, query: str | os.PathLike | AudioExample) -> str:
         """Returns what is the same for equal sounds."""

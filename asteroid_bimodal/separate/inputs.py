@@ -32,10 +32,11 @@ def find_inputs(source: str | Path) -> list[Path]:
         found = [Path(name) for name in glob.glob(str(source), recursive=True)]
     found = [file for file in found if file.is_file() and file.name != LOG_NAME]
     if not found:
-        raise FileNotFoundError(
-            f"Expected an audio file, a folder of them or a quoted pattern such as "
-            f"'songs/*.wav', found no audio at {str(source)!r}."
-        )
+        if path.is_dir():
+            raise FileNotFoundError(f"There is no audio file in the folder {source}.")
+        if glob.has_magic(str(source)):
+            raise FileNotFoundError(f"No file is called like {source}.")
+        raise FileNotFoundError(f"{source} does not exist.")
     return sorted(found)
 
 

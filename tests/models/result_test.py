@@ -36,6 +36,19 @@ def result(**changes):
     return SeparationResult(**{**args, **changes})
 
 
+def test_queries_are_in_it_and_nothing_else():
+    for found in (result(), result(estimates=tones())):
+        assert "violin" in found and "tuba" not in found and 0 not in found
+        with pytest.raises(IndexError, match="There is no part 2: the result has 2"):
+            found[2]
+
+
+def test_a_file_is_no_folder_to_save_to(tmp_path):
+    (tmp_path / "taken").touch()
+    with pytest.raises(FileExistsError, match="taken is a file: name a folder"):
+        result().save(tmp_path / "taken")
+
+
 def test_it_unpacks_iterates_and_counts_as_its_estimates():
     found = result()
     violin, flute = found
@@ -113,6 +126,6 @@ def test_a_notebook_shows_players_and_spectrograms_and_needs_no_other_file():
 
 def test_long_results_and_batches_are_shown_in_part():
     scores = {"presence": [[0.5, 0.5]] * 2, "levels": [[0.0, 0.0]] * 2}
-    batch = torch.zeros(2, 2, 61 * RATE)
+    batch = torch.zeros(2, 2, 21 * RATE)
     html = result(estimates=batch, batched=True, residual=batch[:, 0], **scores)._repr_html_()
-    assert "The first of 2 mixtures. The first 60 seconds." in html
+    assert "The first of 2 mixtures. The first 20 seconds." in html

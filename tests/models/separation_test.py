@@ -194,7 +194,7 @@ def test_samples_without_a_rate_are_at_the_models_with_a_warning(model):
         found = model.separate(wav, WORDS)
     assert found.sample_rate == 8000
     torch.testing.assert_close(found.estimates, model(wav, WORDS).detach())
-    with pytest.raises(ValueError, match="whole number of hertz"):
+    with pytest.raises(ValueError, match="whole number of 1000 or more"):
         model.separate(wav, WORDS, sample_rate=0.5)
     with pytest.raises(ValueError, match="dictionary says 8000 Hz"):
         model.separate({"array": wav, "sampling_rate": 8000}, WORDS, sample_rate=44100)

@@ -41,8 +41,12 @@ def test_what_a_batch_wrote_to_the_folder_is_no_input_of_the_next(model, tmp_pat
 
 def test_missing_input_and_folder_without_audio_are_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("no audio")
-    for source in (tmp_path, tmp_path / "missing.wav", f"{tmp_path}/*.wav"):
-        with pytest.raises(FileNotFoundError, match="found no audio at"):
+    for source, message in (
+        (tmp_path, "There is no audio file in the folder"),
+        (tmp_path / "missing.wav", "missing.wav does not exist"),
+        (f"{tmp_path}/*.wav", "No file is called like"),
+    ):
+        with pytest.raises(FileNotFoundError, match=message):
             find_inputs(source)
 
 
