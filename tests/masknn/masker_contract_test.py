@@ -94,10 +94,12 @@ def test_configuration_builds_the_same_network_again(build):
     assert again.get_config() == masker.get_config()
 
 
-@pytest.mark.parametrize("name", ["num_downs", "ngf", "pooled_dim"])
-def test_impossible_sizes_are_refused(build, name):
-    with pytest.raises(ValueError, match=f"{name} of [125] or more.*, received 0"):
-        build(**{name: 0})
+def test_impossible_sizes_are_refused(build):
+    names = {"num_downs", "ngf", "pooled_dim"} & build().get_config().keys()
+    assert "pooled_dim" in names
+    for name in names:
+        with pytest.raises(ValueError, match=f"{name} of [125] or more.*, received 0"):
+            build(**{name: 0})
 
 
 WRONG = {
