@@ -10,7 +10,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from asteroid_bimodal.data.audio import read_crop
+from asteroid_bimodal.data.crops import read_crop
 from asteroid_bimodal.data.manifest import read_rows
 
 LOUDNESS = 0.05  # RMS of each recording in a mixture

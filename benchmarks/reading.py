@@ -27,8 +27,8 @@ import soundfile
 import torch
 from tqdm import tqdm
 
-from asteroid_bimodal.data.audio import read_crop
 from asteroid_bimodal.data.batches import collate
+from asteroid_bimodal.data.crops import read_crop
 from asteroid_bimodal.data.datasets import LabelledMixtures
 from asteroid_bimodal.data.manifest import Clip, write_manifest
 from asteroid_bimodal.data.prepare import resample_clip

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from ..queries.captions import PhraseAllocation, allocate_phrases, lexicon, parse_caption
-from .audio import UnreadableAudioError, read_crop
+from ..utils.audio_file import UnreadableAudioError
 from .batches import Example, Skipped
-from .crops import crop_start, is_audible
+from .crops import crop_start, is_audible, read_crop
+from .datasets import OnTheFlyDataset
 from .manifest import Clip, read_manifest, take_share
-from .mixing import draw_gains, mix
-from .on_the_fly import OnTheFlyDataset
+from .mixture_builder import draw_gains, mix
 
 
 @dataclass(frozen=True)

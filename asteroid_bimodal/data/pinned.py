@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
-from .audio import UnreadableAudioError, audio_seconds, read_crop
+from ..utils.audio_file import UnreadableAudioError, audio_seconds
 from .batches import Skipped
-from .crops import ATTEMPTS, crop_start, draw_one, is_audible
+from .crops import ATTEMPTS, crop_start, draw_one, is_audible, read_crop
 from .manifest import Clip, by_label, csv_text, read_rows, write_rows
 
 

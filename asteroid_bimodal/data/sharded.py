@@ -9,11 +9,11 @@ from typing import Any, cast
 import torch
 from torch.utils.data import IterableDataset
 
-from .audio import UnreadableAudioError
+from ..utils.audio_file import UnreadableAudioError
 from .batches import Example, Skipped
 from .crops import ATTEMPTS, StoredClip, draw_one
+from .datasets import mix_seed
 from .mixture_builder import MixtureBuilder
-from .on_the_fly import mix_seed
 from .shards import find_shards, import_webdataset, read_shards
 
 

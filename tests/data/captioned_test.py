@@ -7,10 +7,10 @@ import pytest
 import soundfile
 import torch
 
-from asteroid_bimodal.data.audio import UnreadableAudioError
 from asteroid_bimodal.data.batches import collate
 from asteroid_bimodal.data.captioned import CaptionedMixtures, named_sounds, share_out
 from asteroid_bimodal.data.manifest import Clip, read_manifest, write_manifest
+from asteroid_bimodal.utils.audio_file import UnreadableAudioError
 
 SOUNDS = {"a dog barks": 300, "rain falls": 700, "a bell rings": 1100, "wind blows": 1900}
 SOUNDS |= {"a cat meows": 2300, "a phone rings": 2900}

@@ -9,11 +9,11 @@ import soundfile
 import torch
 from torch.utils.data import DataLoader
 
-from asteroid_bimodal.data.audio import UnreadableAudioError
 from asteroid_bimodal.data.batches import collate
 from asteroid_bimodal.data.datasets import LabelledMixtures, PinnedMixtures
 from asteroid_bimodal.data.manifest import Clip, read_manifest, write_manifest
 from asteroid_bimodal.queries import mixture_caption
+from asteroid_bimodal.utils.audio_file import UnreadableAudioError
 
 NUM_SAMPLES = 4000
 PROMPT, CAPTION = "The sound of {}", "The sound mixture of {}"

@@ -6,9 +6,9 @@ import pytest
 import soundfile
 
 from asteroid_bimodal.data import prepare
-from asteroid_bimodal.data.audio import UnreadableAudioError
 from asteroid_bimodal.data.prepare import prepare_audio, resample_clip
 from asteroid_bimodal.utils import audio_decoders
+from asteroid_bimodal.utils.audio_file import UnreadableAudioError
 
 
 def tone(rate, seconds=1.0, channels=1):

@@ -8,12 +8,12 @@ import torch
 from torch.utils.data import DataLoader
 
 from asteroid_bimodal.data import mixture_builder, sharded
-from asteroid_bimodal.data.audio import UnreadableAudioError
 from asteroid_bimodal.data.batches import collate
 from asteroid_bimodal.data.datasets import LabelledMixtures
 from asteroid_bimodal.data.manifest import Clip, read_manifest, write_manifest
 from asteroid_bimodal.data.sharded import ShardedMixtures, ShardWindow
 from asteroid_bimodal.data.shards import find_shards, read_shards, write_shards
+from asteroid_bimodal.utils.audio_file import UnreadableAudioError
 
 pytest.importorskip("webdataset")
 SETTINGS = {"sample_rate": 8000, "num_samples": 4000, "epoch_size": 12}

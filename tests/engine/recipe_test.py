@@ -6,7 +6,6 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from asteroid_bimodal.data.audio import UnreadableAudioError
 from asteroid_bimodal.data.datasets import EvaluationItem
 from asteroid_bimodal.engine.build import encoder_spec
 from asteroid_bimodal.engine.evaluate import Evaluation, SeparatedItem
@@ -18,6 +17,7 @@ from asteroid_bimodal.engine.recipe import (
     run_script,
     train_main,
 )
+from asteroid_bimodal.utils.audio_file import UnreadableAudioError
 
 RECIPE = Path(__file__).parents[2] / "egs" / "music"
 

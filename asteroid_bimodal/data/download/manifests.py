@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..audio import UnreadableAudioError, audio_seconds
+from ...utils.audio_file import UnreadableAudioError, audio_seconds
 from ..manifest import Clip, write_manifest
 from .clips import Entry, read_clips
 from .errors import disk_watch

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from asteroid_bimodal.data.mixing import draw_gains, mix
+from asteroid_bimodal.data.mixture_builder import draw_gains, mix
 
 
 def test_known_answer():

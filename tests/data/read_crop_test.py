@@ -5,7 +5,8 @@ import pytest
 import soundfile
 import torch
 
-from asteroid_bimodal.data.audio import UnreadableAudioError, audio_seconds, read_crop
+from asteroid_bimodal.data.crops import read_crop
+from asteroid_bimodal.utils.audio_file import UnreadableAudioError, audio_seconds
 
 
 def write(path, audio, rate=8000, **kwargs):
