@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +13,6 @@ from typing import Any
 
 import torch
 from omegaconf import OmegaConf
-from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from ..metrics import write_json, write_rows
 from ..models import load_separator
@@ -103,15 +103,30 @@ def run_script(main: Callable[[list[str]], None]) -> None:
     Args:
         main: takes the command line's arguments.
     """
+    told_to_stop = False
+
+    def stop(*_: object) -> None:
+        nonlocal told_to_stop
+        told_to_stop = True
+        raise KeyboardInterrupt
+
+    # Lightning alone would leave with exit code 0, and the recipe would go on to its next stage.
+    before = signal.signal(signal.SIGTERM, stop)
     try:
         main(sys.argv[1:])
-    except (ValueError, OSError) as error:
+    except BaseException as error:
+        # Lightning turns an interrupt into an exit; workers that are told to stop fail.
+        interrupt = isinstance(error.__context__, KeyboardInterrupt)
+        if told_to_stop or interrupt or isinstance(error, KeyboardInterrupt):
+            sys.exit("Stopped. The same command goes on from what is finished.")
+        if not isinstance(error, (ValueError, OSError)):
+            raise
         lines = str(error).splitlines()
         # What a DataLoader's worker raised comes with the worker's traceback around it.
         message = lines[-1:] if lines and "DataLoader worker" in lines[0] else lines
         sys.exit(f"Error: {' '.join(' '.join(message).split())}")
-    except (KeyboardInterrupt, SIGTERMException):  # the latter alone would exit with 0
-        sys.exit("Stopped. The same command goes on from the last epoch.")
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def train_main(recipe: Path, options: list[str]) -> None:
