@@ -1,4 +1,4 @@
-"""Finding ffmpeg, which reads and cuts what libsndfile cannot."""
+"""Finding the ffmpeg program, which cuts what is downloaded."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def find_ffmpeg() -> str:
         return get_ffmpeg_exe()
     except (ImportError, RuntimeError) as error:
         raise FileNotFoundError(
-            "Expected ffmpeg on the PATH, found none. Install it with your system's packages, or "
-            "with `pip install imageio-ffmpeg`."
+            "There is no ffmpeg on the PATH. Install it with your system's packages, or with "
+            "`pip install imageio-ffmpeg`."
         ) from error

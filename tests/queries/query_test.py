@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from ffmpeg_program import ffmpeg
 from PIL import Image
 
 from asteroid_bimodal.models import BiModalUNet, CLIPSep
@@ -23,7 +24,6 @@ from asteroid_bimodal.queries import (
     encode_queries,
     mean_query,
 )
-from asteroid_bimodal.utils.ffmpeg import find_ffmpeg
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_sounds_of_other_formats_are_read_by_ffmpeg(clap_model, tmp_path, write)
     time = np.arange(90 * 8000) / 8000
     path = write(tmp_path / "long.wav", 0.3 * np.sin(2 * np.pi * 700 * time))
     other = tmp_path / "long.m4a"
-    command = [find_ffmpeg(), "-v", "error", "-i", str(path), str(other)]
+    command = [ffmpeg(), "-v", "error", "-i", str(path), str(other)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     heard, expected = (
         encode_queries(clap_model, [Query.like(file)]).pooled for file in (other, path)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from ffmpeg_program import ffmpeg
 from miniatures.music import render
 from prepare import main as prepare_main
 
@@ -210,6 +211,7 @@ FULL += ["--test_items", "2", "--data.test_n_src", "[2]"]
 @pytest.fixture
 def full(tmp_path):
     """Twenty short videos of two instruments, one of them unreadable, one not downloaded."""
+    ffmpeg()
     videos = {
         label: [f"{label[:2]}{n:02d}" for n in range(20)] for label in ("acoustic_guitar", "tuba")
     }

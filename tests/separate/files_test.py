@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from ffmpeg_program import ffmpeg
 
 from asteroid_bimodal.separate import find_inputs, separate_file, separate_files
 from asteroid_bimodal.utils.audio_file import read_audio
-from asteroid_bimodal.utils.ffmpeg import find_ffmpeg
 
 
 def read(path):
@@ -261,7 +261,7 @@ def test_formats_of_libsndfile_add_up(model, tmp_path, suffix, subtype, noise):
 
 
 def encode_by_ffmpeg(source, target, *options):
-    command = [find_ffmpeg(), "-v", "error", "-i", str(source), *options, str(target)]
+    command = [ffmpeg(), "-v", "error", "-i", str(source), *options, str(target)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     return target
 

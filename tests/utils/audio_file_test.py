@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from ffmpeg_program import ffmpeg
 
 from asteroid_bimodal.utils.audio_file import (
     UnreadableAudioError,
@@ -19,7 +20,6 @@ from asteroid_bimodal.utils.audio_file import (
     read_segment,
     to_mono,
 )
-from asteroid_bimodal.utils.ffmpeg import find_ffmpeg
 
 
 def tones(rate, seconds, channels):
@@ -28,7 +28,7 @@ def tones(rate, seconds, channels):
 
 
 def by_ffmpeg(source, target, *options):
-    command = [find_ffmpeg(), "-v", "error", "-i", str(source), *options, str(target)]
+    command = [ffmpeg(), "-v", "error", "-i", str(source), *options, str(target)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     return target
 
@@ -135,7 +135,7 @@ def test_names_are_files_and_no_addresses(tmp_path, monkeypatch, name):
 
 def test_video_without_sound_is_refused(tmp_path):
     path = tmp_path / "silent.mp4"
-    command = [find_ffmpeg(), "-v", "error", "-f", "lavfi", "-i", "testsrc=d=1:s=64x64", str(path)]
+    command = [ffmpeg(), "-v", "error", "-f", "lavfi", "-i", "testsrc=d=1:s=64x64", str(path)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     with pytest.raises(UnreadableAudioError, match="it has no sound"):
         read_audio(path)
@@ -154,7 +154,7 @@ def unheaded(tmp_path, stereo):
     (tmp_path / "two.mp3").write_bytes(2 * mp3)
     by_ffmpeg(stereo, tmp_path / "v.mp3", "-q:a", "5", "-write_xing", "0", "-id3v2_version", "0")
     for kind, options in {"flac": (), "wav": (), "webm": ("-live", "1")}.items():
-        command = [find_ffmpeg(), "-v", "error", "-i", str(stereo), "-f", kind, *options, "pipe:1"]
+        command = [ffmpeg(), "-v", "error", "-i", str(stereo), "-f", kind, *options, "pipe:1"]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
         (tmp_path / f"pipe.{kind}").write_bytes(done.stdout)
     return {"two.mp3": 6, "v.mp3": 3, "pipe.flac": 3, "pipe.wav": 3, "pipe.webm": 3}

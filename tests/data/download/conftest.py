@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from ffmpeg_program import ffmpeg
 
 from asteroid_bimodal.data.download import Entry, FetchOptions, Summary, download, read_ledger
-from asteroid_bimodal.utils.ffmpeg import find_ffmpeg
 
 RATE = 22_050
 SECONDS = 14
@@ -29,21 +29,18 @@ SECONDS = 14
 def media(tmp_path_factory) -> dict[str, bytes]:
     """Fourteen seconds, a tone of its own in each, brighter and brighter: mp4, wav, mp3."""
     pytest.importorskip("yt_dlp", reason="downloads need yt-dlp")
-    try:
-        ffmpeg = find_ffmpeg()
-    except FileNotFoundError as error:
-        pytest.skip(str(error))
+    program = ffmpeg()
     folder = tmp_path_factory.mktemp("media")
     time_ = np.arange(SECONDS * RATE) / RATE
     tone = 0.5 * np.sin(2 * np.pi * (300.0 + 100.0 * np.floor(time_)) * (time_ % 1))
     # Only on the left: an average of the channels has half of its loudness.
     soundfile.write(folder / "a.wav", np.stack([tone, 0 * tone], axis=1), RATE)
     picture = f"nullsrc=s=32x24:r=5:d={SECONDS},geq=lum='16+T*15':cb=128:cr=128"
-    command = [ffmpeg, "-loglevel", "error", "-f", "lavfi", "-i", picture, "-i", folder / "a.wav"]
+    command = [program, "-loglevel", "error", "-f", "lavfi", "-i", picture, "-i", folder / "a.wav"]
     command += ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "40", "-c:a", "aac"]
     subprocess.run([*command, "-movflags", "+faststart", folder / "a.mp4"], check=True)
     subprocess.run(
-        [ffmpeg, "-loglevel", "error", "-i", folder / "a.wav", folder / "a.mp3"], check=True
+        [program, "-loglevel", "error", "-i", folder / "a.wav", folder / "a.mp3"], check=True
     )
     return {path.suffix[1:]: path.read_bytes() for path in folder.iterdir()}
 

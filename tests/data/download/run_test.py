@@ -132,7 +132,7 @@ def test_what_is_not_installed(site, monkeypatch):
     monkeypatch.setattr(run, "import_yt_dlp", lambda: None)
     monkeypatch.setattr(shutil, "which", lambda _: None)
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
-    with pytest.raises(FileNotFoundError, match="Expected ffmpeg.*pip install imageio-ffmpeg"):
+    with pytest.raises(FileNotFoundError, match="no ffmpeg.*pip install imageio-ffmpeg"):
         site.get([site.clip("mp4")])
     assert site.statuses() == {}
 
