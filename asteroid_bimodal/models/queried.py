@@ -66,7 +66,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
 
     Raises:
         ValueError: for non-finite samples, for queries that are empty or not text, where their
-            number does not fit that of the mixtures, and for weights that are not float32.
+            number does not fit that of the mixtures, and for weights in half precision.
     """
 
     masker_class: type[nn.Module]
@@ -144,10 +144,10 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         Losses on magnitudes start here. With `noise`, also those of the masker's noise heads.
         """
         dtype = next(self.masker.parameters()).dtype
-        if dtype != torch.float32:
+        if dtype in (torch.float16, torch.bfloat16):
             raise ValueError(
-                f"The model's weights are in {dtype}: call model.float(), and use torch.autocast "
-                "for speed."
+                f"The model's weights are in {dtype}, too coarse for spectra and norms: call "
+                "model.float(), and use torch.autocast for speed."
             )
         channels = wav if wav.ndim == 3 else wav.unsqueeze(1)  # (B, C, T)
         spectrum = self.forward_encoder(channels)  # (B, C, 2·F, T)
