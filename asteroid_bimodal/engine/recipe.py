@@ -7,9 +7,9 @@ import difflib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from omegaconf import OmegaConf
@@ -28,6 +28,7 @@ from .train import train
 BASE = "music"  # the recipe beside the others whose configuration they start from
 NUM_EXAMPLES = 4  # items shown in a report
 HEADLINE = ("sdr", "sdr_imp", "sir", "sar", "si_sdr_imp")
+T = TypeVar("T")
 
 
 def recipe_conf(recipe: str | Path, options: Sequence[str]) -> Config:
@@ -38,7 +39,8 @@ def recipe_conf(recipe: str | Path, options: Sequence[str]) -> Config:
     Args:
         recipe: folder of the recipe, with local/<data>.yml.
         options: `["--data", "mini", "--system", "clapsep", "--lr", "1e-3"]`; `--config FILE` puts a
-            YAML file between the others and the options.
+            YAML file between the others and the options, `--loss.terms [url,crl]` keeps only these
+            terms of the system's loss.
 
     Returns:
         The merged and checked configuration: an OmegaConf of the dataclass, with its attributes.
@@ -57,6 +59,7 @@ def read_recipe(
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--data", default="mini")
     parser.add_argument("--system", default="bimodal_clap")
+    parser.add_argument("--loss.terms", dest="terms")
     chosen, rest = parser.parse_known_args(plain_names(options))
     systems = {path.stem: path for path in (recipe / "../../conf/systems").glob("*.yml")}
     datasets = {path.stem: path for path in (recipe / "local").glob("*.yml") if path.stem != "conf"}
@@ -75,6 +78,10 @@ def read_recipe(
     changes = settings.add_options(rest)
     conf = settings.build()
     conf.loss = {name: term for name, term in conf.loss.items() if term.weight}
+    if chosen.terms is not None:
+        names = [name.strip() for name in chosen.terms.strip("[]").split(",")]
+        conf.loss = {name: _choose("loss term", name, conf.loss) for name in names}
+        changes["loss.terms"] = ("all", ", ".join(names))
     check(conf)
     # Relative, so that no experiment tells where on a machine it was made.
     for place in (conf.data, conf.data.clean):
@@ -89,7 +96,7 @@ def _layers(recipe: Path, name: str) -> list[Path]:
     return [path for folder in folders if (path := folder / "local" / name).is_file()]
 
 
-def _choose(kind: str, name: str, known: dict[str, Path]) -> Path:
+def _choose(kind: str, name: str, known: Mapping[str, T]) -> T:
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name, known, 1)

@@ -12,6 +12,7 @@ from asteroid_bimodal.engine.evaluate import Evaluation, SeparatedItem
 from asteroid_bimodal.engine.recipe import (
     eval_main,
     experiment_conf,
+    read_recipe,
     recipe_conf,
     report_examples,
     run_script,
@@ -50,6 +51,14 @@ def test_systems_and_options():
     assert list(conf.loss) == ["url"]
 
 
+@pytest.mark.parametrize("terms", ["[url, cnt]", "url,cnt"])
+def test_some_terms_of_a_loss(terms):
+    conf, changes = read_recipe(RECIPE, ["--loss.terms", terms])
+    assert list(conf.loss) == ["url", "cnt"]
+    assert conf.loss["cnt"] == recipe_conf(RECIPE, []).loss["cnt"]
+    assert changes == {"loss.terms": ("all", "url, cnt")}
+
+
 def test_another_folder(tmp_path):
     assert recipe_conf(RECIPE, ["--data.root", str(tmp_path)]).data.root == str(tmp_path)
 
@@ -64,6 +73,7 @@ def test_another_folder(tmp_path):
         (["--masker.nfg", "1"], "Did you mean masker.ngf"),
         (["--masker.ngf", "wide"], "masker.ngf takes a whole number such as 12; received 'wide'"),
         (["--ngf", "8"], "--ngf may mean masker.ngf or .*: give the whole path"),
+        (["--loss.terms", "[url,cnr]"], "no loss term 'cnr'; choose cnt, crl, url. Did you mean"),
     ],
 )
 def test_what_does_not_exist(options, message):
