@@ -8,23 +8,30 @@ import warnings
 from collections.abc import Sequence
 
 from .. import __version__
+from ..utils.signals import exit_code, stopped_by_signals
+from ..utils.streams import patient_streams
 from . import check, demo, download, evaluate, import_official, publish, report, separate
 
 # What a command needs is imported when it runs: `--help` should not wait for torch.
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Runs a command; a problem is one line on standard error and exit code 1."""
-    args = _parser().parse_args(_with_dashes(sys.argv[1:] if argv is None else argv))
-    warnings.showwarning = _show_warning
-    # Of torchmetrics, each time; nothing that a user could do about it.
-    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
+    """Runs a command; a problem is one line on standard error and exit code 1.
+
+    A signal to stop is a line, too, and 128 and its number: 130 for Ctrl-C, 143 for SIGTERM.
+    """
     try:
-        args.run(args)
+        with patient_streams(), stopped_by_signals():
+            args = _parser().parse_args(_with_dashes(sys.argv[1:] if argv is None else argv))
+            warnings.showwarning = _show_warning
+            # Of torchmetrics, each time; nothing that a user could do about it.
+            warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
+            args.run(args)
     except (ModuleNotFoundError, ValueError, OSError) as error:
         sys.exit(f"asteroid-bimodal: {' '.join(str(error).split())}")
-    except KeyboardInterrupt:
-        sys.exit("asteroid-bimodal: stopped.")
+    except KeyboardInterrupt as stop:
+        print("asteroid-bimodal: stopped.", file=sys.stderr)
+        sys.exit(exit_code(stop))
 
 
 def _with_dashes(argv: Sequence[str]) -> list[str]:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Event
 
+from ..utils.signals import exit_code
 from .options import add_device, add_model
-
-_STOP = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def add_command(commands) -> None:
@@ -46,7 +42,7 @@ def _demo(args: argparse.Namespace) -> None:
             file=sys.stderr,
         )
     options = {"port": args.port, "browser": not args.no_browser, "share": args.share}
-    with _stopped_by_signals(), serve(model, title=args.model, **options) as address:
+    with serve(model, title=args.model, **options) as address:
         print(f"The page is at {address.public or address.url} – stop it with Ctrl-C.", flush=True)
         _wait()
 
@@ -54,24 +50,6 @@ def _demo(args: argparse.Namespace) -> None:
 def _wait() -> None:
     try:
         Event().wait()
-    except KeyboardInterrupt:
-        pass
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """Has signals end the block as Ctrl-C does, with nothing left behind."""
-
-    def stop(number: int, frame: object) -> None:
-        signal.signal(number, signal.SIG_IGN)  # not again while it tidies up
-        sys.exit(128 + number)
-
-    before = {number: signal.getsignal(number) for number in _STOP}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # as nohup has it
-            signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    except KeyboardInterrupt as stop:
+        if exit_code(stop) != exit_code(KeyboardInterrupt()):  # but Ctrl-C is the usual end
+            raise

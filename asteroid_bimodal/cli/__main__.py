@@ -1,0 +1,5 @@
+"""`python -m asteroid_bimodal.cli`, as `python -m asteroid_bimodal`: the command line."""
+
+from . import main
+
+main()
