@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -112,14 +113,19 @@ def _remove_old_results(folder: Path) -> None:
 
 
 def _with_errors(gr: ModuleType, function: Callable[..., str]) -> Callable[..., str]:
-    """Shows errors on the page."""
+    """Shows errors and warnings on the page."""
 
     def run(audio: str | None, words: str, caption: str, like: str | None) -> str:
         try:
-            return function(audio, words, caption, like)
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always", UserWarning)
+                answer = function(audio, words, caption, like)
         except (ValueError, OSError) as error:
             message = " ".join(str(error).split())
             raise gr.Error(message, title="That did not work", print_exception=False) from error
+        for message in dict.fromkeys(str(w.message) for w in told if w.category is UserWarning):
+            gr.Warning(message)
+        return answer
 
     return run
 

@@ -238,6 +238,9 @@ class QueryEncoder(nn.Module):
                 f"Name a sound, such as 'violin'."
             )
 
+    def check_words(self, query: Any) -> None:
+        """Warns of a query that this encoder can encode, but not read; see `ask`."""
+
     def key(self, query: Any) -> Hashable:
         """Returns what is the same for equal queries."""
         return query
@@ -265,6 +268,14 @@ class QueryEncoder(nn.Module):
             mask=stacked.mask[0, index],
             pooled=stacked.pooled[0, index],
         )
+
+    def ask(self, queries: Sequence[Sequence[Any]]) -> QueryEmbedding:
+        """Encodes, as `forward`, what somebody asks a model, and says what cannot be read."""
+        encoded = self(queries)
+        for row in queries:
+            for query in row:
+                self.check_words(query)
+        return encoded
 
     def _check_batch(self, queries: Sequence[Sequence[Any]]) -> None:
         if isinstance(queries, str) or any(not isinstance(row, (list, tuple)) for row in queries):

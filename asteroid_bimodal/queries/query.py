@@ -157,7 +157,7 @@ def _encode_part(model: ConditionedModel, part: Part) -> QueryEmbedding:
             f"Expected {trained.plural} for this model, which was trained with them, received one "
             f"of {asked.plural}, {part.content!r:.80}. Use {trained.plural}, or {asked.where}."
         )
-    query = encoder([[part.content]]).to(model.device)
+    query = encoder.ask([[part.content]]).to(model.device)
     if "cond_dim" in model.query_args(encoder):
         return query
     # This masker takes no tokens, whose size differs between the encoders of a space.

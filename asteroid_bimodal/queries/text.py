@@ -26,6 +26,7 @@ from ..utils.pretrained import (
 from .base import QueryEncoder
 from .embedding import EncodedQuery
 from .spec import MINILM, EncoderSpec
+from .words import check_words
 
 POOLINGS = ("cls", "mean", "sentence")
 _BERTS = ("bert", "roberta", "distilbert", "mpnet", "electra", "xlm-roberta", "modernbert")
@@ -41,10 +42,15 @@ class TextEncoder(FrozenModule, QueryEncoder):
     has_weights = True
     spec: EncoderSpec
     padding = "longest"  # its own tokens alone; with "max_length", also the padding of `run`
+    _tokenizer: Any = None
 
     def run(self, texts: list[str]) -> TextStates:
         """Runs the network."""
         raise NotImplementedError(f"{type(self).__name__} has to define `run`.")
+
+    def check_words(self, query: str) -> None:
+        """Refuses a text without a letter, and warns of words that have to be spelled."""
+        check_words(query, self._tokenizer)
 
     def encode(self, queries: list[str]) -> list[EncodedQuery]:
         """Encodes distinct texts."""
@@ -116,6 +122,7 @@ class ClapTextEncoder(TextEncoder):
                 f"{context_length}."
             )
         self.spec, self.padding = EncoderSpec(self.kind, str(name)), padding
+        self._tokenizer = self._clap.tokenizer
         self.token_dim = self.network.config.text_config.hidden_size
         self.pooled_dim = self.network.config.projection_dim
 

@@ -1,0 +1,89 @@
+"""Words that a text encoder cannot read are refused or told, not answered by chance in silence."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import torch
+from transformers import BertTokenizerFast
+
+from asteroid_bimodal.models import BiModalUNet
+from asteroid_bimodal.queries import ClapTextEncoder, ClipTextEncoder, Query, encode_queries
+from asteroid_bimodal.queries.words import check_words, unread_words
+from asteroid_bimodal.separate import separate_file
+
+UNREADABLE = ["小提琴", "大鼓", "qwxzv", "The sound of qwxzv", "a2 🎻", "скрипка"]
+NO_LETTER = ["...", "🎻", "440", "- 7 -"]
+READABLE = ["violin", "Violin!", "the sound of a flute", "a man plays violins", "I", "flûte"]
+
+
+@pytest.fixture(scope="module", params=[ClapTextEncoder, ClipTextEncoder])
+def encoder(request):
+    return request.param("mini")
+
+
+def told(encoder, text):
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        encoder.ask([[text]])
+    return [str(warning.message) for warning in found]
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+def test_texts_without_a_known_word_are_told(encoder, text):
+    (message,) = told(encoder, text)
+    assert "knows no word of" in message and "The sound of" not in message
+
+
+@pytest.mark.parametrize("text", NO_LETTER)
+def test_texts_without_a_letter_are_refused(encoder, text):
+    with pytest.raises(ValueError, match="no letter. Name a sound, such as 'violin'"):
+        encoder.ask([[text]])
+    assert len(told(encoder, f"The sound of {text}")) == 1  # a label of a data set, perhaps
+
+
+@pytest.mark.parametrize("text", READABLE)
+def test_texts_of_known_words_are_not(encoder, text):
+    assert not told(encoder, text)
+
+
+def test_an_unknown_word_among_others_is_named(encoder):
+    (message,) = told(encoder, "a violin of qwxzv")
+    assert message == "The text encoder does not know 'qwxzv' of 'a violin of qwxzv'."
+
+
+def test_training_and_data_sets_say_nothing(encoder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        encoder([["小提琴", "440"]])
+
+
+def test_word_pieces_and_what_is_unknown_to_them(tmp_path):
+    words = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]", "violin", "dog", "##s", "q", "##x", "小"]
+    (tmp_path / "vocab.txt").write_text("\n".join(words))
+    tokenizer = BertTokenizerFast(str(tmp_path / "vocab.txt"))
+    assert unread_words("violin dogs 小 琴 qx z", tokenizer) == ["琴", "qx", "z"]
+    check_words("no letter is looked for further", object())  # of a tokenizer without places
+
+
+@pytest.mark.parametrize("text", ["小提琴", "qwxzv"])
+def test_every_way_to_ask_says_so(text, tmp_path, monkeypatch):
+    model = BiModalUNet.from_pretrained("mini")
+    wav = torch.randn(1, 8000) / 10
+    for ask in (
+        lambda: encode_queries(model, [text]),
+        lambda: encode_queries(model, [Query.blend("both", [("violin", 1.0), (text, 1.0)])]),
+        lambda: encode_queries(model, [], without=[text]),
+        lambda: model(wav, [text]),
+        lambda: model.separate(wav[0].numpy(), [text], sample_rate=8000),
+        lambda: model.separate(wav, [[text]], sample_rate=8000),
+    ):
+        with pytest.warns(UserWarning, match="knows no word of"):
+            ask()
+
+
+def test_separate_file_refuses_what_has_no_letter(tmp_path):
+    model = BiModalUNet.from_pretrained("mini")
+    with pytest.raises(ValueError, match="which has no letter"):
+        separate_file(model, __file__, ["🎻"])
