@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import io
 import math
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -61,13 +63,21 @@ def read_manifest(path: str | Path) -> list[Clip]:
                 f"{path}, line {number}: {row['seconds']!r} is no number of seconds. Run stage 0, "
                 "which writes manifests."
             ) from error
-        clips.append(Clip(row["path"], row["label"], row["caption"], seconds, row["split"]))
+        audio = _slashes(row["path"], Path(path).parent)
+        clips.append(Clip(audio, row["label"], row["caption"], seconds, row["split"]))
     if not clips:
         raise ValueError(
             f"{path} lists no clip: none of the split could be downloaded. Run stage 0, which "
             "tries again and writes the manifest of what is there."
         )
     return clips
+
+
+def _slashes(path: str, folder: Path) -> str:
+    """A path that may have been written on Windows, as this system writes it."""
+    if os.sep == "\\" or "\\" not in path or (folder / path).exists():
+        return path
+    return path.replace("\\", "/")
 
 
 def _seconds(text: str) -> float:
@@ -77,25 +87,27 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def csv_text(columns: list[str], rows: list[dict]) -> str:
+def csv_bytes(columns: list[str], rows: list[dict]) -> bytes:
     """Rows, values by column, as CSV that is the same on every system."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, fieldnames=columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    return buffer.getvalue()
+    return buffer.getvalue().encode("utf-8", "surrogateescape")  # a path may be any bytes
 
 
 def write_rows(path: str | Path, columns: list[str], rows: list[dict]) -> None:
     """Writes rows, values by column, as CSV, atomically."""
     with atomic_write(path) as temporary:
-        temporary.write_text(csv_text(columns, rows), encoding="utf-8", newline="\n")
+        temporary.write_bytes(csv_bytes(columns, rows))
 
 
 def read_rows(
     path: str | Path, columns: list[str], remedy: str = "Run stage 0."
 ) -> list[dict[str, str]]:
-    """Reads columns of a CSV file; others are left out, a byte-order mark is ignored.
+    """Reads columns of a CSV file in UTF-8, or UTF-16 with its mark; others are left out.
+
+    Only the column `path` may hold bytes that are no text, as file names may.
 
     Args:
         path: the file.
@@ -110,12 +122,13 @@ def read_rows(
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist. {remedy}")
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in columns if name not in (reader.fieldnames or [])]
-            # A row that is too short lacks cells: they count as empty.
-            rows = [{name: row.get(name) or "" for name in columns} for row in reader]
-    except (csv.Error, UnicodeDecodeError) as error:
+        reader = csv.DictReader(io.StringIO(_text(path.read_bytes()), newline=""))
+        missing = [name for name in columns if name not in (reader.fieldnames or [])]
+        # A row that is too short lacks cells: they count as empty.
+        rows = [{name: row.get(name) or "" for name in columns} for row in reader]
+        for row in rows:
+            "".join(cell for name, cell in row.items() if name != "path").encode()
+    except (csv.Error, UnicodeError) as error:
         raise ValueError(f"{path} is not a CSV file in UTF-8: {error}. {remedy}") from error
     if missing:
         raise ValueError(
@@ -123,6 +136,12 @@ def read_rows(
             f"{remedy}"
         )
     return rows
+
+
+def _text(content: bytes) -> str:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16")
+    return content.decode("utf-8-sig", "surrogateescape")
 
 
 def by_label(clips: Sequence[Clip]) -> dict[str, list[Clip]]:
@@ -158,6 +177,6 @@ def take_share(clips: Sequence[Clip], share: Sequence[float]) -> list[Clip]:
         )
     taken: set[Clip] = set()
     for group in by_label(clips).values():
-        ordered = sorted(group, key=lambda clip: hashlib.sha256(clip.path.encode()).digest())
+        ordered = sorted(group, key=lambda clip: hashlib.sha256(os.fsencode(clip.path)).digest())
         taken.update(ordered[math.ceil(begin * len(group)) : math.ceil(end * len(group))])
     return [clip for clip in clips if clip in taken]

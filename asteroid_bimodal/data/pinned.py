@@ -12,7 +12,7 @@ import torch
 from ..utils.audio_file import UnreadableAudioError, audio_seconds
 from .batches import Skipped
 from .crops import ATTEMPTS, crop_start, draw_one, is_audible, read_crop
-from .manifest import Clip, by_label, csv_text, read_rows, write_rows
+from .manifest import Clip, by_label, csv_bytes, read_rows, write_rows
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def write_test_list(folder: str | Path, name: str, mixtures: Iterable[PinnedMixt
         for mixture in mixtures
         for source in mixture.sources
     ]
-    digest = hashlib.sha256(csv_text(_COLUMNS, rows).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(csv_bytes(_COLUMNS, rows)).hexdigest()[:12]
     path = Path(folder) / f"{name}_{digest}.csv"
     write_rows(path, _COLUMNS, rows)
     return path
@@ -144,7 +144,7 @@ def read_test_list(path: str | Path) -> list[PinnedMixture]:
     path = Path(path)
     again = "Delete it and run stage 1 again."
     rows = read_rows(path, _COLUMNS, again if path.is_file() else "Run stage 1.")
-    digest = hashlib.sha256(path.read_bytes().decode("utf-8").encode()).hexdigest()[:12]
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     if not path.stem.endswith(digest):
         raise ValueError(
             f"{path.name} was changed: expected the digest at the end of its name, received "

@@ -67,8 +67,8 @@ def write_shards(
         raise ValueError(f"No clip of {split} in {root} can be read: {skipped[0].reason}")
     order = torch.randperm(len(clips), generator=torch.Generator().manual_seed(seed)).tolist()
     clips = [clips[index] for index in order]
-    rows = [json.dumps(asdict(clip), ensure_ascii=False) for clip in clips]
-    digest = hashlib.sha256("\n".join([str(clips_per_shard), *rows]).encode()).hexdigest()[:8]
+    rows = [_json(asdict(clip)) for clip in clips]
+    digest = hashlib.sha256(b"\n".join([b"%d" % clips_per_shard, *rows])).hexdigest()[:8]
     starts = range(0, len(clips), clips_per_shard)
     paths = [out / f"{split}-{digest}-{number:06d}.tar" for number in range(len(starts))]
     others = sorted(set(out.glob(f"{split}-*.tar")) - set(paths))
@@ -83,9 +83,13 @@ def write_shards(
                 for number in range(start, min(start + clips_per_shard, len(clips))):
                     audio = (root / clips[number].path).read_bytes()
                     suffix = Path(clips[number].path).suffix.lower().lstrip(".")
-                    row = rows[number].encode()
-                    tar.write({"__key__": f"{number:09d}", "json": row, suffix: audio})
+                    tar.write({"__key__": f"{number:09d}", "json": rows[number], suffix: audio})
     return WrittenShards(paths, len(clips), skipped)
+
+
+def _json(row: dict) -> bytes:
+    """As JSON; bytes of a path that are no text become escapes."""
+    return json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 def _usable(clips: Sequence[Clip], root: Path) -> tuple[list[Clip], list[Skipped]]:

@@ -176,7 +176,7 @@ def write_json(value: Mapping[str, Any], path: str | Path) -> None:
     """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     with atomic_write(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_bytes(f"{text}\n".encode("utf-8", "backslashreplace"))  # of any path
 
 
 @torch.no_grad()

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from asteroid_bimodal.data.manifest import (
@@ -85,6 +87,35 @@ def test_what_is_no_csv_file(tmp_path, content):
     path = tmp_path / "train.csv"
     path.write_bytes(content)
     with pytest.raises(ValueError, match="train.csv is not a CSV file in UTF-8: .* Run stage 0"):
+        read_manifest(path)
+
+
+ROWS = "path,label,caption,seconds,split\nsolo\\é\\1.wav,oboe,hé,2.5,train\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_manifests_of_windows_are_read(tmp_path, encoding, newline):
+    (tmp_path / "train.csv").write_bytes(ROWS.replace("\n", newline).encode(encoding))
+    expected = Clip("solo/é/1.wav", "oboe", "hé", 2.5, "train")
+    assert read_manifest(tmp_path / "train.csv") == [expected]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there, a backslash is no letter")
+def test_a_backslash_in_the_name_of_a_file_stays(tmp_path):
+    (tmp_path / "a\\b.wav").touch()
+    clip = Clip("a\\b.wav", "oboe", "", 2.5, "train")
+    write_manifest(tmp_path / "train.csv", [clip])
+    assert read_manifest(tmp_path / "train.csv") == [clip]
+
+
+def test_paths_may_be_any_bytes_and_other_columns_text_alone(tmp_path):
+    path, names = tmp_path / "train.csv", [b"fl\xfcte.wav", b'a,"b"\n.wav', b" .wav "]
+    clips = [Clip(os.fsdecode(name), "flûte", "", 2.5, "train") for name in names]
+    write_manifest(path, clips)
+    assert read_manifest(path) == clips
+    path.write_bytes(ROWS.encode("latin-1"))
+    with pytest.raises(ValueError, match="train.csv is not a CSV file in UTF-8"):
         read_manifest(path)
 
 
