@@ -93,6 +93,8 @@ def _separate(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None
     _print(results)
     if results.failed:
         sys.exit(1)
+    if not results.written and not results.skipped:
+        raise ValueError("There is nothing to separate. Name the recordings that these are of.")
 
 
 def _queries(args: argparse.Namespace) -> list:
@@ -133,7 +135,7 @@ def _print(results) -> None:
         print(path if score is None else f"{path}  presence {score:.2f}")
     for path in results.skipped:
         print(f"{path}  skipped, finished before")
-    for path, owner in results.outputs.items():
-        print(f"{path}  left out, named like an output of {owner}")
+    for path, reason in results.outputs.items():
+        print(f"{path}  left out: {reason}")
     for path, reason in results.failed.items():
         print(f"asteroid-bimodal: {path}: {reason}", file=sys.stderr)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ..dsp.resample import resample
 from ..utils.audio_file import AUDIO_SUFFIXES, UnreadableAudioError, cancels, open_audio
-from ..utils.files import atomic_write
+from ..utils.files import atomic_write, raw_path
 from .batches import Skipped
 
 
@@ -61,7 +61,7 @@ def resample_clip(source: str | Path, target: str | Path, sample_rate: int) -> f
     gain = 1 / max(1.0, float(wav.abs().max()))
     with atomic_write(target) as temporary:
         samples = (gain * wav).numpy()
-        soundfile.write(temporary, samples, sample_rate, format="FLAC", subtype="PCM_16")
+        soundfile.write(raw_path(temporary), samples, sample_rate, format="FLAC", subtype="PCM_16")
     return gain
 
 
@@ -134,7 +134,7 @@ def _is_done(target: Path, source: Path, sample_rate: int) -> bool:
     if not target.is_file() or target.stat().st_mtime_ns < source.stat().st_mtime_ns:
         return False
     try:
-        return soundfile.info(str(target)).samplerate == sample_rate
+        return soundfile.info(raw_path(target)).samplerate == sample_rate
     except soundfile.LibsndfileError:
         return False
 

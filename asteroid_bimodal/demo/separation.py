@@ -19,7 +19,7 @@ from ..queries.files import is_file
 from ..queries.naming import RESIDUAL
 from ..separate import Query, separate_files
 from ..utils.audio_file import AudioStream, open_audio
-from ..utils.files import safe_name
+from ..utils.files import atomic_write, safe_name
 from .figures import Picture, draw_together
 
 MAX_SECONDS = 600  # of a recording
@@ -220,6 +220,6 @@ def _at_most(stream: AudioStream, max_seconds: float) -> Iterator[Tensor]:
 def _write(target: Path, stream: AudioStream, blocks: Iterator[Tensor]) -> None:
     """Writes the upload as a WAV file, which every browser plays."""
     style = {"samplerate": stream.sample_rate, "channels": stream.channels, "subtype": "FLOAT"}
-    with soundfile.SoundFile(target, "w", **style) as file:
+    with atomic_write(target) as temporary, soundfile.SoundFile(temporary, "w", **style) as file:
         for block in blocks:
             file.write(block.T.numpy())

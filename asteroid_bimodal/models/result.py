@@ -16,7 +16,8 @@ import soundfile
 from torch import Tensor
 
 from ..queries.naming import output_names
-from ..utils.files import atomic_write
+from ..utils.files import atomic_write, join_name
+from ..utils.own_sounds import new_sound
 from ..utils.spectrogram import magnitudes, picture_uri, wav_uri
 
 _FLOATS = ("wav", "w64", "rf64", "caf", "au")  # formats that hold samples beyond ±1
@@ -123,12 +124,12 @@ class SeparationResult:
             known = ", ".join(map(str.lower, soundfile.available_formats()))
             raise ValueError(f"There is no format {format!r}; libsndfile writes {known}.")
         names = output_names(self.queries, self.residual is not None, self.without)
-        source = f"{self.source}_" if self.source else ""
         tracks = {}
         for number in range(len(self) if self.batched else 1):
-            prefix = f"{number + 1}_" if self.batched else source
+            source = str(number + 1) if self.batched else self.source
             for name, track in zip(names, self._tracks(number), strict=True):
-                tracks[Path(folder) / f"{prefix}{name}.{format}"] = track
+                file = join_name(source, f"_{name}.{format}") if source else f"{name}.{format}"
+                tracks[Path(folder) / file] = track
         for path, track in tracks.items():
             if path.exists() and not overwrite:
                 raise FileExistsError(f"{path} exists already. Replace it with overwrite=True.")
@@ -143,7 +144,10 @@ class SeparationResult:
             for path, track in tracks.items():
                 temporary = stack.enter_context(atomic_write(path))
                 subtype = "FLOAT" if format in _FLOATS else None
-                soundfile.write(temporary, track.T, self.sample_rate, subtype, format=format)
+                channels = len(track) if track.ndim > 1 else 1
+                style = {"samplerate": self.sample_rate, "channels": channels, "subtype": subtype}
+                with new_sound(temporary, format=format, **style) as file:
+                    file.write(track.T)
         return list(tracks)
 
     def _tracks(self, number: int) -> list[np.ndarray]:

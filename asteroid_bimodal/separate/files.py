@@ -26,7 +26,8 @@ class FileResults:
         written: files written.
         failed: why, for each input that could not be separated.
         skipped: inputs that were finished before.
-        outputs: inputs that are named like an output of another one, with that one.
+        outputs: inputs that were left out because they are outputs themselves, and how one knows:
+            an earlier separation wrote them, or they are named like an output of another input.
         presence: presence score of each file of estimates, from 0 to 1; see
             `MaskedSpectra.presence`.
     """
@@ -34,7 +35,7 @@ class FileResults:
     written: list[Path] = field(default_factory=list)
     failed: dict[Path, str] = field(default_factory=dict)
     skipped: list[Path] = field(default_factory=list)
-    outputs: dict[Path, Path] = field(default_factory=dict)
+    outputs: dict[Path, str] = field(default_factory=dict)
     presence: dict[Path, float] = field(default_factory=dict)
 
 
@@ -60,7 +61,8 @@ def separate_files(
 
     Args:
         model: a separator.
-        inputs: audio files; those named like another one's output are left out, and listed.
+        inputs: audio files; what a separation wrote, and what is named like another one's output,
+            is left out, and listed.
         queries: texts, and `Query`s of audio examples, pictures and blends.
         without: negative queries. Each estimate loses what these take of it; without queries, the
             input does, and the only estimate is `<file>_without_<...>.wav`.

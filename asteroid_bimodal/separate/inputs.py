@@ -6,13 +6,11 @@ import glob
 from pathlib import Path
 
 from ..utils.audio_file import AUDIO_SUFFIXES
-from .log import LOG_NAME, read_log
+from .log import LOG_NAME
 
 
 def find_inputs(source: str | Path) -> list[Path]:
     """Finds the audio files that a file name, a folder or a glob pattern means.
-
-    Of a folder, what `separate_files` wrote to it by its log is left out.
 
     Args:
         source: "duet.wav", "recordings/" or "recordings/*.flac".
@@ -41,14 +39,5 @@ def find_inputs(source: str | Path) -> list[Path]:
 
 
 def _audio_of(folder: Path) -> list[Path]:
-    ours = _written_to(folder)
-    files = (path for path in folder.iterdir() if path.name[0] != "." and path.name not in ours)
+    files = (path for path in folder.iterdir() if path.name[0] != ".")
     return [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES]
-
-
-def _written_to(folder: Path) -> set[str]:
-    try:
-        rows = read_log(folder / LOG_NAME).values()
-    except ValueError:  # another file of that name, which matters only to who writes here
-        return set()
-    return {name for row in rows for name in row.outputs}

@@ -7,12 +7,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from soundfile import LibsndfileError, SoundFile
+from soundfile import LibsndfileError
 from torch import Tensor
 
 from ..queries.naming import RESIDUAL
 from ..utils.audio_file import AudioStream
-from ..utils.files import atomic_write
+from ..utils.files import NoSpaceError, atomic_write, join_name
+from ..utils.own_sounds import is_ours, new_sound
 
 _MOST_WAV = 2**32 - 2**16  # bytes that the header of a WAV can count; beyond, it is RF64
 
@@ -23,8 +24,7 @@ class OutputPlan:
 
     outputs: dict[Path, list[Path]]  # of each input to separate
     owners: dict[Path, Path]  # the first input that each output belongs to
-    # Inputs named like an output, most likely of an earlier run, with the input whose output it is.
-    left_out: dict[Path, Path]
+    left_out: dict[Path, str]  # inputs that are outputs themselves, and why they are taken for it
 
 
 def plan_outputs(inputs: Sequence[Path], names: Sequence[str], out: Path | None) -> OutputPlan:
@@ -32,11 +32,14 @@ def plan_outputs(inputs: Sequence[Path], names: Sequence[str], out: Path | None)
     if out is not None and out.exists() and not out.is_dir():
         raise ValueError(f"Expected a folder to write to, found a file at {out}.")
     outputs = {
-        path: [(out or path.parent) / f"{path.stem}_{name}.wav" for name in names]
+        path: [(out or path.parent) / join_name(path.stem, f"_{name}.wav") for name in names]
         for path in inputs
     }
     resolved = {output.resolve(): path for path, files in outputs.items() for output in files}
-    left_out = {path: resolved[path.resolve()] for path in inputs if path.resolve() in resolved}
+    left_out = {path: "an earlier separation wrote it" for path in inputs if is_ours(path)}
+    for path in inputs:
+        if (owner := resolved.get(path.resolve())) is not None:
+            left_out.setdefault(path, f"named like an output of {owner}")
     outputs = {path: files for path, files in outputs.items() if path not in left_out}
     owners: dict[Path, Path] = {}
     for path, files in outputs.items():
@@ -65,7 +68,7 @@ def missing_outputs(
             "with --skip-existing."
         )
     missing = [output for output in outputs if output not in existing]
-    if missing and existing[-1].stem == f"{path.stem}_{RESIDUAL}":
+    if missing and existing[-1].name == join_name(path.stem, f"_{RESIDUAL}.wav"):
         raise FileExistsError(
             f"{existing[-1]} exists already, but not {missing[0]}: it is what other queries left. "
             "Replace it with --overwrite, or choose another folder with --out."
@@ -92,7 +95,7 @@ def write_outputs(
                 output: stack.enter_context(atomic_write(output)) for output in reversed(wanted)
             }
             files = [
-                stack.enter_context(SoundFile(temporaries[output], "w", **style))
+                stack.enter_context(new_sound(temporaries[output], **style))
                 if output in temporaries
                 else None
                 for output in outputs
@@ -101,6 +104,8 @@ def write_outputs(
                 for file, track in zip(files, piece, strict=True):
                     if file is not None:
                         file.write(track.T.numpy())
+    except NoSpaceError:
+        raise
     except (OSError, LibsndfileError) as error:
         reason = getattr(error, "strerror", None) or error
         raise OSError(

@@ -26,6 +26,7 @@ from .audio_decoders import (
     UnreadableAudioError,
     open_by_ffmpeg,
 )
+from .files import raw_path
 
 AUDIO_SUFFIXES = (
     *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"),
@@ -126,7 +127,7 @@ def _open(source: Source, name: str | None = None) -> Iterator[SndfileReader | F
         raise UnreadableAudioError(f"Cannot read {name}: the file is empty.")
     claimed, reason = None, ""
     try:
-        sound = SoundFile(str(source) if is_path else source)
+        sound = SoundFile(raw_path(source) if is_path else source)
     except (LibsndfileError, OSError, TypeError) as error:
         reason = getattr(error, "error_string", str(error))
     else:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
-import errno
 import io
 import json
 import os
@@ -12,7 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Generic, TypeVar, get_type_hints
 
-from .files import atomic_write
+from .files import atomic_write, disk_full_error
 
 Row = TypeVar("Row")
 
@@ -25,7 +25,7 @@ def read_ledger(path: str | Path, row_type: type[Row]) -> dict[str, Row]:
     path, columns, types = Path(path), _columns(row_type), get_type_hints(row_type)
     parsers = [(name, _PARSERS.get(types[name], json.loads)) for name in columns]
     content = path.read_bytes() if path.is_file() else b""
-    whole = _whole_rows(content)
+    whole = _whole_rows(content).removeprefix(codecs.BOM_UTF8)  # as Excel writes it
     if not whole and _format([columns]).startswith(content):
         return {}  # nothing, or half a header
     table = csv.reader(io.StringIO(whole.decode(**_TEXT), newline=""))
@@ -83,10 +83,14 @@ class Ledger(Generic[Row]):
         content = _format(lines)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with open(self.path, "ab", buffering=0) as file:
-            written = file.write(content)
-            if written < len(content):
-                file.truncate(file.tell() - written)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+            written = 0
+            try:
+                while written < len(content):  # a nearly full disk takes a part
+                    written += file.write(content[written:])
+            except OSError as error:
+                if written:
+                    file.truncate(file.tell() - written)
+                raise disk_full_error(self.path.parent, error) or error from error
 
 
 def lock_file(path: str | Path) -> io.FileIO:

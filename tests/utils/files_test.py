@@ -43,7 +43,7 @@ def full_disk(monkeypatch):
         real = Path.open
 
         def refuse(self, mode="r", *args, **kwargs):
-            if mode != "xb":
+            if mode != "ab":
                 return real(self, mode, *args, **kwargs)
             raise OSError(number, "whatever the system says")
 

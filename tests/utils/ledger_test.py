@@ -96,10 +96,10 @@ def test_a_row_that_does_not_fit(path, row):
 
 
 class ShortFile:
-    """A file on a disk that takes half of what is written, as one that fills up does."""
+    """A file on a disk that takes half of what is written and no more, as it fills up."""
 
     def __init__(self, file):
-        self.file = file
+        self.file, self.full = file, False
 
     def __enter__(self):
         return self
@@ -111,6 +111,9 @@ class ShortFile:
         return getattr(self.file, name)
 
     def write(self, content):
+        if self.full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.full = True
         return self.file.write(content[: len(content) // 2])
 
 

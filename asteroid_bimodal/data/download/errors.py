@@ -101,5 +101,5 @@ def disk_watch(folder: Path) -> Iterator[None]:
         raise
     except (FetchError, OSError) as error:
         if full := disk_full_error(folder, error):
-            raise DiskFullError(str(full.strerror)) from error
+            raise DiskFullError(str(full)) from error
         raise

@@ -19,6 +19,7 @@ from pathlib import Path
 import soundfile
 
 from ...utils.ffmpeg import find_ffmpeg
+from ...utils.files import raw_path
 from .errors import FetchError, GoneError, classify_error
 
 _BLOCK = 1 << 20  # samples decoded at a time to see whether a file is whole
@@ -93,7 +94,7 @@ def check_audio(path: Path, expected: float | None) -> float:
     """Decodes a whole file; returns its length in seconds, which should be the expected one."""
     samples = 0
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        with soundfile.SoundFile(raw_path(path)) as file:
             while count := len(file.read(_BLOCK, dtype="int16")):
                 samples += count
             promised, rate = file.frames, file.samplerate

@@ -17,7 +17,7 @@ from ...utils.ffmpeg import find_ffmpeg
 from ..frames import frames_folder
 from .annotations import list_clips
 from .clips import Entry, Listing, write_clips
-from .errors import DiskFullError, DownloadStoppedError, RefusedError, disk_watch
+from .errors import DownloadStoppedError, RefusedError, disk_watch
 from .fetch import PARTIAL, ClipFetcher, Outcome
 from .ledger import DownloadLedger, Row, lock, open_ledger
 from .published import read_annotations
@@ -134,7 +134,7 @@ def download(
             try:
                 _fetch_all(fetcher, missing, ledger, jobs, stop)
             except DownloadStoppedError as error:
-                raise _stopped_error(error, root, _summary(entries, ledger.rows, frames)) from error
+                raise _stopped_error(error, _summary(entries, ledger.rows, frames)) from error
             _remove_empty(root / PARTIAL)
         return _summary(entries, ledger.rows, frames)
 
@@ -223,12 +223,9 @@ def _no_answer(unanswered: Sequence[Outcome]) -> DownloadStoppedError:
     )
 
 
-def _stopped_error(error: DownloadStoppedError, root: Path, summary: Summary) -> OSError:
-    text = str(error)
-    if isinstance(error, DiskFullError):
-        text = f"No space left for {root} ({text}). Make room, or move the folder to a larger disk."
+def _stopped_error(error: DownloadStoppedError, summary: Summary) -> OSError:
     return type(error)(
-        f"{text} {summary.ok} clips are there, whole; the same command goes on from here."
+        f"{error} {summary.ok} clips are there, whole; the same command goes on from here."
     )
 
 

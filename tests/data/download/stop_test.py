@@ -143,7 +143,7 @@ def test_a_full_disk(site, web, tmp_path):
         pytest.skip("this system does not let us mount a small disk")
     message, ends, left = told[0], json.loads(told[1]), json.loads(told[2])
     count = len(ends)
-    assert message.startswith(f"DiskFullError('No space left for {tmp_path}")
+    assert message.startswith(f"DiskFullError('There is no room in {tmp_path}")
     assert f"{count} clips are there, whole; the same command goes on from here" in message
     assert set(ends.values()) == {"ok"} and 0 < count < len(entries)
     assert left == sorted([*(entry.path for entry in entries[:count]), "download.csv"])
