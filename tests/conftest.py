@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import Phase, settings
 from PIL import Image
 
 from asteroid_bimodal.data.frames import frames_folder
@@ -22,6 +23,17 @@ from asteroid_bimodal.data.pinned import draw_test_list, write_test_list
 # which has some, may wait for ever on a lock that another thread held.
 multiprocessing.set_forkserver_preload(["asteroid_bimodal.data"])
 multiprocessing.set_start_method("forkserver", force=True)
+
+# Tests that draw draw the same each time, and few. Nothing shrinks: a failing draw is small anyway.
+settings.register_profile(
+    "same",
+    derandomize=True,
+    deadline=None,
+    max_examples=25,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+)
+settings.load_profile("same")
 
 RATE = 8000
 TAKES = {"train": 2, "valid": 1, "test": 1}

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..dsp.resample import resample
+from ..dsp.samples import fault_of
 from ..utils.audio_file import Source, UnreadableAudioError, read_segment, to_mono
 from .batches import Skipped
 from .frames import frame_at
@@ -40,13 +41,12 @@ def read_crop(
 
     Raises:
         UnreadableAudioError: when the file is missing, is not audio, is empty, is damaged in this
-            place or holds NaN.
+            place, or holds what is no audio (`dsp/samples.py`).
     """
     wav, rate = read_segment(source, start, Fraction(num_samples, sample_rate), name)
-    mono = to_mono(wav)
-    if not torch.isfinite(mono.sum()):
-        raise UnreadableAudioError(f"{name or source} holds NaN or infinite samples.")
-    mono = resample(mono, rate, sample_rate)
+    if fault := fault_of(wav):
+        raise UnreadableAudioError(f"{name or source} has {fault}.")
+    mono = resample(to_mono(wav), rate, sample_rate)
     return torch.nn.functional.pad(mono[:num_samples], (0, max(0, num_samples - len(mono))))
 
 

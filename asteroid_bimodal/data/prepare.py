@@ -55,9 +55,9 @@ def resample_clip(source: str | Path, target: str | Path, sample_rate: int) -> f
         16000
     """
     wav, rate = _read_mono(source)
+    wav = resample(wav, rate, sample_rate)
     if not torch.isfinite(wav).all():
         raise UnreadableAudioError(f"{source} holds NaN or infinite samples.")
-    wav = resample(wav, rate, sample_rate)
     gain = 1 / max(1.0, float(wav.abs().max()))
     with atomic_write(target) as temporary:
         samples = (gain * wav).numpy()

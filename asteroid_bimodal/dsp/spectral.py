@@ -136,7 +136,7 @@ def pad_for_stft(wav: Tensor, n_fft: int, hop_length: int) -> Tensor:
 
 
 def magnitude(spectrum: Tensor) -> Tensor:
-    """Returns magnitudes (..., F, T); their gradient is 0, not NaN, where the spectrum is 0.
+    """Returns magnitudes (..., F, T); their gradient is 0, not NaN, where the spectrum is silent.
 
     Args:
         spectrum: (..., 2·F, T), real parts, then imaginary parts.
@@ -145,6 +145,8 @@ def magnitude(spectrum: Tensor) -> Tensor:
         >>> magnitude(torch.tensor([[3.0], [4.0]]))
         tensor([[5.]])
     """
+    # The gradient of a magnitude below the smallest normal number overflows.
+    spectrum = F.hardshrink(spectrum, torch.finfo(spectrum.dtype).tiny)
     return torch.complex(*spectrum.chunk(2, dim=-2)).abs()
 
 

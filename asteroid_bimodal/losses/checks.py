@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 REDUCTIONS = ("mean", "none")
 
@@ -63,8 +63,22 @@ def check_broadcast(name: str, tensor: Tensor, like: Tensor) -> None:
 
 
 def at_least_float32(tensor: Tensor) -> Tensor:
-    """Widens half-precision tensors, whose sums over a whole signal would lose their digits."""
-    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+    """Widens half-precision tensors, whose sums over a whole signal would lose their digits.
+
+    A gradient too large for float16 comes back as its largest number, not as infinity.
+    """
+    if tensor.dtype not in (torch.float16, torch.bfloat16):
+        return tensor
+    wide = tensor.float()
+    if tensor.dtype == torch.float16 and wide.requires_grad:
+        most = torch.finfo(torch.float16).max
+        wide.register_hook(lambda gradient: gradient.clamp(-most, most))
+    return wide
+
+
+def as_weights(tensor: Tensor, network: nn.Module) -> Tensor:
+    """Gives a tensor the precision of a network's weights."""
+    return tensor.to(next(network.parameters(), tensor).dtype)
 
 
 def check_same_signals(name: str, signals: Tensor, other_name: str, other: Tensor) -> None:

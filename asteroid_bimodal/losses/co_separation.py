@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .checks import (
+    as_weights,
     at_least_float32,
     check_finite,
     check_reduction,
@@ -130,7 +131,8 @@ class CoSeparationLoss(nn.Module):
         return sum(self.distance(est, target, total) for est, target in pairs)
 
     def _consistency(self, magnitudes: Tensor, labels: Tensor) -> Tensor:
-        logits = self.classifier(torch.log(magnitudes + FLOOR).flatten(0, 1))  # (B*S, C)
+        rows = torch.log(magnitudes + FLOOR).flatten(0, 1)
+        logits = self.classifier(as_weights(rows, self.classifier))  # (B*S, C)
         check_labels(labels, logits.shape[-1])
         losses = F.cross_entropy(at_least_float32(logits), labels.flatten(), reduction="none")
         return losses.view(labels.shape).mean(1)

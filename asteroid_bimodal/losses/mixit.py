@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .checks import check_reduction, check_signals, reduce_batch
+from .checks import at_least_float32, check_reduction, check_signals, reduce_batch
 from .quadratic import gram_matrix, quadratic_form, subset_losses
 
 UNKNOWN = -1
@@ -93,15 +93,16 @@ class TextConditionedMixIT(nn.Module):
             **kwargs: passed to `loss_func`.
         """
         _check_inputs(est_sources, mixtures)
-        shape = (est_sources.shape[0], mixtures.shape[1], est_sources.shape[1])
-        weights, unknown = read_assignment(assignment, shape, est_sources.device)
+        est, mixtures = at_least_float32(est_sources), at_least_float32(mixtures)
+        shape = (est.shape[0], mixtures.shape[1], est.shape[1])
+        weights, unknown = read_assignment(assignment, shape, est.device)
         if unknown.any():
             with torch.no_grad():
-                weights = self._search(est_sources, mixtures, weights, unknown, kwargs)
-        est_mixtures = mix_estimates(weights, est_sources)
+                weights = self._search(est, mixtures, weights, unknown, kwargs)
+        est_mixtures = mix_estimates(weights, est)
         losses = evaluate(self.loss_func, est_mixtures, mixtures, kwargs)
         loss = reduce_batch(losses, self.reduction)
-        return (loss, est_mixtures) if return_est else loss
+        return (loss, est_mixtures.to(est_sources)) if return_est else loss
 
     def _search(
         self, est: Tensor, mixtures: Tensor, weights: Tensor, unknown: Tensor, kwargs: dict

@@ -11,7 +11,7 @@ from asteroid.losses import PITLossWrapper
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
-from .checks import check_reduction, check_same_signals, reduce_batch
+from .checks import at_least_float32, check_reduction, check_same_signals, reduce_batch
 
 PIT_FROM = ("pw_mtx", "pw_pt", "perm_avg")
 
@@ -71,7 +71,8 @@ class MixPITLossWrapper(nn.Module):
             **kwargs: passed to `loss_func`.
         """
         check_same_signals("est_sources", est_sources, "mixtures", mixtures)
-        losses, order = self._best_order(est_sources, mixtures, kwargs)
+        est, targets = at_least_float32(est_sources), at_least_float32(mixtures)
+        losses, order = self._best_order(est, targets, kwargs)
         loss = reduce_batch(losses, self.reduction)
         if not return_est:
             return loss

@@ -101,9 +101,10 @@ class NoiseInvariantLoss(nn.Module):
         check_shape("noise_masks", noise_masks, tuple(est_masks.shape), "the shape of est_masks")
         check_broadcast("reference", reference, est_masks[:, 0])
         check_finite("reference", reference)
-        pairs = self._pairwise(est_masks, noise_masks, target_masks, reference)
-        best, _ = best_permutation(pairs)
-        activation = mean_per_example(at_least_float32(noise_masks)) * noise_masks.shape[1]
+        masks = (est_masks, noise_masks, target_masks, reference)
+        est, noise, target, reference = map(at_least_float32, masks)
+        best, _ = best_permutation(self._pairwise(est, noise, target, reference))
+        activation = mean_per_example(noise) * noise.shape[1]
         separation = reduce_batch(best, self.reduction)
         excess = reduce_batch((activation - self.max_noise).relu(), self.reduction)
         total = separation + self.excess_weight * excess

@@ -226,8 +226,8 @@ class HierarchicalReconstructionLoss(nn.Module):
     def crl(self, est_phrases: Tensor, mixtures: Tensor, phrase_weights: Tensor) -> Tensor:
         """The phrase level alone, one value per example: (B,)."""
         _check_phrases(est_phrases, mixtures, phrase_weights)
-        weights = phrase_weights.view(*phrase_weights.shape, *[1] * (est_phrases.ndim - 3))
-        added = (weights * est_phrases).sum(2)  # (B, N, ...)
+        phrases, weights = at_least_float32(est_phrases), at_least_float32(phrase_weights)
+        added = (weights.view(*weights.shape, *[1] * (phrases.ndim - 3)) * phrases).sum(2)
         return self._over_mixtures(added, mixtures, mixtures)
 
     def _over_mixtures(self, est: Tensor, target: Tensor, reference: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from .checks import (
+    as_weights,
     at_least_float32,
     check_reduction,
     check_shape,
@@ -122,11 +123,13 @@ class WeakLabelLoss(nn.Module):
         """Returns all terms and their weighted sum (see the class)."""
         active = torch.ones_like(labels, dtype=torch.bool) if active is None else active.bool()
         _check_inputs(est_sources, labels, mixture, active)
-        logits = at_least_float32(self._classify(est_sources))
+        est = at_least_float32(est_sources)
+        mixture = None if mixture is None else at_least_float32(mixture)
+        logits = at_least_float32(self._classify(est))
         check_labels(labels, logits.shape[-1])
         classes = self._class_term(logits, labels, active)
         none = torch.zeros_like(classes)
-        consistency = none if mixture is None else _mixture_term(est_sources, mixture, active)
+        consistency = none if mixture is None else _mixture_term(est, mixture, active)
         heard = none
         if self.joint:
             if mixture is None:
@@ -140,7 +143,7 @@ class WeakLabelLoss(nn.Module):
 
     def _classify(self, est: Tensor) -> Tensor:
         """Logits (B, S, C) whose gradient reaches the estimates, never the classifier."""
-        rows = est.flatten(0, 1)
+        rows = as_weights(est.flatten(0, 1), self.classifier)
         if self.joint:
             frozen = {name: p.detach() for name, p in self.classifier.named_parameters()}
             # Copies, so that running statistics are those of mixtures.
@@ -165,7 +168,7 @@ class WeakLabelLoss(nn.Module):
 
     def _label_term(self, mixture: Tensor, labels: Tensor, active: Tensor) -> Tensor:
         """Loss of the classifier on the mixtures: (B,)."""
-        logits = at_least_float32(self.classifier(mixture))
+        logits = at_least_float32(self.classifier(as_weights(mixture, self.classifier)))
         sounding = F.one_hot(labels, logits.shape[-1]) * active.unsqueeze(-1)
         truth = sounding.amax(1).to(logits)
         if self.activation == "softmax":
@@ -175,7 +178,6 @@ class WeakLabelLoss(nn.Module):
 
 
 def _mixture_term(est: Tensor, mixture: Tensor, active: Tensor) -> Tensor:
-    est, mixture = at_least_float32(est), at_least_float32(mixture)
     share = active.to(est)
     rest = mixture - torch.einsum("bs...,bs->b...", est, share)
     leaked = est.abs().flatten(2).mean(2) * (1 - share)

@@ -19,7 +19,7 @@ def bss_eval(est: ArrayLike, ref: ArrayLike) -> dict[str, np.ndarray]:
     """Computes SDR, SIR and SAR of BSS-eval v3, estimate s against reference s, in float64.
 
     Args:
-        est: estimates, a tensor or array (S, T), with T at least 512 * S samples.
+        est: estimates, a tensor or array (S, T) of any precision, T at least 512 * S samples.
         ref: references (S, T), in the order of the estimates.
 
     Returns:
@@ -45,7 +45,7 @@ def si_sdr(est: ArrayLike, ref: ArrayLike) -> np.ndarray:
     """Computes the scale-invariant SDR in dB [3] of the signals less their means, as Asteroid does.
 
     Args:
-        est: estimates, a tensor or array (S, T).
+        est: estimates, a tensor or array (S, T) of any precision.
         ref: references (S, T), in the order of the estimates.
 
     Returns:
@@ -88,8 +88,7 @@ def match_outputs(est: torch.Tensor, ref: torch.Tensor) -> torch.Tensor:
             f"Expected an output for each of {len(ref)} references, received {len(est)}. Test with "
             "fewer sources, or train a separator of more outputs."
         )
-    outputs = np.asarray(est, dtype=np.float64)
-    references = np.asarray(ref, dtype=np.float64)
+    outputs, references = checked_pair(est, ref, any_number=True)
     sdr = np.nan_to_num(pairwise_bss_eval(outputs, references)["sdr"])  # (S, E)
     _, picked = linear_sum_assignment(sdr, maximize=True)
     return est[picked]
@@ -133,14 +132,21 @@ def _square_cosines(est: np.ndarray, ref: np.ndarray) -> tuple[np.ndarray, np.nd
 def as_array(signal: ArrayLike) -> np.ndarray:
     """Gives a tensor, array or list as a float64 array."""
     if isinstance(signal, torch.Tensor):
-        signal = signal.detach().cpu().numpy()
+        signal = signal.detach().cpu().double().numpy()  # NumPy has no bfloat16
     return np.asarray(signal, dtype=np.float64)
 
 
-def checked_pair(est: ArrayLike, ref: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Gives two float64 arrays of one shape (S, T), all finite; a ValueError otherwise."""
+def checked_pair(
+    est: ArrayLike, ref: ArrayLike, *, any_number: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gives two float64 arrays of one shape (S, T), all finite; a ValueError otherwise.
+
+    With `any_number` there may be more estimates, or fewer.
+    """
     est, ref = as_array(est), as_array(ref)
-    if est.ndim != 2 or est.shape != ref.shape or est.size == 0:
+    axes = slice(1 if any_number else 0, 2)
+    shapes_fit = est.ndim == ref.ndim == 2 and est.shape[axes] == ref.shape[axes]
+    if not shapes_fit or 0 in (est.size, ref.size):
         raise ValueError(
             "Expected estimates and references of one shape (sources, samples), received "
             f"{est.shape} and {ref.shape}: pad or cut the signals to the same length."

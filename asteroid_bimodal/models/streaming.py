@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..dsp.chunked import QueryOverlapAdd
 from ..dsp.resample import resample
+from ..dsp.samples import fault_of
 from ..queries import QueryEmbedding
 from ..queries.query import ConditionedModel
 from .masked_spectra import MaskedSpectra
@@ -197,8 +198,8 @@ def check_wav(wav: Tensor) -> Tensor:
             f"Expected floating-point samples between -1 and 1, received {wav.dtype}. Divide "
             "16-bit integers by 32768."
         )
-    if not torch.isfinite(wav).all():
-        raise ValueError("The samples contain NaN or infinite values.")
+    if fault := fault_of(wav):
+        raise ValueError(f"The input has {fault}.")
     return wav
 
 

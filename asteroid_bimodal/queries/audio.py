@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ..dsp.resample import resample
+from ..dsp.samples import fault_of
 from ..utils.audio_file import read_segment, to_mono
 from ..utils.clap import load_clap
 from ..utils.frozen import FrozenModule
@@ -58,7 +59,8 @@ class AudioExample:
         sample_rate: their rate in hertz.
 
     Raises:
-        ValueError: for samples of another shape or kind, none at all, or non-finite ones.
+        ValueError: for samples of another shape or kind, none at all, non-finite ones and ones far
+            beyond full scale.
 
     Examples:
         >>> AudioExample(torch.zeros(8), 8000) == AudioExample(torch.zeros(8), 8000)
@@ -74,11 +76,13 @@ class AudioExample:
             raise ValueError(
                 f"Expected float samples of shape (T,) or (channels, T), received {wav!r:.80}."
             )
-        if wav.numel() == 0 or not torch.isfinite(wav).all() or self.sample_rate <= 0:
+        if wav.numel() == 0 or self.sample_rate <= 0:
             raise ValueError(
-                f"Expected finite samples, at least one, at a positive rate; received shape "
+                f"Expected samples, at least one, at a positive rate; received shape "
                 f"{tuple(wav.shape)} at {self.sample_rate} Hz. Check where they come from."
             )
+        if fault := fault_of(wav):
+            raise ValueError(f"Expected samples of audio, received {fault}.")
 
     @cached_property
     def digest(self) -> str:

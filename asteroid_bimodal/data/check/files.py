@@ -14,6 +14,7 @@ from typing import TypeVar
 import torch
 from tqdm import tqdm
 
+from ...dsp.samples import LOUDEST, fault_of
 from ...utils.audio_file import UnreadableAudioError, audio_seconds, open_audio, to_mono
 from ..crops import QUIET
 
@@ -91,10 +92,11 @@ def _decode(path: Path, size: int, seconds: float) -> Probe:
         rate = audio.sample_rate
         digest.update(f"{rate} {audio.channels} ".encode())
         for block in audio.blocks:
-            bad = (~torch.isfinite(block)).any(dim=0).nonzero()
-            if len(bad):
-                detail = f"NaN or infinite samples in second {(frames + int(bad[0])) // rate}"
-                return Probe(size, seconds, "not finite", detail)
+            if fault := fault_of(block):
+                bad = (~(block.abs() <= LOUDEST)).any(dim=0).nonzero()
+                detail = f"in second {(frames + int(bad[0])) // rate}: {fault}"
+                kind = "too loud" if torch.isfinite(block).all() else "not finite"
+                return Probe(size, seconds, kind, detail)
             digest.update(block.T.contiguous().numpy().tobytes())
             for second in to_mono(block).split(rate):
                 loudest = max(loudest, float(second.square().mean().sqrt()))

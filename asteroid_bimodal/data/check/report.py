@@ -12,7 +12,8 @@ ERROR, WARNING = "error", "warning"
 # be intended.
 _ERRORS = (
     *("broken manifest", "bad path", "bad split", "no words", "duplicate row", "missing file"),
-    *("unreadable", "not finite", "wrong seconds", "video in two splits", "content in two splits"),
+    *("unreadable", "not finite", "too loud", "wrong seconds", "video in two splits"),
+    "content in two splits",
     *("broken list", "training clip in list", "video in other train", "content in other train"),
 )
 _WARNINGS = (
