@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 SETS = ("music", "vggsound", "audiocaps")
 SPLITS = ("train", "valid", "test", "duet")
+_ALL_GONE = 3  # the exit code
 
 
 def add_command(commands) -> None:
-    parser = commands.add_parser("download", help="get a data set; interrupted, it goes on")
+    parser = commands.add_parser(
+        "download",
+        help="get a data set; interrupted, it goes on",
+        epilog="Exits with 0 when nothing is left to try, 1 when the same command may get more, "
+        "and 3 when every clip is gone.",
+    )
     add = parser.add_argument
     add("set", choices=SETS, help="which")
     add("--out", type=Path, required=True, help="folder of the set")
@@ -41,6 +48,12 @@ def _add_network_options(parser: argparse.ArgumentParser) -> None:
         help="per second and job, for videos that are fetched whole, for example 500K",
     )
     add("--timeout", type=float, default=30.0, help="seconds to wait for a silent server (30)")
+    add(
+        "--clip-timeout",
+        type=float,
+        default=600.0,
+        help="seconds that a clip may take before it is left to the next run (600)",
+    )
     add("--cookies", type=Path, metavar="FILE", help="cookies.txt of a browser")
     add("--url-template", metavar="URL", help="where videos are looked up, with {id} (YouTube)")
 
@@ -71,6 +84,7 @@ def _download(args: argparse.Namespace) -> None:
         cookies=_read_cookies(args.cookies),
         rate_limit=args.rate_limit,
         timeout=args.timeout,
+        clip_timeout=args.clip_timeout,
         **given,
     )
     listing = read_set(args.set, args.out, args.annotations, timeout=args.timeout)
@@ -92,6 +106,9 @@ def _download(args: argparse.Namespace) -> None:
     print(summary)
     if summary.failed:
         raise ValueError(f"{summary.failed} clips failed. The same command tries them again.")
+    if not summary.ok:
+        print("asteroid-bimodal: every clip is gone; --retry-gone tries again.", file=sys.stderr)
+        sys.exit(_ALL_GONE)
 
 
 def _read_cookies(path: Path | None) -> str | None:

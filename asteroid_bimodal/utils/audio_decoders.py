@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _BLOCK = 2**16  # samples read at a time
 # Formats that hold their sound themselves. Playlists name other files of this machine, which are
 # not for whoever sends one to the demo.
-_FORMATS = (
+FORMATS = (
     *("aac", "ac3", "aiff", "amr", "ape", "asf", "au", "avi", "caf", "dsf", "dts", "eac3", "flac"),
     *("flv", "matroska", "mov", "mp3", "mpc", "mpc8", "mpeg", "mpegts", "ogg", "oma", "tak", "tta"),
     *("w64", "wav", "wv"),
@@ -52,7 +52,7 @@ def open_by_ffmpeg(
 
     with _binary(source) as binary:
         # The file is open already: nothing that it names can be opened by any protocol.
-        options = {"protocol_whitelist": "none", "format_whitelist": ",".join(_FORMATS)}
+        options = {"protocol_whitelist": "none", "format_whitelist": ",".join(FORMATS)}
         try:
             container = av.open(binary, options=options)
         except (av.FFmpegError, OSError, ValueError) as error:

@@ -54,6 +54,10 @@ class RefusedError(FetchError):
     """A server that asks for patience, or takes us for a robot."""
 
 
+class SlowError(FetchError):
+    """A clip that is not there in time; what has arrived is of use to the next run."""
+
+
 class DownloadStoppedError(OSError):
     """A run that cannot go on; the message says why and how to go on."""
 

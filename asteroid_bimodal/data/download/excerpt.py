@@ -1,65 +1,82 @@
-"""Cutting the sound and the pictures of a clip out of its video, with ffmpeg.
+"""The sound and the pictures of a clip, cut out of its video and checked.
 
-yt-dlp cuts sections, too; but only between packets, without telling why a server refused, and a
-cut that is running cannot be stopped.
+yt-dlp cuts sections, too; but only between packets, and without telling why a server refused.
 """
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import re
-import subprocess
+import signal
 import threading
-import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import soundfile
-
-from ...utils.ffmpeg import find_ffmpeg
-from ...utils.files import raw_path
+from ...utils.audio_file import UnreadableAudioError, open_audio
 from .errors import FetchError, GoneError, classify_error
+from .video import Cut, Video
 
-_BLOCK = 1 << 20  # samples decoded at a time to see whether a file is whole
-_SHORTER = (0.5, 0.02)  # seconds or share that the sound may be shorter than its container says
-_LONGEST_RUN = 1800.0  # seconds after which ffmpeg is given up
-_POLL = 0.1  # seconds between two looks at whether the run is stopped
+_SHORTER = (0.5, 0.02)  # seconds or share that it may be shorter than the video's page says
+_AUDIO = [
+    *("-map", "0:a:0", "-vn", "-ac", "1", "-sample_fmt", "s16", "-map_metadata", "-1"),
+    *("-fflags", "+bitexact", "-flags:a", "+bitexact", "-ar"),
+]
+_FRAMES = ["-map", "0:v:0", "-an", "-vf", "fps=1", "-q:v", "3", "-start_number", "0"]
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """Some seconds of a file, or of what an address sends; cutting raises a `FetchError`."""
+    """Some seconds of a video; cutting raises a `FetchError`."""
 
-    source: str
+    video: Video
     start: float
     seconds: float | None  # None for all that follows
-    duration: float | None  # of the source, None when nobody said
-    stop: threading.Event
-    headers: Mapping[str, str] = field(default_factory=dict)  # to be sent along to the address
-    timeout: float = 30.0  # how long to wait for a server that is silent, in seconds
+    folder: Path  # for what is fetched on the way
+    end: float  # when cutting is given up, by the monotonic clock
 
     def cut_audio(self, target: Path, sample_rate: int) -> float:
         """Writes it as 16 bit mono, .wav or .flac; returns the checked length in seconds."""
-        output = ["-map", "0:a:0", "-vn", "-ac", "1", "-ar", str(sample_rate)]
-        output += ["-sample_fmt", "s16", "-map_metadata", "-1"]
-        output += ["-fflags", "+bitexact", "-flags:a", "+bitexact", str(target)]
-        told = self._run_ffmpeg(output)
-        return check_audio(target, self._expected(self.duration or told))
+        return check_audio(target, self._cut("audio", [*_AUDIO, str(sample_rate), str(target)]))
 
     def cut_frames(self, folder: Path) -> float:
         """Writes `00000.jpg` and so on into a folder, one a second; returns their number."""
-        output = ["-map", "0:v:0", "-an", "-vf", "fps=1", "-q:v", "3", "-start_number", "0"]
-        told = self._run_ffmpeg([*output, str(folder / "%05d.jpg")])
-        expected = self._expected(self.duration or told) or 1.0
+        expected = self._cut("frames", [*_FRAMES, str(folder / "%05d.jpg")]) or 1.0
         frames = sum(path.stat().st_size > 0 for path in folder.glob("*.jpg"))
         if frames < max(1, math.floor((1 - _SHORTER[1]) * expected) - 1):
             raise FetchError(f"has {frames} frames, expected one for each of {expected:.1f} s")
         return float(frames)
 
+    def _cut(self, kind: str, output: Sequence[str]) -> float | None:
+        """Returns the length that it should have, None when nobody said."""
+        span = ["-ss", f"{self.start:g}"] if self.start else []
+        span += ["-t", f"{self.seconds:g}"] if self.seconds else []
+        for whole in (False, True) if self.seconds else (True,):
+            cut = self.video.cut(kind, self.folder, span, output, self.end, whole=whole)
+            # Only the container says that the video ends so soon, and some are as long as what is
+            # there of them: whether that is all shows when it is fetched.
+            end = self.start + (self.seconds or 0.0)
+            if cut.duration or cut.told is None or cut.told >= end:
+                break
+        if whole and not cut.code and kind == "audio":
+            check_audio(cut.source, stop=self.video.process.stop)
+        if cut.code:
+            raise self._error(kind, cut)
+        return self._expected(cut.duration or cut.told)
+
+    def _error(self, kind: str, cut: Cut) -> Exception:
+        if cut.code == -getattr(signal, "SIGXFSZ", 0):
+            return OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+        if "matches no streams" in cut.log:
+            return GoneError(f"has no {'sound' if kind == 'audio' else 'pictures'}")
+        if duration := cut.duration or cut.told:
+            self._expected(duration)
+        return classify_error(_complaint(cut.log) or f"ffmpeg ended with {cut.code}")
+
     def _expected(self, duration: float | None) -> float | None:
-        """The length that the excerpt of a source of this duration has."""
+        """The length that the excerpt of a video of this duration has."""
         if duration is None:
             return self.seconds
         left = duration - self.start
@@ -69,61 +86,24 @@ class Excerpt:
             )
         return left if self.seconds is None else min(self.seconds, left)
 
-    def _run_ffmpeg(self, output: Sequence[str]) -> float | None:
-        """Returns the duration that the container claims, None if it claims none."""
-        command = [find_ffmpeg(), "-hide_banner", "-nostdin", "-nostats", "-v", "level+info"]
-        if re.match(r"https?://", self.source):
-            lines = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
-            command += ["-rw_timeout", str(round(self.timeout * 1e6))]
-            command += ["-headers", lines] if lines else []
-        command += ["-ss", f"{self.start:g}"] if self.start else []
-        command += ["-t", f"{self.seconds:g}"] if self.seconds else []
-        code, log = _run([*command, "-i", self.source, "-y", *output], self.stop)
-        told = re.search(r"^\[info\]\s+Duration: (\d+):(\d+):([\d.]+)", log, re.MULTILINE)
-        duration = 3600 * int(told[1]) + 60 * int(told[2]) + float(told[3]) if told else None
-        if code:
-            if "matches no streams" in log:
-                raise GoneError(f"has no {'sound' if output[1] == '0:a:0' else 'pictures'}")
-            if duration is not None:
-                self._expected(duration)
-            raise classify_error(_complaint(log) or f"ffmpeg ended with {code}")
-        return duration
 
-
-def check_audio(path: Path, expected: float | None) -> float:
+def check_audio(
+    path: str | Path, expected: float | None = None, stop: threading.Event | None = None
+) -> float:
     """Decodes a whole file; returns its length in seconds, which should be the expected one."""
     samples = 0
     try:
-        with soundfile.SoundFile(raw_path(path)) as file:
-            while count := len(file.read(_BLOCK, dtype="int16")):
-                samples += count
-            promised, rate = file.frames, file.samplerate
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise FetchError(f"cannot be decoded: {error}") from error
-    seconds = samples / rate
-    tolerance = max(_SHORTER[0], _SHORTER[1] * (expected or 0.0))
-    if not samples or samples < promised or seconds < (expected or 0.0) - tolerance:
-        wanted = f"expected {expected:.1f} s" if expected else "expected all of it"
-        raise FetchError(f"is {seconds:.1f} s long, {wanted}")
-    return round(seconds, 3)
-
-
-def _run(command: Sequence[str], stop: threading.Event) -> tuple[int, str]:
-    """Runs a command until it ends by itself, has to stop or takes too long."""
-    end = time.monotonic() + _LONGEST_RUN
-    nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
-    with subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=pipe) as process:
-        try:
-            while True:
-                with suppress(subprocess.TimeoutExpired):
-                    log = process.communicate(timeout=_POLL)[1]
-                    return process.returncode, log.decode("utf-8", "replace")
-                if stop.is_set():
+        with open_audio(path, strict=True) as audio:
+            for block in audio.blocks:
+                samples += block.shape[-1]
+                if stop and stop.is_set():
                     raise FetchError("stopped")
-                if time.monotonic() > end:
-                    raise FetchError(f"ffmpeg was given up after {_LONGEST_RUN:.0f} s")
-        finally:
-            process.kill()
+    except UnreadableAudioError as error:
+        raise FetchError(str(error).removeprefix(f"{path} ").rstrip(".")) from error
+    seconds = samples / audio.sample_rate
+    if expected and seconds < expected - max(_SHORTER[0], _SHORTER[1] * expected):
+        raise FetchError(f"breaks off at {seconds:.1f} s, expected {expected:.1f} s")
+    return round(seconds, 3)
 
 
 def _complaint(log: str) -> str:

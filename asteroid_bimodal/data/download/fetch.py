@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +12,17 @@ from tempfile import TemporaryDirectory
 
 from .backoff import Backoff
 from .clips import Entry
-from .errors import FetchError, GoneError, RefusedError, UnreachableError, disk_watch
-from .excerpt import check_audio
+from .errors import (
+    FetchError,
+    GoneError,
+    RefusedError,
+    SlowError,
+    UnreachableError,
+    disk_watch,
+)
+from .excerpt import Excerpt, check_audio
 from .ledger import Row
+from .process import TransferProcess
 from .video import FetchOptions, Video
 
 PARTIAL = ".partial"  # folder of what is not finished
@@ -38,10 +47,23 @@ class ClipFetcher:
     ) -> None:
         self._root, self._options, self._stop = root, options, stop
         self._backoff = Backoff(sleep, stop)
+        self._idle: list[TransferProcess] = []
+
+    def close(self) -> None:
+        """Ends the processes, which wait for the next clip."""
+        while self._idle:
+            self._idle.pop().close()
 
     def fetch(self, entry: Entry, products: Mapping[str, str]) -> Outcome:
         """Fetches a clip's `products`: where its "audio" and its "frames" belong in the folder."""
-        video, outcome = Video(entry.id, self._options, self._stop), Outcome()
+        process = self._idle.pop() if self._idle else TransferProcess(self._stop)
+        try:
+            return self._fetch(Video(entry.id, self._options, process), entry, products)
+        finally:
+            self._idle.append(process)
+
+    def _fetch(self, video: Video, entry: Entry, products: Mapping[str, str]) -> Outcome:
+        outcome = Outcome()
         lost: FetchError | None = None  # what also holds for the rest of the video
         for kind, path in products.items():
             status, reason = "ok", ""
@@ -51,6 +73,7 @@ class ClipFetcher:
                 seconds = _length_of(self._root / path)
                 if seconds is not None:
                     reason = "found"
+                    shutil.rmtree(self._work(path, kind), ignore_errors=True)
                 else:
                     seconds = self._fetch_product(video, entry, kind, self._root / path)
                     outcome.answered = True
@@ -64,9 +87,13 @@ class ClipFetcher:
             outcome.rows.append(Row(path, entry.id, entry.start, status, reason, seconds))
         return outcome
 
+    def _work(self, target: str | Path, kind: str) -> Path:
+        """The folder of what is not finished of a target."""
+        return self._root / PARTIAL / f"{Path(target).name}.{kind}"
+
     def _fetch_product(self, video: Video, entry: Entry, kind: str, target: Path) -> float:
         """Returns its length in seconds."""
-        work = self._root / PARTIAL / f"{target.name}.{kind}"
+        work = self._work(target, kind)
         keep = False
         try:
             with disk_watch(work):
@@ -74,7 +101,7 @@ class ClipFetcher:
                 return self._try(video, entry, kind, work, target)
         except FetchError as error:
             # What has arrived of a whole video is of use to the next run.
-            interrupted = isinstance(error, _NO_ANSWER) or self._stop.is_set()
+            interrupted = isinstance(error, (*_NO_ANSWER, SlowError)) or self._stop.is_set()
             keep = interrupted and entry.seconds is None
             raise
         finally:
@@ -82,14 +109,17 @@ class ClipFetcher:
                 shutil.rmtree(work, ignore_errors=True)
 
     def _try(self, video: Video, entry: Entry, kind: str, work: Path, target: Path) -> float:
-        tries = 0
+        tries, left = 0, self._options.clip_timeout
         while True:
             self._backoff.wait()
             tries += 1
+            began = time.monotonic()
+            excerpt = Excerpt(video, entry.start, entry.seconds, work, began + left)
             try:
-                seconds = self._make(video, entry, kind, work, target)
+                seconds = self._make(excerpt, kind, work, target)
             except _NO_ANSWER as error:
                 self._backoff.failed(error)
+                left -= time.monotonic() - began
                 if tries == _TRIES:
                     raise
             except FetchError:
@@ -99,8 +129,7 @@ class ClipFetcher:
                 self._backoff.answered()
                 return seconds
 
-    def _make(self, video: Video, entry: Entry, kind: str, work: Path, target: Path) -> float:
-        excerpt = video.excerpt(kind, work, entry.start, entry.seconds)
+    def _make(self, excerpt: Excerpt, kind: str, work: Path, target: Path) -> float:
         with TemporaryDirectory(dir=work) as folder, disk_watch(Path(folder)):
             made = Path(folder) / target.name
             if kind == "audio":
@@ -118,6 +147,6 @@ def _length_of(target: Path) -> float | None:
     if target.is_dir():  # frames: the folder gets its name when it is whole
         return float(len(list(target.iterdir()))) or None
     try:
-        return check_audio(target, None) if target.is_file() else None
+        return check_audio(target) if target.is_file() else None
     except FetchError:
         return None

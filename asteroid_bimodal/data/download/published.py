@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import time
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ DEFAULTS = {
     "audiocaps": ("train.csv", "val.csv", "test.csv"),
 }
 FOLDER = "annotations"
+_LONGEST = 600.0  # seconds that a file may take
 
 
 def read_annotations(
@@ -65,9 +67,15 @@ def _fetch(name: str, file: str, path: Path, timeout: float) -> Path:
     address, content, reason = ADDRESSES[name][file], b"", ""
     try:
         with urllib.request.urlopen(address, timeout=timeout) as answer:
-            content = answer.read()
+            end, length = time.monotonic() + _LONGEST, answer.headers.get("Content-Length")
+            while block := answer.read1(2**16):
+                content += block
+                if time.monotonic() > end:
+                    raise TimeoutError(f"not there after {_LONGEST:.0f} s")
             if "html" in answer.headers.get("Content-Type", ""):
                 reason = "the answer is a web page"
+            elif length and len(content) < int(length):
+                reason = f"the answer breaks off after {len(content)} of {length} bytes"
     except (OSError, http.client.HTTPException) as error:
         reason = str(getattr(error, "reason", error)) or type(error).__name__
     if reason:

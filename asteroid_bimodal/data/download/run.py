@@ -21,7 +21,7 @@ from .errors import DownloadStoppedError, RefusedError, disk_watch
 from .fetch import PARTIAL, ClipFetcher, Outcome
 from .ledger import DownloadLedger, Row, lock, open_ledger
 from .published import read_annotations
-from .video import FetchOptions, import_yt_dlp
+from .video import FetchOptions, check_yt_dlp
 
 _MAX_UNANSWERED = 5  # clips without an answer, one after the other, that end a run
 _SEVERITY = {"ok": 0, "gone": 1, "failed": 2}
@@ -129,12 +129,14 @@ def download(
             if wanted := {kind: path for kind, path in products.items() if is_missing(path)}:
                 missing.append((entry, wanted))
         if missing:
-            import_yt_dlp()
+            check_yt_dlp()
             find_ffmpeg()
             try:
                 _fetch_all(fetcher, missing, ledger, jobs, stop)
             except DownloadStoppedError as error:
                 raise _stopped_error(error, _summary(entries, ledger.rows, frames)) from error
+            finally:
+                fetcher.close()
             _remove_empty(root / PARTIAL)
         return _summary(entries, ledger.rows, frames)
 

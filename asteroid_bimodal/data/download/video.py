@@ -1,20 +1,18 @@
-"""Looking a video up with yt-dlp, and fetching all of it where only parts will not do."""
+"""A video: what yt-dlp and ffmpeg are told about it, and what is made of their answer."""
 
 from __future__ import annotations
 
-import io
 import re
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ...utils.audio_decoders import FORMATS
 from ...utils.ffmpeg import find_ffmpeg
-from .errors import DownloadStoppedError, FetchError, classify_error, one_line
-from .excerpt import Excerpt
+from .errors import DownloadStoppedError, classify_error
+from .process import TransferProcess
 
 WATCH = "https://www.youtube.com/watch?v={id}"
 
@@ -23,8 +21,13 @@ _FORMATS = {
     "audio": "ba[protocol!*=dash]/b[protocol!*=dash]/ba/b",
     "frames": "bv*[height<=360][protocol!*=dash]/bv*[protocol!*=dash]/bv*/b",
 }
+# A file that came from elsewhere opens no other, and a playlist nothing of this machine.
+_OF_FILE = ["-protocol_whitelist", "file", "-format_whitelist", ",".join(FORMATS)]
+_OF_ADDRESS = [
+    *("-protocol_whitelist", "http,https,httpproxy,tcp,tls,crypto"),
+    *("-format_whitelist", ",".join([*FORMATS, "hls", "dash"])),
+]
 _COOKIES = r"#( Netscape)? HTTP Cookie File"
-_LIVE = ("is_live", "is_upcoming", "post_live")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class FetchOptions:
         cookies: content of a cookies.txt, sent along.
         rate_limit: bytes per second of a video that is fetched whole, None for no limit.
         timeout: how long to wait for a server that is silent, in seconds.
+        clip_timeout: how long the sound of a clip may take, and its frames again, in seconds;
+            pauses are not counted.
     """
 
     sample_rate: int = 16_000
@@ -44,6 +49,7 @@ class FetchOptions:
     cookies: str | None = None
     rate_limit: float | None = None
     timeout: float = 30.0
+    clip_timeout: float = 600.0
 
     def __post_init__(self) -> None:
         if "{id}" not in self.url_template:
@@ -56,69 +62,73 @@ class FetchOptions:
                 "These cookies are not in Netscape's format, which begins with the line "
                 "'# Netscape HTTP Cookie File'. Export them as cookies.txt."
             )
+        for name in ("timeout", "clip_timeout"):
+            if not (seconds := getattr(self, name)) > 0:
+                raise ValueError(f"A {name} is a number of seconds above 0, received {seconds}.")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What ffmpeg made of a video."""
+
+    source: str  # the file or address that it was cut from
+    duration: float | None  # of the video in seconds, by its page
+    told: float | None  # by its container
+    code: int  # with which ffmpeg ended
+    log: str
 
 
 class Video:
-    """A video, looked up once; `stop` ends a lookup or a transfer when it is set."""
+    """A video, looked up once."""
 
-    def __init__(self, video_id: str, options: FetchOptions, stop: threading.Event) -> None:
+    def __init__(self, video_id: str, options: FetchOptions, process: TransferProcess) -> None:
         self.address = options.url_template.replace("{id}", video_id)
         self.options = options
-        self.stop = stop
+        self.process = process
         self._info: dict[str, Any] | None = None
 
-    def excerpt(self, kind: str, folder: Path, start: float, seconds: float | None) -> Excerpt:
-        """Finds an excerpt of its "audio" or its "frames"."""
-        # Of an excerpt without an end the whole video is fetched into a folder, where it goes on
-        # where an earlier run was interrupted; otherwise only the address is looked up.
-        whole = seconds is None
-        with self._client(kind, folder) as client:
-            info = self._choose_format(client)
-            headers = dict(info.get("http_headers") or {})
-            if whole:
-                info = client.process_ie_result(client.sanitize_info(self._info), download=True)
-                source = info["requested_downloads"][0]["filepath"]
-            else:
-                source = info["url"]
-                if cookies := client.cookiejar.get_cookie_header(source):
-                    headers["Cookie"] = cookies
-            duration, timeout = info.get("duration"), self.options.timeout
-            return Excerpt(source, start, seconds, duration, self.stop, headers, timeout)
+    def cut(
+        self,
+        kind: str,
+        folder: Path,
+        excerpt: Sequence[str],
+        output: Sequence[str],
+        end: float,
+        *,
+        whole: bool,
+    ) -> Cut:
+        """Cuts its "audio" or its "frames" until the time `end`; raises a `FetchError`.
 
-    @contextmanager
-    def _client(self, kind: str, folder: Path) -> Iterator[Any]:
-        """A client of yt-dlp, whose errors end this clip and not the run."""
-        yt_dlp = import_yt_dlp()
-        log = _Log(self._check_stop)
-        try:
-            with yt_dlp.YoutubeDL(self._params(kind, folder, log)) as client:
-                yield client
-        except yt_dlp.utils.YoutubeDLError as error:
-            raise classify_error(str(error), log.warnings) from error
-        except (FetchError, OSError, MemoryError):
-            raise
-        except Exception as error:  # on a page of a new form, yt-dlp raises a KeyError or the like
-            reason = f"yt-dlp: {type(error).__name__}: {error}"
-            raise FetchError(one_line(" — ".join([reason, *log.warnings]))) from error
+        `whole` fetches the video into a folder first, where it goes on where an earlier run was
+        interrupted; otherwise ffmpeg reads from the address what it needs.
+        """
+        timeout = str(round(min(self.options.timeout, 1e6) * 1e6))
+        request = {
+            "address": self.address,
+            "info": self._info,
+            "whole": whole,
+            "params": self._params(kind, folder),
+            "cookies": self.options.cookies,
+            "ffmpeg": [find_ffmpeg(), "-hide_banner", "-nostdin", "-nostats", "-v", "level+info"],
+            "of_file": _OF_FILE,
+            "of_address": ["-rw_timeout", timeout, *_OF_ADDRESS],
+            "excerpt": excerpt,
+            "output": [*output[:-1], "-y", output[-1]],
+        }
+        answer = self.process.run(request, end)
+        self._info = self._info or answer.get("info")
+        if "error" in answer:
+            number = answer["errno"]
+            raise classify_error(answer["error"], answer["warnings"]) from (
+                OSError(number, "") if number else None
+            )
+        told = re.search(r"^\[info\]\s+Duration: (\d+):(\d+):([\d.]+)", answer["log"], re.MULTILINE)
+        seconds = 3600 * int(told[1]) + 60 * int(told[2]) + float(told[3]) if told else None
+        return Cut(answer["source"], answer["duration"], seconds, answer["code"], answer["log"])
 
-    def _choose_format(self, client: Any) -> dict[str, Any]:
-        if self._info is None:
-            self._info = client.sanitize_info(client.extract_info(self.address, download=False))
-        if "formats" not in self._info:
-            raise FetchError("expected one video at this address, found a list")
-        if self._info.get("live_status") in _LIVE:
-            raise FetchError("is live, or about to be: its seconds are not settled yet")
-        info = client.process_ie_result(client.sanitize_info(self._info), download=False)
-        # YouTube sends nothing before the advertisements would have ended. yt-dlp waits for that,
-        # too, but before whole videos only, and no stop ends its wait.
-        if self.stop.wait(max(0.0, (info.get("available_at") or 0.0) - time.time())):
-            raise FetchError("stopped")
-        return info
-
-    def _params(self, kind: str, folder: Path, log: _Log) -> dict[str, Any]:
-        params = {
+    def _params(self, kind: str, folder: Path) -> dict[str, Any]:
+        return {
             "format": _FORMATS[kind],
-            "logger": log,
             "quiet": True,
             "noprogress": True,
             "color": "never",
@@ -130,42 +140,15 @@ class Video:
             "fixup": "never",
             "ffmpeg_location": find_ffmpeg(),
             "ratelimit": self.options.rate_limit,
-            "progress_hooks": [self._check_stop],
             "outtmpl": {"default": "%(format_id)s.%(ext)s"},
             "paths": {"home": str(folder)},
         }
-        if self.options.cookies is not None:
-            # A stream: yt-dlp would write the cookies that it gets back into a file.
-            params["cookiefile"] = io.StringIO(self.options.cookies)
-        return params
-
-    def _check_stop(self, _: object) -> None:
-        if self.stop.is_set():
-            raise FetchError("stopped")
 
 
-class _Log:
-    """Keeps the first warnings of yt-dlp; `debug` is given every other message, one per request."""
-
-    def __init__(self, debug: Callable[[str], None]) -> None:
-        self.debug = debug
-        self.warnings: list[str] = []
-
-    def warning(self, message: str) -> None:
-        if len(self.warnings) < 2 and "generic information extractor" not in message:
-            self.warnings.append(message)
-
-    def error(self, message: str) -> None:
-        """Leaves it out: it is raised, too."""
-
-
-def import_yt_dlp() -> Any:
-    """Imports yt-dlp, or says how to install it."""
-    try:
-        import yt_dlp
-    except ImportError as error:
+def check_yt_dlp() -> None:
+    """Says how to install yt-dlp where it is missing."""
+    if find_spec("yt_dlp") is None:
         raise DownloadStoppedError(
             "yt-dlp, which finds the videos, is not installed. Run `pip install "
             "'asteroid-bimodal[download]'` or `pip install 'yt-dlp[default]'`."
-        ) from error
-    return yt_dlp
+        )

@@ -35,12 +35,21 @@ def test_the_command(web, tmp_path, capsys):
         command(web, tmp_path, ["mp4", "html"])
 
 
+def test_every_clip_is_gone(web, tmp_path, capsys):
+    for more in ([], ["--retry-gone"], []):  # the last one finds it in the ledger
+        with pytest.raises(SystemExit) as exit_info:
+            command(web, tmp_path, ["missing"], *more)
+        assert exit_info.value.code == 3
+        assert "every clip is gone; --retry-gone tries again." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
         (["--limit", "0"], "'0' is not a whole number from 1 on"),
         (["--rate-limit", "fast"], "'fast' is not a number of bytes such as 500K or 2M"),
         (["--cookies", "none.txt"], "none.txt does not exist: give a cookies.txt"),
+        (["--clip-timeout", "0"], "A clip_timeout is a number of seconds above 0"),
         (["--split", "train"], "The annotations list no clips of the split train"),
         (["--url-template", "http://a"], "There is no {id} in the address 'http://a'"),
     ],

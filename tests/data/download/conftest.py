@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import astuple
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,7 +30,7 @@ SECONDS = 14
 
 @pytest.fixture(scope="session")
 def media(tmp_path_factory) -> dict[str, bytes]:
-    """Fourteen seconds, a tone of its own in each, brighter and brighter: mp4, wav, mp3."""
+    """Fourteen seconds, a tone of its own in each, brighter and brighter, in several formats."""
     pytest.importorskip("yt_dlp", reason="downloads need yt-dlp")
     program = ffmpeg()
     folder = tmp_path_factory.mktemp("media")
@@ -39,16 +42,27 @@ def media(tmp_path_factory) -> dict[str, bytes]:
     command = [program, "-loglevel", "error", "-f", "lavfi", "-i", picture, "-i", folder / "a.wav"]
     command += ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "40", "-c:a", "aac"]
     subprocess.run([*command, "-movflags", "+faststart", folder / "a.mp4"], check=True)
-    subprocess.run(
-        [program, "-loglevel", "error", "-i", folder / "a.wav", folder / "a.mp3"], check=True
-    )
+    for name in ("a.mp3", "a.ogg", "a.flac"):
+        subprocess.run(
+            [program, "-loglevel", "error", "-i", folder / "a.wav", folder / name], check=True
+        )
     return {path.suffix[1:]: path.read_bytes() for path in folder.iterdir()}
+
+
+# What names another file is no media, whatever it is called.
+PLAYLISTS = {
+    "concat": b"ffconcat version 1.0\nfile secret.wav\n",
+    "hls": b"#EXTM3U\n#EXT-X-TARGETDURATION:14\n#EXTINF:14,\nsecret.wav\n#EXT-X-ENDLIST\n",
+}
 
 
 class Web:
     """The server: `/<kind>…`, where the kind says what happens to those who ask."""
 
-    TYPES = {"mp4": "video/mp4", "wav": "audio/wav", "mp3": "audio/mpeg"}
+    TYPES = {
+        **{"mp4": "video/mp4", "wav": "audio/wav", "mp3": "audio/mpeg"},
+        **{"ogg": "audio/ogg", "flac": "audio/flac"},
+    }
 
     def __init__(self, media: dict[str, bytes]) -> None:
         self.media = media
@@ -56,6 +70,8 @@ class Web:
         self.headers: list[dict[str, str]] = []
         self.busy = 0  # answers "429" as often as this
         self.held = threading.Event()  # those who wait for what is held get it when it is set
+        self.open = 0  # answers that are held back, as long as somebody waits for them
+        self.when_asked: Callable[[str], None] = lambda name: None
         web = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -85,6 +101,7 @@ class Web:
         name = request.path.strip("/")
         self.asked[name] += 1
         self.headers.append(dict(request.headers))
+        self.when_asked(name)
         kind = re.match(r"[a-z0-9]*", name)[0]
         if self.busy:
             self.busy -= 1
@@ -97,16 +114,26 @@ class Web:
             request.send_response(302)
             request.send_header("Location", f"/{name.replace('moved', 'mp4')}")
             request.end_headers()
+        elif kind == "silent":
+            with suppress(OSError):
+                self.hold(request, b"")
+        elif kind == "drippage":
+            self.send(request, b"<html>" + b" " * 100_000, "text/html", held=6)
+        elif kind == "drip":
+            self.send(request, self.media["mp4"], "video/mp4", held=40_000)
+        elif kind in PLAYLISTS:
+            self.send(request, PLAYLISTS[kind], "video/mp4")
         elif kind == "page":
             self.send(request, b"<html><body>Nothing to hear</body></html>" * 50, "text/html")
         elif kind == "html":
             self.send(request, b"<html><body>Nothing to hear</body></html>" * 50, "video/mp4")
         elif kind == "held":
-            self.send(request, self.media["mp4"], "video/mp4", held=True)
+            self.send(request, self.media["mp4"], "video/mp4", held=1000)
         elif kind == "truncated":
             self.send(request, self.media["mp4"], "video/mp4", share=0.5)
-        elif kind == "short":
-            self.send(request, self.media["wav"][: 4 * 4 * RATE], "audio/wav")
+        elif kind.startswith("third"):  # whose length fits: only what it holds tells
+            media = self.media[kind.removeprefix("third")]
+            self.send(request, media[: len(media) // 3], self.TYPES[kind.removeprefix("third")])
         elif kind == "slow":
             self.send(request, self.media["mp4"], "video/mp4", pause=0.02)
         else:
@@ -119,9 +146,12 @@ class Web:
         kind: str,
         share: float = 1.0,
         pause: float = 0.0,
-        held: bool = False,
+        held: int | None = None,
     ) -> None:
-        """Sends what was asked for, with ranges; `share` of it before the connection breaks."""
+        """Sends what was asked for, with ranges; `share` of it before the connection breaks.
+
+        Of what is `held`, so many bytes are sent at once, and then only drops.
+        """
         wanted = re.match(r"bytes=(\d+)-(\d*)", request.headers.get("Range", ""))
         first = int(wanted[1]) if wanted else 0
         last = int(wanted[2]) if wanted and wanted[2] else len(content) - 1
@@ -136,15 +166,27 @@ class Web:
             return
         body = content[first : min(last + 1, int(share * len(content)))]
         try:
-            if held:
-                request.wfile.write(body[:1000])
-                self.held.wait()
-                body = body[1000:]
+            if held is not None and not self.held.is_set():
+                request.wfile.write(body[:held])
+                body = self.hold(request, body[held:])
             for place in range(0, len(body), 4096 if pause else len(body) or 1):
                 request.wfile.write(body[place : place + 4096] if pause else body)
                 time.sleep(pause)
         except OSError:
             pass  # the client has heard enough
+
+    def hold(self, request: BaseHTTPRequestHandler, body: bytes) -> bytes:
+        """Lets a drop through now and then; returns the rest when it is no longer held."""
+        self.open += 1
+        try:
+            while not self.held.wait(0.05):
+                if select.select([request.connection], [], [], 0)[0]:
+                    raise OSError("the client has left")
+                request.wfile.write(body[:1])
+                body = body[1:]
+            return body
+        finally:
+            self.open -= 1
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ def addresses(web, monkeypatch):
     web.media = {"json": b"\xef\xbb\xbf{}", **web.media}
     web.TYPES = {**web.TYPES, "json": "application/json"}
     monkeypatch.setitem(published.ADDRESSES, "music", {})
-    for kind in ("json", "missing", "page"):
+    for kind in ("json", "missing", "page", "drip", "truncated"):
         name = "MUSIC_solo_videos.json" if kind == "json" else kind
         published.ADDRESSES["music"][name] = f"{web.url}/{kind}"
     return web
@@ -23,8 +23,15 @@ def test_a_published_file_is_fetched_once_and_kept(addresses, tmp_path):
     assert (tmp_path / "annotations/MUSIC_solo_videos.json").is_file()
 
 
-@pytest.mark.parametrize(("name", "reason"), [("missing", "Not Found"), ("page", "a web page")])
-def test_a_file_that_is_not_where_it_should_be(addresses, tmp_path, name, reason):
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        *(("missing", "Not Found"), ("page", "a web page")),
+        *(("drip", "not there after 0 s"), ("truncated", "breaks off after")),
+    ],
+)
+def test_a_file_that_is_not_where_it_should_be(addresses, tmp_path, monkeypatch, name, reason):
+    monkeypatch.setattr(published, "_LONGEST", 0.2 if name == "drip" else 600.0)
     with pytest.raises(
         DownloadStoppedError, match=f"Cannot fetch .*{reason}.*by hand and put it at"
     ):

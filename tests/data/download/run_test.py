@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +18,6 @@ from asteroid_bimodal.data.download import (
     read_ledger,
     read_set,
     run,
-    video,
 )
 from asteroid_bimodal.data.download.clips import read_clips
 from asteroid_bimodal.data.download.ledger import open_ledger
@@ -67,7 +68,7 @@ BAD = {
     "missing": ("gone", "404"),
     "page": ("failed", "Unsupported URL"),
     "html": ("failed", "Invalid data"),
-    "truncated": ("failed", "is 3.8 s long, expected 10.0 s"),
+    "truncated": ("failed", "breaks off at 3.8 s, expected 10.0 s"),
 }
 
 
@@ -83,6 +84,36 @@ def test_each_clip_ends_in_its_own_way(site, tmp_path):
     assert "Invalid data" in rows["html_w"].reason
     assert site.files() == ["audio/mp4_000003.flac", "download.csv"]
     assert str(summary).startswith("1 of 7 clips are there; 1 gone, 5 failed: 85.7 % missing.\n  ")
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_body_that_ends_too_soon_although_its_length_fits(site, web, whole):
+    kinds = [f"third{kind}" for kind in web.media]
+    clip = site.whole if whole else site.clip
+    entries = [clip(kind) for kind in kinds] + [clip(kind.removeprefix("third")) for kind in kinds]
+    summary = site.get(entries)
+    assert (summary.ok, summary.gone, summary.failed) == (len(kinds), 0, len(kinds))
+    for row in read_ledger(site.root).values():
+        assert (row.status == "failed") == row.id.startswith("third")
+        assert row.status == "ok" or re.match("breaks off|is damaged", row.reason)
+
+
+def test_a_clip_before_the_end_of_its_video(site):
+    early = Entry("audio/wav_000009.flac", "wav", 9.0, 10.0, "rain", (), "test")
+    assert site.get([early]).ok == 1
+    site.assert_seconds(site.root / early.path, 9, 5)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("kind", ["concat", "hls"])
+def test_what_names_another_file_of_this_machine(site, kind, whole):
+    """Beside what is downloaded, where relative names lead."""
+    entry = (site.whole if whole else site.clip)(kind)
+    secret = site.root / ".partial" / f"{Path(entry.path).name}.audio" / "secret.wav"
+    secret.parent.mkdir(parents=True)
+    soundfile.write(secret, np.zeros(14 * 8000), 8000)
+    assert site.get([entry]).failed == 1
+    assert not (site.root / entry.path).exists()
 
 
 def test_a_server_that_goes_silent(site):
@@ -108,7 +139,8 @@ def test_what_another_run_tries(site, web, tmp_path):
 def test_files_that_were_put_there_by_hand(site, web, tmp_path):
     (tmp_path / "solo/audio/tuba").mkdir(parents=True)
     soundfile.write(tmp_path / site.whole("mine").path, np.zeros(8000), 8000)
-    (tmp_path / site.whole("mp4").path).write_bytes(b"RIFF")
+    wav = (tmp_path / site.whole("mine").path).read_bytes()
+    (tmp_path / site.whole("mp4").path).write_bytes(wav[: len(wav) // 2])
     assert site.get([site.whole("mine"), site.whole("mp4")]).ok == 2
     rows = read_ledger(tmp_path)
     assert rows[site.whole("mine").path].reason == "found" and not web.asked["mine"]
@@ -128,8 +160,7 @@ def test_what_is_not_installed(site, monkeypatch):
     with pytest.raises(DownloadStoppedError, match=r"yt-dlp.*pip install 'asteroid-bimodal\[down"):
         site.get([site.clip("mp4")])
     monkeypatch.undo()
-    monkeypatch.setattr(video, "import_yt_dlp", lambda: None)
-    monkeypatch.setattr(run, "import_yt_dlp", lambda: None)
+    monkeypatch.setattr(run, "check_yt_dlp", lambda: None)
     monkeypatch.setattr(shutil, "which", lambda _: None)
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
     with pytest.raises(FileNotFoundError, match="no ffmpeg.*pip install imageio-ffmpeg"):
