@@ -13,6 +13,8 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +28,8 @@ from ..utils.files import atomic_write
 from .batches import Skipped
 from .crops import StoredClip
 from .manifest import Clip, read_manifest
+
+_ADDRESS = re.compile(r"\b(https?|s3|gs|hf)://[\w.-]+(:\d+)?/")
 
 
 @dataclass(frozen=True)
@@ -121,18 +125,29 @@ def find_shards(pattern: str) -> list[str]:
     expanded = import_webdataset().shardlists.expand_urls(pattern)
     if is_address(pattern):
         return expanded
-    found = []
+    found: list[str] = []
     for name in expanded:
         matches = sorted(glob.glob(name))
         if not matches:
             raise FileNotFoundError(f"There are no shards at {name}. Write them by write_shards.")
-        found += matches
+        found += map(os.path.abspath, matches)  # webdataset runs a file of the name `pipe:…`
     return found
 
 
 def is_address(pattern: str) -> bool:
     """Whether a pattern is an address such as `https://…` or `pipe:…` and not a path."""
     return "://" in pattern or pattern.startswith("pipe:")
+
+
+def runs_command(pattern: str) -> bool:
+    """Whether a pattern may stand for the output of a shell's command, as `pipe:…` does.
+
+    Examples:
+        >>> runs_command("pipe:cat train.tar"), runs_command("https://example.org/{0..2}.tar")
+        (True, False)
+    """
+    # Braces and `::` can hide the word: a colon that is no part of an address is enough.
+    return ":" in _ADDRESS.sub("", pattern)
 
 
 def read_shards(shards: Iterable[str]) -> Iterator[StoredClip | Skipped]:

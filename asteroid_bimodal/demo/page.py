@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from ..models import QueriedSeparator
+from ..utils.markdown import code
 from .example import EXAMPLE_QUERIES, write_example
 from .gradio_setup import SCRIPT, load_gradio
 from .result_html import EMPTY, render_result
@@ -45,7 +46,7 @@ def build_page(
     folder = Path(folder)
     separate = partial(_separate, model, folder=folder, max_seconds=max_seconds)
     options = {"analytics_enabled": False, "delete_cache": (_HOUR, 24 * _HOUR)}
-    with gr.Blocks(title=title, fill_width=True, **options) as page:
+    with _blocks(gr)(title=title, fill_width=True, **options) as page:
         gr.Markdown(f"# Separating sounds by words\n{_facts(model, title)}")
         with gr.Row():
             with gr.Column(scale=4, min_width=320):
@@ -56,6 +57,21 @@ def build_page(
             _with_errors(gr, separate), inputs, found, api_name="separate", concurrency_limit=1
         )
     return page
+
+
+def _blocks(gr: ModuleType) -> Any:
+    """Gradio's page, which prints no traceback when somebody names a file of this machine."""
+
+    class Page(gr.Blocks):
+        async def preprocess_data(self, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return await super().preprocess_data(*args, **kwargs)
+            except ValueError as error:
+                raise gr.Error(
+                    "The page takes files that were uploaded to it alone.", print_exception=False
+                ) from error
+
+    return Page
 
 
 def _add_inputs(gr: ModuleType, example: Path) -> tuple[list, Any]:
@@ -132,7 +148,7 @@ def _with_errors(gr: ModuleType, function: Callable[..., str]) -> Callable[..., 
 
 def _facts(model: QueriedSeparator, title: str) -> str:
     return (
-        f"Model `{title}`, {model.sample_rate / 1000:g} kHz, on {model.device}. Estimates and "
-        "residual add up to the mixture; nothing is rescaled. The presence score, from 0 to 1, "
+        f"Model `{code(title)}`, {model.sample_rate / 1000:g} kHz, on {model.device}. Estimates "
+        "and residual add up to the mixture; nothing is rescaled. The presence score, from 0 to 1, "
         "says how likely it is that a sound is there."
     )

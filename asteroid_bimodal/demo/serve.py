@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
 from ..models import QueriedSeparator
 from .gradio_setup import CSS, load_gradio, make_theme
+from .own_requests import OwnRequests
 from .page import build_page
 
 _HERE = "127.0.0.1"
+_NAMES = (_HERE, "localhost", "::1")  # of this machine, also at the other end of a tunnel to it
 _MAX_UPLOAD = "1gb"  # ten minutes of anything that people listen to
 
 
@@ -41,7 +44,8 @@ def serve(
 ) -> Iterator[Address]:
     """Serves the page to this machine alone, until the block ends.
 
-    What is uploaded and found lies in a temporary folder, which is removed at the end.
+    Requests for another name than this machine's, or from a page elsewhere, are refused. What is
+    uploaded and found lies in a temporary folder, which is removed at the end.
 
     Args:
         model: a separator.
@@ -54,7 +58,10 @@ def serve(
         ValueError: when gradio is not installed, and for a port that is none or taken.
     """
     gr = load_gradio()
+    from starlette.middleware import Middleware
+
     _check_port(port)
+    hosts = set(_NAMES)
     with TemporaryDirectory(prefix="asteroid_bimodal_") as folder, _uploads_to(folder):
         page = build_page(model, folder, title=title)
         try:
@@ -67,6 +74,7 @@ def serve(
                 prevent_thread_lock=True,
                 quiet=True,
                 show_error=True,
+                app_kwargs={"middleware": [Middleware(OwnRequests, hosts=hosts)]},
                 allowed_paths=[folder],
                 max_file_size=_MAX_UPLOAD,
                 footer_links=["gradio"],
@@ -78,6 +86,8 @@ def serve(
                 theme=make_theme(gr),
                 css=CSS,
             )
+            if public:
+                hosts.add(urlsplit(public).hostname or "")
             yield Address(url, public)
         finally:
             page.close(verbose=False)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from asteroid_filterbanks import Decoder, Encoder, TorchSTFTFB
 from torch import Tensor
 
+_LARGEST_FFT = 8192  # samples; its filters take 268 MB
 _FAINTEST = 1e-4  # root mean square of magnitudes below which a spectrogram is not raised further
 
 
@@ -20,7 +21,7 @@ class FixedSTFTFB(TorchSTFTFB):
     They are a fixed function of `n_fft`.
 
     Args:
-        n_fft: length of the window and of the transform, even.
+        n_fft: length of the window and of the transform, even, at most 8192.
         hop_length: samples between windows, at most half of `n_fft`.
         sample_rate: of the audio, for information.
 
@@ -29,8 +30,8 @@ class FixedSTFTFB(TorchSTFTFB):
     """
 
     def __init__(self, n_fft: int, hop_length: int, sample_rate: float = 16000.0) -> None:
-        if n_fft < 2 or n_fft % 2:
-            raise ValueError(f"Expected an even n_fft of 2 or more, received {n_fft}.")
+        if not 2 <= n_fft <= _LARGEST_FFT or n_fft % 2:
+            raise ValueError(f"Expected an even n_fft from 2 to {_LARGEST_FFT}, received {n_fft}.")
         if not 1 <= hop_length <= n_fft // 2:
             raise ValueError(
                 f"Expected a hop_length between 1 and half of n_fft ({n_fft // 2}), received "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import soundfile
 
 from ..report import Example
 from ..utils.files import atomic_write
+from ..utils.mappings import read_mapping
 
 
 def save_examples(examples: list[Example], folder: str | Path) -> None:
@@ -36,32 +38,46 @@ def save_examples(examples: list[Example], folder: str | Path) -> None:
 
 
 def load_examples(folder: str | Path) -> list[Example]:
-    """Reads what `save_examples` wrote; no folder is no example.
+    """Reads what `save_examples` wrote; a broken example is left out, with a warning.
 
     Args:
         folder: `<exp>/examples`.
     """
     examples = []
     for path in sorted(Path(folder).glob("*/example.json")):
-        description = json.loads(path.read_text(encoding="utf-8"))
-        count = len(description["phrases"])
-
-        def read(name: str, path: Path = path) -> tuple[np.ndarray, int]:
-            return soundfile.read(path.with_name(f"{name}.wav"), dtype="float32")
-
-        mixture, sample_rate = read("mixture")
-        examples.append(
-            Example(
-                name=path.parent.name,
-                sample_rate=sample_rate,
-                mixture=mixture,
-                references=np.stack([read(f"reference_{k}")[0] for k in range(count)]),
-                estimates=np.stack([read(f"estimate_{k}")[0] for k in range(count)]),
-                phrases=description["phrases"],
-                metrics=description["metrics"],
+        try:
+            examples.append(_load(path))
+        except (ValueError, OSError, LookupError, TypeError, RuntimeError) as error:
+            warnings.warn(
+                f"The example in {path.parent} is left out, since it is not whole: "
+                f"{' '.join(str(error).split())}",
+                stacklevel=2,
             )
-        )
     return examples
+
+
+def _load(path: Path) -> Example:
+    description = read_mapping(path)
+    phrases, metrics = description["phrases"], description["metrics"]
+    lists = isinstance(phrases, list) and isinstance(metrics, list)
+    if not lists or not all(isinstance(phrase, str) for phrase in phrases):
+        raise ValueError(f"{path.name} needs a list of texts as phrases and one of metrics.")
+    if metrics and [type(row) for row in metrics] != [dict] * len(phrases):
+        raise ValueError(f"{path.name} needs metrics for each of its phrases.")
+
+    def read(name: str) -> tuple[np.ndarray, int]:
+        return soundfile.read(path.with_name(f"{name}.wav"), dtype="float32")
+
+    mixture, sample_rate = read("mixture")
+    return Example(
+        name=path.parent.name,
+        sample_rate=sample_rate,
+        mixture=mixture,
+        references=np.stack([read(f"reference_{k}")[0] for k in range(len(phrases))]),
+        estimates=np.stack([read(f"estimate_{k}")[0] for k in range(len(phrases))]),
+        phrases=phrases,
+        metrics=metrics,
+    )
 
 
 def _tracks(example: Example) -> dict[str, np.ndarray]:

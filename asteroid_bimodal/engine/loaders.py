@@ -128,7 +128,9 @@ def build_mixtures(
         "seed": seed,
     }
     if data.shards:
-        shards = data.shards if is_address(data.shards) else str(Path(root) / data.shards)
+        shards = (
+            data.shards if is_address(data.shards) else str(Path(root).absolute() / data.shards)
+        )
         return ShardedMixtures(shards, batch_size=conf.training.batch_size, **common)
     return LabelledMixtures(
         Path(root) / "train.csv",

@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 import torch
 from omegaconf import OmegaConf
 
+from ..data.shards import runs_command
 from ..metrics import write_json, write_rows
 from ..models import load_separator
 from ..report import Example
-from ..utils.conf import Settings, load_conf, plain_names
+from ..utils.conf import Settings, load_conf, plain_names, read_conf
 from .build import build_scorer
 from .evaluate import Evaluation, evaluate
 from .examples import save_examples
@@ -77,6 +78,11 @@ def read_recipe(
         settings.add_file(path, skip=is_fixed)
     changes = settings.add_options(rest)
     conf = settings.build()
+    if runs_command(conf.data.shards or "") and "data.shards" not in settings.typed:
+        raise ValueError(
+            f"data.shards in a file is {conf.data.shards!r}, which would run a command: give it as "
+            "the option --data.shards if you mean to run it."
+        )
     conf.loss = {name: term for name, term in conf.loss.items() if term.weight}
     if chosen.terms is not None:
         names = [name.strip() for name in chosen.terms.strip("[]").split(",")]
@@ -213,6 +219,7 @@ def experiment_conf(exp_dir: Path) -> Config:
     """Reads the configuration that an experiment was trained with.
 
     A relative folder of the data is looked for here, then from the recipe, `<exp_dir>/../..`.
+    Shards that a command would give, `pipe:…`, are left out.
 
     Args:
         exp_dir: folder of the experiment.
@@ -223,7 +230,10 @@ def experiment_conf(exp_dir: Path) -> Config:
     path = exp_dir / "conf.yml"
     if not path.is_file():
         raise FileNotFoundError(f"Expected an experiment at {exp_dir}, found no conf.yml there.")
+    read_conf(path)  # it refers to nothing: whoever wrote it may be a stranger
     conf = load_conf([path], schema=Config)
+    if runs_command(conf.data.shards or ""):
+        conf.data.shards = None
     if not Path(conf.data.root).exists():
         conf.data.root = str(exp_dir / "../.." / conf.data.root)
     return conf

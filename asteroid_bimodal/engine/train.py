@@ -28,7 +28,7 @@ from torch import nn
 
 from .. import __version__
 from ..models.pretrained import check_fit, load_package
-from ..utils.conf import leaf_keys, save_conf
+from ..utils.conf import leaf_keys, read_conf, save_conf
 from ..utils.files import atomic_write
 from ..utils.git import checkout_commit
 from .build import build_system, count_parameters
@@ -107,7 +107,7 @@ def _check_same(conf: Config, exp_dir: Path) -> None:
     Raises:
         FileExistsError: naming what differs.
     """
-    old, new = OmegaConf.load(exp_dir / "conf.yml"), OmegaConf.create(OmegaConf.to_container(conf))
+    old, new = read_conf(exp_dir / "conf.yml"), OmegaConf.create(OmegaConf.to_container(conf))
     keys = [k for k in dict.fromkeys([*leaf_keys(old), *leaf_keys(new)]) if k not in _OF_MACHINE]
     changed = [key for key in keys if OmegaConf.select(old, key) != OmegaConf.select(new, key)]
     if changed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import soundfile
 from matplotlib.axes import Axes
@@ -18,6 +19,7 @@ from ..utils.checkpoints import first_line
 from ..utils.spectrogram import magnitudes
 
 CURVES, SPECTROGRAMS = "plots/training.png", "example/spectrograms.png"
+_WORDS = {"text.parse_math": False}  # a dollar is one
 _COLUMNS, _MAX_PANELS, _SECONDS = 3, 12, 12
 
 
@@ -30,6 +32,7 @@ class PublishedExample:
     seconds: float  # how long they are
 
 
+@matplotlib.rc_context(_WORDS)
 def write_curves(exp_dir: Path, folder: Path) -> bool:
     """Draws the training logs to `plots/training.png`; returns whether anything was logged."""
     try:
@@ -64,13 +67,7 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
 
 def write_example(exp_dir: Path, folder: Path) -> PublishedExample | None:
     """Writes at most 12 seconds of the first example, if there is one; all sounds get one gain."""
-    try:
-        examples = load_examples(exp_dir / "examples")
-    except (ValueError, KeyError, OSError, RuntimeError) as error:
-        raise ValueError(
-            f"{exp_dir / 'examples'} cannot be read: {first_line(error)}. Evaluate again, or "
-            "delete the folder."
-        ) from error
+    examples = load_examples(exp_dir / "examples")
     if not examples:
         return None
     example = examples[0]
@@ -93,6 +90,7 @@ def write_example(exp_dir: Path, folder: Path) -> PublishedExample | None:
     )
 
 
+@matplotlib.rc_context(_WORDS)
 def _draw_example(example: Example, path: Path, count: int) -> None:
     """Draws the mixture above the estimates, and those beside their references."""
     references = [] if example.references is None else list(example.references)

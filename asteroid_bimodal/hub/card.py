@@ -13,6 +13,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from ..metrics import metric_title
 from ..queries import EncoderSpec
 from ..queries.modality import EMBEDDING_USAGE, Usage
+from ..utils.markdown import code, plain
 
 if TYPE_CHECKING:
     from ..models import QueriedSeparator
@@ -42,6 +43,8 @@ def model_card(
     card = ModelCard.from_template(
         _header(name, usage, conf, results, license_id),
         template_path=_TEMPLATE,
+        plain=plain,
+        code=code,
         name=name,
         repo_id=repo_id,
         model_class=kind,

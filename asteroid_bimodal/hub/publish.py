@@ -11,6 +11,7 @@ import torch
 from ..models import QueriedSeparator, load_separator
 from ..models.pretrained import CONFIG, WEIGHTS
 from ..queries.spec import COPY_FOLDER, EncoderSpec
+from ..utils.checkpoints import first_line
 from ..utils.extras import extra
 from ..utils.files import safe_name
 from ..utils.folders import atomic_folder
@@ -77,17 +78,25 @@ def write_publish_dir(
         saved = load_separator(folder)  # what nobody could load is not published
         torch.save(_asteroid_package(model, saved), folder / ASTEROID_FILE)
         copy_sanitized(exp_dir, folder, conf, [*_COPIED, _REPORT] if example else _COPIED)
-        card = model_card(
-            saved,
-            conf=read_dict(folder / "conf.yml"),
-            run=read_dict(folder / "run.json"),
-            results=[read_dict(folder / path.name) for path in finals],
-            repo_id=repo_id or f"user/{safe_name(exp_dir.resolve().name)}",
-            example=write_example(exp_dir, folder) if example else None,
-            spectrograms=SPECTROGRAMS,
-            curves=CURVES if write_curves(exp_dir, folder) else "",
-            license_id=license_id,
-        )
+        shown = write_example(exp_dir, folder) if example else None
+        curves = CURVES if write_curves(exp_dir, folder) else ""
+        try:
+            card = model_card(
+                saved,
+                conf=read_dict(folder / "conf.yml"),
+                run=read_dict(folder / "run.json"),
+                results=[read_dict(folder / path.name) for path in finals],
+                repo_id=repo_id or f"user/{safe_name(exp_dir.resolve().name)}",
+                example=shown,
+                spectrograms=SPECTROGRAMS,
+                curves=curves,
+                license_id=license_id,
+            )
+        except (TypeError, AttributeError, LookupError) as error:
+            raise ValueError(
+                f"conf.yml, run.json or final_metrics.json of {exp_dir} holds values of another "
+                f"kind than training and evaluation write: {first_line(error)}."
+            ) from error
         (folder / CARD).write_text(sign(card), encoding="utf-8")
         preserve_edits(target, folder, [*_OPTIONAL, WEIGHTS, CONFIG, ASTEROID_FILE])
     return target

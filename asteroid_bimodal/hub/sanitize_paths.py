@@ -14,8 +14,9 @@ import yaml
 
 from ..queries.spec import ENCODERS, EncoderSpec
 from ..utils.clap import LAION
+from ..utils.mappings import read_mapping
 
-_PARSERS: dict[str, Callable[[str], Any]] = {".yml": yaml.safe_load, ".json": json.loads}
+_MAPPINGS = (".yml", ".json")
 
 
 def copy_sanitized(
@@ -25,7 +26,7 @@ def copy_sanitized(
     sanitize = path_sanitizer(conf, exp_dir)
     for path in (path for pattern in patterns for path in exp_dir.glob(pattern)):
         target = folder / path.name
-        if path.suffix in _PARSERS:
+        if path.suffix in _MAPPINGS:
             content = read_dict(path)
             clean = sanitize(content)
             if clean != content:
@@ -64,18 +65,7 @@ def path_sanitizer(conf: Mapping[str, Any], exp_dir: Path) -> Callable[[Any], An
 
 def read_dict(path: Path) -> dict[str, Any]:
     """Reads a mapping from YAML or JSON; an empty one when there is no such file."""
-    if not path.is_file():
-        return {}
-    try:
-        content = _PARSERS[path.suffix](path.read_text(encoding="utf-8"))
-    except (ValueError, yaml.YAMLError) as error:
-        kind, reason = path.suffix[1:].upper(), str(error).splitlines()[0]
-        raise ValueError(
-            f"{path.name} is not valid {kind}: {reason}. Repair or delete the file."
-        ) from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path.name} does not hold a mapping. Repair or delete the file.")
-    return content
+    return read_mapping(path) if path.is_file() else {}
 
 
 def _absolute_paths(value: Any) -> Iterator[str]:

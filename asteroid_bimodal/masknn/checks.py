@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+MOST_LAYERS = 64  # one after another
+
 if TYPE_CHECKING:
     from asteroid_bimodal.queries.base import QueryEmbedding
 
@@ -37,8 +39,10 @@ def check_spectrogram(log_mag: Tensor) -> None:
         )
 
 
-def check_at_least(config: Mapping[str, Any], least: int, *names: str) -> None:
-    """Refuses arguments, `names` of `config`, that are too small."""
+def check_at_least(config: Mapping[str, Any], least: int, *names: str, most: int = 2**16) -> None:
+    """Refuses arguments, `names` of `config`, that are too small or beyond all reason."""
     for name in names:
         if config[name] < least:
             raise ValueError(f"Expected {name} of {least} or more, received {config[name]}.")
+        if config[name] > most:
+            raise ValueError(f"Expected {name} of {most} or less, received {config[name]}.")

@@ -17,7 +17,7 @@ from .blocks import (
     SelfCrossAttentionBlock,
     repeat_for_queries,
 )
-from .checks import check_at_least, check_spectrogram
+from .checks import MOST_LAYERS, check_at_least, check_spectrogram
 
 if TYPE_CHECKING:
     from asteroid_bimodal.queries.base import QueryEmbedding
@@ -254,9 +254,9 @@ def _check_config(config: dict[str, Any]) -> None:
             f"Expected num_downs of {NUM_OUTER_LEVELS + 1} or more (the first {NUM_OUTER_LEVELS} "
             f"levels do not see the query), received {config['num_downs']}."
         )
-    check_at_least(
-        config, 1, "out_dim", "cond_dim", "pooled_dim", "ngf", "num_res_layers", "num_cond_blocks"
-    )
+    check_at_least(config, 1, "out_dim", "cond_dim", "pooled_dim", "ngf")
+    layers = "num_downs", "num_res_layers", "num_cond_blocks"
+    check_at_least(config, 1, *layers, most=MOST_LAYERS)
     width = config["ngf"] * _MAX_WIDTH
     attends = config["cond_layer"] in ("sca", "ca", "sa")
     if attends and (config["num_heads"] < 1 or width % config["num_heads"]):

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import repeat_for_queries
-from .checks import check_at_least, check_input
+from .checks import MOST_LAYERS, check_at_least, check_input
 from .cond_unet import pad_to_multiple
 from .film import FiLM
 
@@ -71,6 +71,7 @@ class FiLMResUNet(nn.Module):
         super().__init__()
         self._config = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
         check_at_least(self._config, 1, *self._config)
+        check_at_least(self._config, 1, "num_downs", most=MOST_LAYERS)
         widths = [1, *(ngf * min(2**level, _MAX_WIDTH) for level in range(num_downs))]
         self.query_proj = nn.Sequential(nn.Linear(pooled_dim, film_dim), nn.ReLU())
         self.encoders = nn.ModuleList(

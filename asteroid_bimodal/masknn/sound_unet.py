@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import QueryProduct
-from .checks import check_at_least, check_input
+from .checks import MOST_LAYERS, check_at_least, check_input
 from .cond_unet import pad_to_multiple
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class SoundUNet(nn.Module):
         self._config = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
         check_at_least(self._config, 0, "num_noise")
         check_at_least(self._config, 1, "out_dim", "pooled_dim", "ngf")
-        check_at_least(self._config, 2, "num_downs")
+        check_at_least(self._config, 2, "num_downs", most=MOST_LAYERS)
         if log_freq_bins is not None:
             check_at_least(self._config, 2, "log_freq_bins")
         self.log_freq_bins = log_freq_bins

@@ -5,13 +5,13 @@ Without a network, or with `HF_HUB_OFFLINE=1`, what was fetched before is found 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..queries.spec import COPY_PATTERNS
 from ..utils.checkpoints import first_line
+from ..utils.mappings import read_mapping
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 PICKLED = ("best_model.pth", "pytorch_model.bin")  # Asteroid's names
@@ -56,13 +56,14 @@ def _fetch(repo_id: str, revision: str | None, patterns: list[str]) -> Path:
 
 def _check_config(path: Path, source: str) -> None:
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_mapping(path)
     except ValueError as error:
+        reason = str(error).replace(str(path), "it")
         raise ValueError(
-            f"Expected JSON in {CONFIG} of {source}, got: {first_line(error)}. Delete {path} to "
-            "have it downloaded again."
+            f"Expected JSON in {CONFIG} of {source}, but {reason}. Delete {path} to have it "
+            "downloaded again."
         ) from error
-    if not isinstance(config, dict) or "model_args" not in config:
+    if "model_args" not in config:
         raise ValueError(
             f"Expected a model of this package or of Asteroid in {source}, found a {CONFIG} of "
             "something else. Look for a repository with the tag 'asteroid'."

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from ..masknn.cond_unet import CondUNet
-from .pretrained import check_fit, read_tensors
+from ..utils.checkpoints import check_fit, count_layers, no_larger_than, read_tensors
 
 # What the release fixes in its scripts instead of storing it.
 SAMPLE_RATE, N_FFT, HOP_LENGTH = 16000, 1022, 256
@@ -82,7 +82,9 @@ def load_official(path: str | PathLike, num_heads: int = 8) -> OfficialModel:
     renamed = rename(official)
     config = read_config(renamed, num_heads)
     state = split_attention(renamed)
-    check_fit(CondUNet(**config).state_dict(), state, str(path))
+    with no_larger_than(state, str(path)):
+        network = CondUNet(**config)
+    check_fit(network.state_dict(), state, str(path))
     window = official.get("istft.ola_window")
     args = {
         "sample_rate": SAMPLE_RATE,
@@ -130,9 +132,9 @@ def read_config(state: Mapping[str, Tensor], num_heads: int = 8) -> dict[str, An
     config = {
         "out_dim": state["levels.0.up_conv.weight"].shape[0],
         "pooled_dim": state["head.weights.weight"].shape[1],
-        "num_downs": _count(state, r"levels\.(\d+)\..*"),
+        "num_downs": count_layers(state, r"levels\.(\d+)\..*"),
         "ngf": state["levels.0.down_conv.weight"].shape[0],
-        "num_res_layers": _count(state, r"levels\.0\.down_res\.convs\.(\d+)\..*"),
+        "num_res_layers": count_layers(state, r"levels\.0\.down_res\.convs\.(\d+)\..*"),
         "num_cond_blocks": 1 + max((int(match[1]) for match in conditions), default=0),
         "num_heads": num_heads,
         "cond_layer": _cond_layer({match[2] for match in conditions}),
@@ -187,8 +189,3 @@ def _cond_layer(members: set[str]) -> str:
             f"{', '.join(tell_tales)} or identity, they hold {', '.join(sorted(members)[:3])}."
         )
     return "identity"
-
-
-def _count(state: Mapping[str, Tensor], pattern: str) -> int:
-    found = [int(match[1]) for match in map(re.compile(pattern).fullmatch, state) if match]
-    return 1 + max(found, default=0)

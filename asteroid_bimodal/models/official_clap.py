@@ -60,7 +60,7 @@ def read_clap(path: str | PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
     state = rename_clap(laion)
     try:
         return state, read_clap_config(state)
-    except (KeyError, IndexError, ValueError) as error:
+    except (LookupError, ValueError, TypeError) as error:
         raise ValueError(
             f"Expected LAION's CLAP in {path}, found no usable {first_line(error)}."
         ) from error
@@ -70,7 +70,7 @@ def _load_tokenizer(name: str | PathLike, vocab_size: int) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name)
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ValueError(
             f"Expected CLAP's tokenizer at {name!r}, got: {first_line(error)}. Pass the folder "

@@ -15,8 +15,9 @@ from safetensors.torch import load_file, save_file
 
 from ..queries.spec import EncoderSpec
 from ..utils.asteroid_compat import with_plain_versions
-from ..utils.checkpoints import check_fit, first_line, read_tensors
+from ..utils.checkpoints import check_fit, check_numbers, first_line, no_larger_than, read_tensors
 from ..utils.files import atomic_write
+from ..utils.mappings import read_mapping
 from .download import CONFIG, PICKLED, WEIGHTS, download
 
 FORMAT_VERSION = 1  # of what is saved; a reader of an older one cannot read it right
@@ -118,12 +119,16 @@ def build(
         )
     if not isinstance(package["model_args"], dict) or not isinstance(package["state_dict"], dict):
         raise ValueError(f"Expected dictionaries model_args and state_dict in {source}.")
+    check_numbers(package["model_args"], source)
+    if not isinstance(package["model_args"].get("query_encoder"), (str, type(None))):
+        raise ValueError(f"Expected the name of a query encoder as query_encoder in {source}.")
     args, folder = {**package["model_args"], **kwargs}, package.get("folder")
     spec = _encoder_spec(args)
     if folder is not None and spec is not None:
         spec.located(folder)  # rather now than at the first query
     try:
-        model = model_class(**args)
+        with no_larger_than(package["state_dict"], source):
+            model = model_class(**args)
     except (TypeError, RuntimeError, ArithmeticError, LookupError, AttributeError) as error:
         raise ValueError(
             f"Expected arguments of {model_class.__name__} in {source}: {first_line(error)}."
@@ -212,18 +217,16 @@ def _find_on_hub(name: str, revision: str | None) -> Path:
 
 def _read_safetensors(path: Path) -> dict[str, Any]:
     try:
-        config = json.loads((path.parent / CONFIG).read_text(encoding="utf-8"))
+        config = read_mapping(path.parent / CONFIG)
         state = load_file(path)
     except FileNotFoundError as error:
         raise ValueError(
             f"Expected {path.name} and {CONFIG} side by side in {path.parent}, found no "
-            f"{Path(error.filename or path).name}."
+            f"{CONFIG if path.is_file() else path.name}."
         ) from error
     except (SafetensorError, ValueError, OSError) as error:
         raise ValueError(
             f"Expected a saved model in {path.parent}, found {path.name} or {CONFIG} broken: "
             f"{first_line(error)}. Copy or download them again."
         ) from error
-    if not isinstance(config, dict):
-        raise ValueError(f"Expected a dictionary in {path.parent / CONFIG}.")
     return {**config, "state_dict": state}

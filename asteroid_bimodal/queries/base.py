@@ -14,6 +14,7 @@ from torch import nn
 
 from ..utils.folders import atomic_folder
 from ..utils.frozen import weights_digest
+from ..utils.markdown import code
 from .embedding import EmbeddingCache, EncodedQuery, QueryEmbedding
 from .modality import MODALITIES, Usage
 from .spec import COPY_FOLDER, EncoderSpec
@@ -115,7 +116,7 @@ class QueryEncoder(nn.Module):
     def describe(cls, spec: EncoderSpec) -> Usage:
         """Describes the queries of a model with this encoder for its card; nothing is loaded."""
         modality = MODALITIES[cls.modality]
-        source = f"`{spec}`, which is loaded by that name."
+        source = f"`{code(spec)}`, which is loaded by that name."
         if spec.bundled:
             source = f"in `{COPY_FOLDER}/`, a copy, which keeps the licence of its original."
         sentence = f"The queries are encoded by the frozen encoder {source}"

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from ..utils.checkpoints import first_line
 from ..utils.frozen import FrozenModule, freeze_norms
 from ..utils.pretrained import SHIPPED, explained, find_model, load_network
 from .base import QueryBatch, QueryEncoder, QueryItem
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     ImageQuery = str | os.PathLike | Image
 
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+_MOST_PIXELS = 64_000_000  # 256 MB
 _BATCH = 64  # images at a time
 _KEPT = 2_000  # embeddings in memory; an image has as many numbers as a hundred texts
 _CLIP_MEAN, _CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -124,23 +127,34 @@ class ImageEncoder(FrozenModule, QueryEncoder):
     def pixels(self, query: ImageQuery) -> Tensor:
         """Reads, resizes (bicubic) and centre-crops a picture: (3, image_size, image_size)."""
         pillow = _import_pillow()
+        shorter, size = int(self.image_size / self._crop), self.image_size
         if isinstance(query, (str, os.PathLike)):
             try:
-                with pillow.open(query) as file:
+                # Of others, such as EPS, Pillow starts programs.
+                with pillow.open(query, formats=_FORMATS) as file:
+                    _check_pixels(file, shorter)
                     image = file.convert("RGB")
-            except (OSError, pillow.DecompressionBombError) as error:
+            except Exception as error:  # Pillow raises anything for files that nobody would write
                 raise ValueError(
-                    f"Expected an image at {query}, got: {error}. Convert it to PNG or JPEG."
+                    f"Expected an image at {query}, got: {first_line(error)}. Convert it to PNG or "
+                    "JPEG of a usual size."
                 ) from error
         else:
             image = query.convert("RGB")
-        shorter, size = int(self.image_size / self._crop), self.image_size
         width, height = (int(side * shorter / min(image.size)) for side in image.size)
         image = image.resize((width, height), pillow.Resampling.BICUBIC)
         left, top = (width - size) // 2, (height - size) // 2
         image = image.crop((left, top, left + size, top + size))
         values = torch.from_numpy(np.array(image, dtype=np.float32) / 255)  # (H, W, 3)
         return ((values - self._mean) / self._std).permute(2, 0, 1)
+
+
+def _check_pixels(image: Image, shorter: int) -> None:
+    """Raises ValueError for a picture that would fill the memory; nothing is decoded yet."""
+    if image.width * image.height > _MOST_PIXELS:
+        image.draft("RGB", (2 * shorter, 2 * shorter))  # JPEG can be decoded at a part of its size
+    if image.width * image.height > _MOST_PIXELS or max(image.size) > 100 * min(image.size):
+        raise ValueError(f"it has {image.width} × {image.height} pixels")
 
 
 class ClipImageEncoder(ImageEncoder):
@@ -211,8 +225,8 @@ class ResNetFrameEncoder(ImageEncoder):
     kind = "resnet"
 
     def __init__(self, name: str | Path = "microsoft/resnet-18", *, image_size: int = 224) -> None:
-        if image_size < 32:
-            raise ValueError(f"Expected an image_size of 32 or more, received {image_size}.")
+        if not 32 <= image_size <= 1024:
+            raise ValueError(f"Expected an image_size from 32 to 1024, received {image_size}.")
         source = find_model(name, "microsoft/resnet-18", "mini_resnet")
         with explained(source, "a ResNet", SHIPPED):
             network = _dilated(load_network("ResNetModel", source, ("resnet",)))

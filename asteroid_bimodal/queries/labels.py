@@ -10,13 +10,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
+from torch.nn.functional import one_hot
 
+from ..utils.markdown import plain
 from .base import QueryBatch, QueryEncoder, QueryItem
 from .captions import PHRASE_TEMPLATE
 from .embedding import EncodedQuery, QueryEmbedding
 from .modality import Usage
 from .spec import EncoderSpec, whole_number
 
+_MOST_OUTPUTS = 1000  # of a blind separator
 _MAX_SHOWN = 30  # classes in a sentence
 
 
@@ -42,7 +45,8 @@ class OneHotEncoder(QueryEncoder):
 
     def encode(self, queries: list[str]) -> list[EncodedQuery]:
         """Encodes distinct queries."""
-        rows = torch.eye(self.pooled_dim)[[self.index(query) for query in queries]]
+        indices = torch.tensor([self.index(query) for query in queries])
+        rows = one_hot(indices, self.pooled_dim).float()
         return [EncodedQuery(row[None], torch.ones(1, dtype=torch.bool), row) for row in rows]
 
 
@@ -100,7 +104,7 @@ class LabelEncoder(OneHotEncoder):
     def describe(cls, spec: EncoderSpec) -> Usage:
         """Lists the classes."""
         usage, labels = super().describe(spec), split_list(spec.name)
-        shown = ", ".join(labels[:_MAX_SHOWN])
+        shown = ", ".join(map(plain, labels[:_MAX_SHOWN]))
         more = f" and {len(labels) - _MAX_SHOWN} more" if len(labels) > _MAX_SHOWN else ""
         limit = f"It knows these classes and no others: {shown}{more}. {usage.limit}"
         return replace(usage, queries=labels[:2], limit=limit)
@@ -139,7 +143,7 @@ class UnconditionedEncoder(OneHotEncoder):
         - output: tokens (B, Q, 1, count) and pooled (B, Q, count), both one-hot
 
     Raises:
-        ValueError: for a count below one, and for a query that is no number from 1 to `count`.
+        ValueError: for a count below 1 or above 1000, and for a query that is no number up to it.
 
     Examples:
         >>> encoder = UnconditionedEncoder(2)
@@ -151,8 +155,8 @@ class UnconditionedEncoder(OneHotEncoder):
     modality, kind = "output", "outputs"
 
     def __init__(self, count: int) -> None:
-        if count < 1:
-            raise ValueError(f"Expected at least 1 output, received {count}.")
+        if not 1 <= count <= _MOST_OUTPUTS:
+            raise ValueError(f"Expected 1 to {_MOST_OUTPUTS} outputs, received {count}.")
         super().__init__(count)
         self.outputs = [str(number) for number in range(1, count + 1)]
         self.spec = EncoderSpec(self.kind, str(count))
@@ -213,7 +217,11 @@ def split_list(line: str) -> list[str]:
         >>> split_list('violin, "bird chirping, tweeting"')
         ['violin', 'bird chirping, tweeting']
     """
-    return [text.strip() for row in csv.reader([line], skipinitialspace=True) for text in row]
+    lines = csv.reader([" ".join(line.split())], skipinitialspace=True)
+    try:
+        return [text.strip() for row in lines for text in row]
+    except csv.Error as error:
+        raise ValueError(f"Expected labels with commas between them, got: {error}.") from error
 
 
 def _is_label(label: object) -> bool:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
-import yaml
 
 from ..metrics import summarise
+from ..utils.mappings import read_mapping
 from .training_curves import Panel, find_logs, read_panels
 
 T = TypeVar("T")
@@ -33,8 +32,9 @@ class Experiment:
         """Reads a file; the default when it is missing or broken, the latter noted."""
         try:
             return read(path) if path.exists() else default
-        except (ValueError, OSError, yaml.YAMLError) as error:
-            self.unreadable.append(f"{path.name} cannot be read: {error}")
+        except (ValueError, OSError) as error:
+            reason = str(error).replace(str(path), "it")
+            self.unreadable.append(f"{path.name} cannot be read: {reason}")
             return default
 
 
@@ -42,10 +42,10 @@ def read_experiment(exp_dir: Path, train_log: Path | None = None) -> Experiment:
     """Reads a folder; `train_log` is a CSV log in place of those in the folder."""
     experiment = Experiment()
     experiment.configuration = experiment.attempt(_read_text, exp_dir / "conf.yml", "")
-    conf = experiment.attempt(_read_yaml, exp_dir / "conf.yml", {})
-    experiment.facts = _facts(conf, experiment.attempt(_read_json, exp_dir / "run.json", {}))
+    conf = experiment.attempt(read_mapping, exp_dir / "conf.yml", {})
+    experiment.facts = _facts(conf, experiment.attempt(read_mapping, exp_dir / "run.json", {}))
     experiment.rows = experiment.attempt(_read_rows, exp_dir / "metrics.csv", [])
-    final = experiment.attempt(_read_json, exp_dir / "final_metrics.json", {})
+    final = experiment.attempt(read_mapping, exp_dir / "final_metrics.json", {})
     experiment.summary = summarise(experiment.rows) | final
     logs = find_logs(exp_dir) if train_log is None else [train_log]
     experiment.panels = experiment.attempt(lambda _: read_panels(logs), exp_dir, [])
@@ -56,20 +56,6 @@ def read_experiment(exp_dir: Path, train_log: Path | None = None) -> Experiment:
 
 def _read_text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    return _mapping(yaml.safe_load(_read_text(path)))
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    return _mapping(json.loads(_read_text(path)))
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"expected names with values, received {type(value).__name__}")
-    return value
 
 
 def _read_rows(path: Path) -> list[dict[str, Any]]:

@@ -91,14 +91,14 @@ def _template() -> jinja2.Template:
 
 def format_number(value: float | None, digits: int = 2, sign: bool = False) -> str:
     """Formats a number with a real minus sign; a dash for None and non-finite numbers."""
-    if value is None or not math.isfinite(value):
+    if not isinstance(value, (int, float)) or not math.isfinite(value):
         return "–"
     return f"{value:{'+' if sign else ''}.{digits}f}".replace("-", "−")
 
 
 def format_interval(bounds: Sequence[float] | None, digits: int = 2, sign: bool = False) -> str:
     """Formats an interval such as "−1.0 to 2.5"; a dash for None."""
-    if not bounds:
+    if not isinstance(bounds, (list, tuple)) or not bounds:
         return "–"
     return " to ".join(format_number(bound, digits, sign) for bound in bounds)
 

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from ..utils.checkpoints import check_fit, check_numbers, first_line, no_larger_than
 from ..utils.files import atomic_write
 
 
@@ -102,10 +103,13 @@ class TimbreClassifier(nn.Module):
             with safe_open(path, "pt") as file:
                 config = json.loads((file.metadata() or {})["config"])
                 state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            classifier = cls(**config)
+            check_numbers({"config": config}, str(path))
+            with no_larger_than(state, str(path)):
+                classifier = cls(**config)
+            check_fit(classifier.state_dict(), state, str(path))
             classifier.load_state_dict(state)
-        except (SafetensorError, OSError, KeyError, TypeError, RuntimeError) as error:
+        except (SafetensorError, OSError, KeyError, TypeError, RuntimeError, ValueError) as error:
             raise ValueError(
-                f"Expected a timbre classifier at {path}: {error}. Run stage 2 to train it."
+                f"Expected a timbre classifier at {path}: {first_line(error)}. Train it by stage 2."
             ) from error
         return classifier.eval()

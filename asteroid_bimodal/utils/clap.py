@@ -85,7 +85,7 @@ def _load(source: str) -> PretrainedClap:
     with explained(source, "a CLAP with its tokenizer and feature extractor", SHIPPED):
         model = load_network("ClapModel", source, ("clap",))
         tokenizer = load_tokenizer(source)
-        extractor = ClapFeatureExtractor.from_pretrained(source)
+        extractor = ClapFeatureExtractor.from_pretrained(source, trust_remote_code=False)
     check_tokenizer(source, tokenizer, model.config.text_config.vocab_size)
     freeze_norms(model)
     return PretrainedClap(model, tokenizer, extractor)

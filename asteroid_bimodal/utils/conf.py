@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, field, fields, is_dataclass, make_dataclass
 from pathlib import Path
@@ -19,9 +20,11 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from .files import atomic_write
+from .mappings import read_mapping
 
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 _FEW = 8  # choices that a sentence lists
+_OWN_KEY = re.compile(r"\$\{\.*\w[\w.]*\}")  # ${data.root}
 
 
 def key(default: Any = MISSING, **rules: Any) -> Any:
@@ -48,10 +51,11 @@ class Settings:
         self.schema = schema
         self.leaves = {} if schema is None else _leaves_of(schema)
         self.values: dict[str, Any] = {}
+        self.typed: set[str] = set()  # paths whose values came from the command line itself
 
     def add_file(self, path: str | Path, skip: Callable[[str], bool] | None = None) -> None:
         """Puts the values of a YAML file over those there, but for the paths that `skip` names."""
-        tree = _read_yaml(path)
+        tree = _read_file(path, _OWN_KEY)
         if not self.leaves:
             self.leaves = {name: _Leaf(_kind_of(value)) for name, value in _flat(tree)}
         for name, value in tree.items():
@@ -71,6 +75,7 @@ class Settings:
         for name, text in pairs:
             if name != "config":
                 path = self._full_path(name)
+                self.typed.add(path)
                 self._set(path, _read_text(name, text, self.leaves.get(path)), f"--{name}")
         return {
             path: (before.get(path), value)
@@ -160,6 +165,11 @@ def load_conf(
     return settings.build()
 
 
+def read_conf(path: str | Path) -> DictConfig:
+    """Reads what `save_conf` wrote, plain values alone; a ValueError says what else a file is."""
+    return OmegaConf.create(_read_file(path, re.compile(r"(?!)")))
+
+
 def leaf_keys(conf: DictConfig | dict) -> list[str]:
     """Lists the dotted paths of all leaves."""
     return [path for path, _ in _flat(OmegaConf.to_container(OmegaConf.create(conf)))]
@@ -213,16 +223,15 @@ def _kind_of(value: Any) -> Any:
     return Any if value is None else list[Any] if isinstance(value, list) else type(value)
 
 
-def _read_yaml(path: str | Path) -> dict:
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no configuration {path}.")
-    try:
-        tree = OmegaConf.to_container(OmegaConf.load(path))
-    except (yaml.YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(tree, dict):
-        raise ValueError(f"{path} holds a {type(tree).__name__} instead of keys with values.")
+def _read_file(path: str | Path, references: re.Pattern[str]) -> dict:
+    """Reads a YAML file whose values refer to nothing but what a pattern allows."""
+    tree = read_mapping(path)
+    for name, value in _flat(tree):
+        if "${" in references.sub("", str(value)):
+            raise ValueError(
+                f"{name} in {path} is {_shown(value)}, and a file may not look up anything outside "
+                "of it: write the value, or give it as an option."
+            )
     return tree
 
 

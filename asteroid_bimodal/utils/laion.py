@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from .checkpoints import check_fit, first_line, read_tensors
+from .checkpoints import check_fit, count_layers, first_line, no_larger_than, read_tensors
 
 if TYPE_CHECKING:
     from transformers import ClapFeatureExtractor, ClapModel
@@ -59,10 +59,10 @@ def read_laion(path: Path) -> ClapModel:
             f"{', '.join(map(str, content))[:200] or 'nothing'}. A checkpoint of the paper's "
             f"release is read by `asteroid-bimodal import-official`."
         )
-    state = rename_clap({str(name).removeprefix("module."): v for name, v in weights.items()})
     try:
+        state = rename_clap({str(name).removeprefix("module."): v for name, v in weights.items()})
         config = read_clap_config(state)
-    except (KeyError, IndexError, ValueError) as error:
+    except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise ValueError(
             f"Expected LAION's CLAP in {path}, found no usable {first_line(error)}."
         ) from error
@@ -92,7 +92,7 @@ def read_clap_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
     patches = state[f"{audio}patch_embed.proj.weight"].shape
     words = state[f"{text}embeddings.word_embeddings.weight"].shape
     bias = ".attention.self.relative_position_bias_table"
-    stages = _count(state, rf"{audio}layers\.(\d+)\..*")
+    stages = count_layers(state, rf"{audio}layers\.(\d+)\..*")
     tables = [state[f"{audio}layers.{index}.blocks.0{bias}"].shape for index in range(stages)]
     projection_dim = state["text_projection.linear2.weight"].shape[0]
     fusion = f"{audio}patch_embed.mel_conv2d.weight" in state
@@ -104,7 +104,7 @@ def read_clap_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
             "patch_size": patches[-1],
             "hidden_size": patches[0] * 2 ** (stages - 1),
             "depths": [
-                _count(state, rf"{audio}layers\.{index}\.blocks\.(\d+)\..*")
+                count_layers(state, rf"{audio}layers\.{index}\.blocks\.(\d+)\..*")
                 for index in range(stages)
             ],
             "num_attention_heads": [table[1] for table in tables],
@@ -115,7 +115,7 @@ def read_clap_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
         "text_config": {
             "vocab_size": words[0],
             "hidden_size": words[1],
-            "num_hidden_layers": _count(state, rf"{text}encoder\.layer\.(\d+)\..*"),
+            "num_hidden_layers": count_layers(state, rf"{text}encoder\.layer\.(\d+)\..*"),
             "num_attention_heads": max(words[1] // 64, 1),  # as in every RoBERTa
             "intermediate_size": state[f"{text}encoder.layer.0.intermediate.dense.weight"].shape[0],
             "max_position_embeddings": len(state[f"{text}embeddings.position_embeddings.weight"]),
@@ -130,8 +130,9 @@ def build_clap(config: dict[str, Any], state: dict[str, Tensor], source: str) ->
     from transformers import ClapConfig, ClapModel
 
     try:
-        model = ClapModel(ClapConfig(**config))
-    except (ValueError, RuntimeError) as error:
+        with no_larger_than(state, source):
+            model = ClapModel(ClapConfig(**config))
+    except Exception as error:  # transformers raises anything for sizes that nobody would choose
         raise ValueError(f"Expected LAION's CLAP in {source}: {first_line(error)}.") from error
     fixed = dict(model.state_dict())
     counters = {  # which LAION does not store
@@ -158,7 +159,3 @@ def build_extractor(config: dict[str, Any]) -> ClapFeatureExtractor:
         truncation="fusion" if audio.get("enable_fusion") else "rand_trunc",
         padding="repeatpad",
     )
-
-
-def _count(state: Mapping[str, Tensor], pattern: str) -> int:
-    return 1 + max(int(match[1]) for match in map(re.compile(pattern).fullmatch, state) if match)

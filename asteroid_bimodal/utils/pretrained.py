@@ -15,9 +15,12 @@ from typing import Any
 
 import torch
 
+from .checkpoints import at_most, check_numbers
+
 SHIPPED = "'mini', which is part of the package"  # the way out where there is no network
 _SHIPPED = Path(__file__).parents[1] / "pretrained"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_MOST_ELEMENTS, _MOST_TENSORS = 2**32, 10_000  # of a network's weights
 _POOLER = "pooler."  # of BERT; nothing here uses it, and many models come without
 
 
@@ -54,7 +57,7 @@ def explained(source: str, what: str, offline: str = "") -> Iterator[None]:
         if not Path(source).is_dir():
             _check_reachable(source)
         yield
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # transformers raises anything for files that nobody would write
         raise ValueError(_advice(source, what, offline, error)) from error
     finally:
         logging.set_verbosity(verbosity)
@@ -94,11 +97,13 @@ def load_network(architecture: str, source: str, model_types: tuple[str, ...] = 
     import transformers
 
     config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
+    check_numbers(config.to_dict(), source)
     if model_types and config.model_type not in model_types:
         raise ValueError(f"it is a model of type {config.model_type!r}, not {model_types[0]!r}")
-    model, report = getattr(transformers, architecture).from_pretrained(
-        source, dtype=torch.float32, output_loading_info=True
-    )
+    with at_most(_MOST_ELEMENTS, source, _MOST_TENSORS):
+        model, report = getattr(transformers, architecture).from_pretrained(
+            source, dtype=torch.float32, output_loading_info=True, trust_remote_code=False
+        )
     missing = sorted(name for name in report["missing_keys"] if not name.startswith(_POOLER))
     if missing:
         raise ValueError(f"it has no weights for {', '.join(missing[:3])}")

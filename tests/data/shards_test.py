@@ -7,6 +7,7 @@ import tarfile
 import pytest
 import soundfile
 
+from asteroid_bimodal.data.batches import Skipped
 from asteroid_bimodal.data.crops import StoredClip
 from asteroid_bimodal.data.manifest import Clip, read_manifest, write_manifest
 from asteroid_bimodal.data.shards import find_shards, read_shards, write_shards
@@ -195,3 +196,11 @@ def test_webdataset_is_asked_for(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "webdataset", None)
     with pytest.raises(ValueError, match=r"pip install 'asteroid-bimodal\[shards\]'"):
         find_shards("train-*.tar")
+
+
+def test_a_shard_whose_name_is_a_command_is_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pipe:touch sprung;.tar").write_bytes(b"no shard")
+    found = find_shards("*.tar")
+    assert [type(clip) for clip in read_shards(found)] == [Skipped]
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe:touch sprung;.tar"]

@@ -21,7 +21,7 @@ from asteroid_bimodal import cli
 from asteroid_bimodal.cli import demo as command
 from asteroid_bimodal.demo import EXAMPLE_QUERIES, serve
 
-pytest.importorskip("gradio")
+gradio = pytest.importorskip("gradio")
 from gradio_client import Client, handle_file  # noqa: E402
 from gradio_client.exceptions import AppError  # noqa: E402
 
@@ -120,6 +120,55 @@ def test_nobody_else_can_connect(address):
     assert listens("127.0.0.1", parts.port)
     # Another address of this machine: who listens to all of them has it, too.
     assert not listens("127.0.0.2", parts.port)
+
+
+@pytest.mark.parametrize(
+    "headers, status",
+    [
+        ({}, 200),
+        ({"Host": "localhost:8080"}, 200),
+        ({"Host": "localhost:8080", "Origin": "http://localhost:8080"}, 200),
+        ({"Host": "evil.com"}, 403),
+        ({"Host": "evil.com:7860"}, 403),
+        ({"Host": "127.0.0.1.evil.com"}, 403),
+        ({"Host": ""}, 403),
+        ({"Origin": "http://evil.com"}, 403),
+        ({"Origin": "https://localhost.evil.com"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
+    ],
+)
+def test_requests_for_another_name_or_from_another_page_are_refused(address, headers, status):
+    assert requests.get(f"{address.url}config", headers=headers).status_code == status
+    join = f"{address.url}gradio_api/call/separate"
+    answer = requests.post(join, json={"data": [None, "x", "", None]}, headers=headers)
+    assert answer.status_code == status
+
+
+def test_the_public_address_is_a_name_of_the_page(model, monkeypatch):
+    launch = gradio.Blocks.launch
+
+    def share(self, **options):
+        app, url, _ = launch(self, **{**options, "share": False})
+        return app, url, "https://abc.example.org"
+
+    monkeypatch.setattr("gradio.Blocks.launch", share)
+    with serve(model, share=True) as address:
+        for name, status in [("abc.example.org", 200), ("evil.example.org", 403)]:
+            headers = {"Host": name, "Origin": f"https://{name}"}
+            assert requests.get(f"{address.url}config", headers=headers).status_code == status
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", __file__, "../../etc/passwd", "file:///etc/passwd"]
+)
+def test_a_file_of_the_machine_is_no_input_and_no_traceback(address, capfd, path):
+    join = f"{address.url}gradio_api/call/separate"
+    audio = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    event = requests.post(join, json={"data": [audio, "x", "", None]}).json()["event_id"]
+    answer = requests.get(f"{join}/{event}").text
+    assert "event: error" in answer and "uploaded to it alone" in answer
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_files_outside_of_the_page_are_not_served(address):

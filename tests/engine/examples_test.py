@@ -40,3 +40,30 @@ def test_no_examples(tmp_path, make):
     if make:
         save_examples([], tmp_path / "examples")
     assert load_examples(tmp_path / "examples") == []
+
+
+@pytest.mark.parametrize(
+    "file, content",
+    [
+        ("example.json", "{}"),
+        ("example.json", "[1]"),
+        ("example.json", "["),
+        ("example.json", "[" * 100_000),
+        ("example.json", '{"phrases": 3, "metrics": []}'),
+        ("example.json", '{"phrases": [3, {}], "metrics": []}'),
+        ("example.json", '{"phrases": ["a", "b"], "metrics": [1, 2]}'),
+        ("example.json", '{"phrases": [], "metrics": []}'),
+        ("mixture.wav", "no audio"),
+        ("estimate_1.wav", ""),
+        ("reference_0.wav", None),
+    ],
+)
+def test_a_broken_example_is_left_out_with_a_warning(tmp_path, file, content):
+    save_examples([example("item_000"), example("item_001")], tmp_path)
+    (tmp_path / "item_000" / file).unlink()
+    if content is not None:
+        (tmp_path / "item_000" / file).write_text(content)
+    with pytest.warns(UserWarning, match="item_000 is left out, since it is not whole") as caught:
+        found = load_examples(tmp_path)
+    assert [one.name for one in found] == ["item_001"] and len(caught) == 1
+    assert "\n" not in str(caught[0].message)

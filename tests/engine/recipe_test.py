@@ -127,6 +127,58 @@ def test_no_experiment(tmp_path):
         eval_main(RECIPE, ["--exp_dir", str(tmp_path)])
 
 
+def experiment(tmp_path, **values):
+    """An experiment's folder with the default configuration but for some values."""
+    conf = recipe_conf(RECIPE, [])
+    for key, value in values.items():
+        OmegaConf.update(conf, key.replace("__", "."), value)
+    (tmp_path / "conf.yml").write_text(OmegaConf.to_yaml(conf))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("seed: [1", "conf.yml is not YAML: "),
+        ("- seed", "conf.yml holds a list instead of keys with values"),
+        ("data: {root: '${oc.env:HOME}'}", "data.root in .*conf.yml is .*may not look up"),
+        ("data: {root: '${data.name}'}", "data.root in .*conf.yml is .*may not look up"),
+    ],
+)
+def test_an_experiment_whose_configuration_is_no_plain_one(tmp_path, content, message):
+    (tmp_path / "conf.yml").write_text(content)
+    with pytest.raises(ValueError, match=message):
+        eval_main(RECIPE, ["--exp_dir", str(tmp_path)])
+
+
+COMMANDS = [
+    "pipe:touch sprung",
+    "train.tar::pipe:touch sprung",
+    "https://a.org/train.tar::pipe:touch sprung",
+    "{pipe,https}://touch sprung",
+    "{x,pipe:touch sprung}",
+]
+
+
+@pytest.mark.parametrize("shards", COMMANDS)
+def test_a_command_for_shards_comes_from_the_command_line_alone(tmp_path, shards):
+    mine = tmp_path / "my.yml"
+    mine.write_text(f"data: {{shards: {shards!r}}}")
+    with pytest.raises(ValueError, match="data.shards in a file .* would run a command"):
+        recipe_conf(RECIPE, ["--config", str(mine)])
+    with pytest.raises(ValueError, match="would run a command"):
+        mine.write_text(f"data: {{shards: '${{data.caption}}', caption: {shards!r}}}")
+        recipe_conf(RECIPE, ["--config", str(mine)])
+    conf = recipe_conf(RECIPE, ["--config", str(mine), "--shards", shards])
+    assert conf.data.shards == shards
+    assert experiment_conf(experiment(tmp_path, data__shards=shards)).data.shards is None
+
+
+def test_shards_at_an_address_may_be_in_a_file(tmp_path):
+    address = "https://example.org:8080/train-{000..119}.tar"
+    assert experiment_conf(experiment(tmp_path, data__shards=address)).data.shards == address
+
+
 @pytest.mark.parametrize("options", [[], ["--exp_dir", "x", "--resume", "perhaps"]])
 def test_options_of_train(options):
     with pytest.raises(SystemExit) as caught:

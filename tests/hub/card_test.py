@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from huggingface_hub import EvalResult, ModelCard
 
+from asteroid_bimodal.hub.artifacts import PublishedExample
 from asteroid_bimodal.hub.card import model_card
 from asteroid_bimodal.models import BiModalUNet
+from asteroid_bimodal.queries import EncoderSpec
+from asteroid_bimodal.queries.labels import join_list
 
 CONF = {
     "system": "bimodal_clap",
@@ -114,3 +119,47 @@ def test_bare_experiment_gives_a_card_that_says_so(make_card):
     assert ModelCard(card).data.eval_results is None
     assert "It was not evaluated." in card
     assert "metrics.csv" not in card and "conf.yml" not in card and "unknown" not in card
+
+
+HOSTILE = (
+    "</td><script>alert(1)</script><img src=x onerror=alert(2)> "
+    "| [a](https://b.org) ![c](d)\n\n# e\n---\ntags: [f]\n``` ` *g* $h$ www.i.org"
+)
+
+
+def everywhere(value):
+    """Puts the hostile text wherever a text is."""
+    if isinstance(value, dict):
+        return {key: everywhere(inner) for key, inner in value.items()}
+    return HOSTILE if isinstance(value, str) else value
+
+
+def test_words_of_others_stay_words(make_card):
+    example = PublishedExample("example/mixture.flac", [(HOSTILE, "example/1.flac")], 2.0)
+    labels = EncoderSpec("labels", join_list([HOSTILE.replace("|", "/"), "flute"]))
+    hostile = make_card(
+        str(labels),
+        conf=everywhere(CONF),
+        run=everywhere(RUN) | {"versions": {HOSTILE: HOSTILE}, "device": HOSTILE},
+        results=[everywhere(METRICS)],
+        example=example,
+    )
+    card = ModelCard(hostile)
+    assert card.data.tags == ModelCard(make_card(str(labels))).data.tags
+    # Lines of code, and what is between backticks, are shown as they are.
+    body = re.sub(r"^( {4}|model |estimates ).*$|`[^`\n]*`", "", card.text, flags=re.MULTILINE)
+    assert not re.search(r"<(?!!--)", body)  # no tag
+    links = re.findall(r"(?<!\\)\]\((.*?)\)", body)
+    assert set(links) == {
+        "https://github.com/asteroid-team/asteroid",
+        "example/mixture.flac",
+        "example/1.flac",
+        "",
+    }
+    assert re.findall(r"^#+ .*$", card.text, re.MULTILINE) == re.findall(
+        r"^#+ .*$", make_card(str(labels), example=example), re.MULTILINE
+    )
+    assert not re.search(r"(?<!\\)(\*g\*|\$h|www\.i)", body)
+    rows = [line for line in body.splitlines() if line.startswith("| ") and "script" in line]
+    assert len(rows) >= 5 and all(len(re.findall(r"(?<!\\)\|", row)) == 3 for row in rows)
+    assert len(re.findall("^```", card.text, re.MULTILINE)) == 2

@@ -128,7 +128,7 @@ def test_missing_repository_is_said_to_be_missing(hub):
     [
         ({"README.md": b"words"}, "in me/odd on the hub, found none"),
         ({"config.json": b'{"model_type": "bert"}', "model.safetensors": b"0" * 999}, "else"),
-        ({"config.json": b"[1]", "model.safetensors": b"0" * 999}, "else"),
+        ({"config.json": b"[1]", "model.safetensors": b"0" * 999}, "holds a list"),
         ({"config.json": b"{", "model.safetensors": b"0" * 999}, "Expected JSON in config.json"),
         ({"config.json": b'{"model_name": "A", "model_args": {}}'}, "found none"),
     ],

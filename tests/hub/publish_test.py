@@ -147,7 +147,7 @@ def test_short_folder_of_the_data_is_not_cut_out_of_other_texts(experiment):
     assert conf["others"] == ["https://host/mnt", "a/mnt", "clip:a/b", "/"]
 
 
-BROKEN = ["best_model.pth", "conf.yml", "final_metrics.json", "examples/item_000/example.json"]
+BROKEN = ["best_model.pth", "conf.yml", "final_metrics.json"]
 
 
 @pytest.mark.parametrize("broken", BROKEN)
@@ -155,9 +155,33 @@ def test_what_cannot_be_read_leaves_the_earlier_folder_untouched(experiment, fol
     folder.rename(experiment / "publish_dir")
     before = names(experiment)
     (experiment / broken).write_text("{[")
-    with pytest.raises(ValueError, match=broken.split("/")[0]):
+    with pytest.raises(ValueError, match=broken):
         write_publish_dir(experiment)
     assert names(experiment) == before
+
+
+def test_an_example_that_is_broken_is_left_out(experiment):
+    (experiment / "examples/item_000/example.json").write_text("{[")
+    with pytest.warns(UserWarning, match="item_000 is left out"):
+        folder = write_publish_dir(experiment)
+    assert not (folder / "example").exists()
+
+
+@pytest.mark.parametrize(
+    "file, content",
+    [
+        ("run.json", '{"versions": [1]}'),
+        ("run.json", '{"parameters": {}}'),
+        ("final_metrics.json", '{"sdr": "loud"}'),
+        ("final_metrics.json", '{"sdr": 1.0, "interval_95": [1]}'),
+        ("conf.yml", "data: {root: 3}"),
+    ],
+)
+def test_facts_of_another_kind_are_one_sentence(experiment, file, content):
+    (experiment / file).write_text(content)
+    with pytest.raises(ValueError, match="holds values of another kind"):
+        write_publish_dir(experiment)
+    assert "publish_dir" not in names(experiment)
 
 
 def test_untrained_experiment_is_refused(tmp_path):

@@ -121,7 +121,11 @@ def test_broken_or_missing_config_is_refused(tmp_path):
     saved_model().save_pretrained(tmp_path)
     config = tmp_path / "config.json"
     text = config.read_text()
-    for content, message in [("{", "broken"), ("[]", "dictionary"), ("{}", "found no model_name")]:
+    for content, message in [
+        ("{", "broken"),
+        ("[]", "holds a list"),
+        ("{}", "found no model_name"),
+    ]:
         config.write_text(content)
         with pytest.raises(ValueError, match=message):
             BiModalUNet.from_pretrained(tmp_path)

@@ -137,7 +137,7 @@ def test_a_text_model_is_no_image_model(bert_folder):
 
 
 def test_bad_size(resnet_folder):
-    with pytest.raises(ValueError, match="image_size of 32 or more"):
+    with pytest.raises(ValueError, match="image_size from 32 to 1024"):
         ResNetFrameEncoder(resnet_folder, image_size=8)
 
 
@@ -146,3 +146,37 @@ def test_pillow_that_is_not_installed(clip_folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ValueError, match=r"pip install 'asteroid-bimodal\[image\]'"):
         ClipImageEncoder(clip_folder)
+
+
+@pytest.mark.parametrize("size", [(9000, 9000), (40, 4001)])
+def test_a_picture_beyond_all_reason_is_refused_before_it_is_decoded(
+    clip_folder, tmp_path, monkeypatch, size
+):
+    encoder, path = ClipImageEncoder(clip_folder), tmp_path / "huge.png"
+    Image.new("1", size).save(path)
+    decode = lambda *_: pytest.fail("decoded")  # noqa: E731
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load_prepare", decode)
+    with pytest.raises(ValueError, match=f"huge.png, got: it has {size[0]} × {size[1]} pixels"):
+        encoder([[path]])
+
+
+def test_a_large_photograph_is_decoded_at_a_part_of_its_size(clip_folder, tmp_path, monkeypatch):
+    encoder, seen = ClipImageEncoder(clip_folder), []
+    monkeypatch.setattr("asteroid_bimodal.queries.image._MOST_PIXELS", 10_000)
+    convert = Image.Image.convert
+    for name, size in (("small", (80, 80)), ("large", (800, 800))):
+        Image.new("RGB", size, (200, 90, 30)).save(tmp_path / f"{name}.jpg", quality=95)
+        monkeypatch.setattr(
+            "PIL.Image.Image.convert",
+            lambda image, mode: seen.append(image.size) or convert(image, mode),
+        )
+        seen.append(encoder.pixels(tmp_path / f"{name}.jpg"))
+        monkeypatch.setattr("PIL.Image.Image.convert", convert)
+    assert seen[0] == (80, 80) and seen[2][0] <= 100
+    torch.testing.assert_close(seen[1], seen[3], atol=0.05, rtol=0)
+
+
+def test_a_picture_that_pillow_would_run_a_program_for(clip_folder, tmp_path):
+    Image.new("RGB", (64, 64)).save(tmp_path / "figure.eps")
+    with pytest.raises(ValueError, match="Expected an image at .*figure.eps, got: cannot identify"):
+        ClipImageEncoder(clip_folder)([[tmp_path / "figure.eps"]])

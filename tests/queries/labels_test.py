@@ -90,5 +90,5 @@ def test_no_such_output(query):
 
 
 def test_no_outputs():
-    with pytest.raises(ValueError, match="at least 1 output"):
+    with pytest.raises(ValueError, match="1 to 1000 outputs"):
         UnconditionedEncoder(0)

@@ -70,7 +70,7 @@ def test_minilm_comes_back_by_its_name(spec):
         ("", "such as 'mini'"),
         (None, "such as 'mini'"),
         ("outputs:four", "number of outputs, a whole number, received 'four'"),
-        ("outputs:0", "at least 1 output"),
+        ("outputs:0", "1 to 1000 outputs"),
         ("resnet:microsoft/resnet-18|big", "size in pixels"),
         ("clip:./missing", "existing folder or a hub id such as 'openai/clip"),
         ("bert:./missing", "existing folder or a hub id such as 'bert-base"),

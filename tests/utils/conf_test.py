@@ -6,6 +6,7 @@ from asteroid_bimodal.utils.conf import (
     describe_changes,
     leaf_keys,
     load_conf,
+    read_conf,
     save_conf,
 )
 
@@ -125,7 +126,7 @@ def test_an_empty_file_changes_nothing(base, tmp_path):
 
 
 def test_a_missing_file(base, tmp_path):
-    with pytest.raises(FileNotFoundError, match="There is no configuration .*none.yml"):
+    with pytest.raises(FileNotFoundError, match="There is no .*none.yml"):
         load_conf([base, tmp_path / "none.yml"])
 
 
@@ -159,3 +160,29 @@ def test_what_options_changed(base):
     settings.add_file(base)
     changes = settings.add_options(["--lr", "3e-4", "--shared", "true", "--max_minutes", "2"])
     assert describe_changes(changes) == "optim.lr 0.0001 → 0.0003\ntraining.max_minutes null → 2"
+
+
+@pytest.mark.parametrize(
+    "value", ["${oc.env:HOME}", "${${scorer.name}.env:HOME}", "a ${oc.create:x}", "[b, '${x:y}']"]
+)
+def test_a_file_looks_up_nothing_outside_of_it(base, tmp_path, value):
+    mine = yaml(tmp_path / "my.yml", f"data: {{prompt: {value!r}}}")
+    with pytest.raises(ValueError, match="data.prompt in .*my.yml is .* may not look up anything"):
+        load_conf([base, mine])
+    with pytest.raises(ValueError, match="data.prompt in .*my.yml is "):
+        read_conf(mine)
+
+
+def test_a_file_may_refer_to_its_own_keys(base, tmp_path):
+    mine = yaml(tmp_path / "my.yml", "data: {prompt: '${scorer.name} {}'}\nscorer: {name: x}")
+    conf = load_conf([base, mine])
+    assert conf.data.prompt == "x {}"
+    save_conf(conf, tmp_path / "conf.yml")
+    assert read_conf(tmp_path / "conf.yml") == conf
+    with pytest.raises(ValueError, match="data.prompt in .*my.yml is "):
+        read_conf(mine)
+
+
+def test_an_option_may_look_up_the_environment(base, monkeypatch):
+    monkeypatch.setenv("PROMPT", "{} alone")
+    assert load_conf([base], ["--prompt", "${oc.env:PROMPT}"]).data.prompt == "{} alone"

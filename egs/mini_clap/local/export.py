@@ -6,10 +6,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
 from asteroid_bimodal.scorers import ClapScorer
 from asteroid_bimodal.utils.clap import MINI, MINI_EVENTS
+from asteroid_bimodal.utils.conf import read_conf
 from asteroid_bimodal.utils.files import atomic_write
 
 LARGEST = 8_000_000  # bytes that the package spares for it
@@ -39,7 +38,7 @@ def export(model: Path, target: Path = MINI) -> None:
 if __name__ == "__main__":
     try:
         exp = Path(sys.argv[1])
-        heard = OmegaConf.load(exp / "conf.yml").data.sets
+        heard = read_conf(exp / "conf.yml").data.sets
         export(exp / "model", MINI_EVENTS if "events" in heard else MINI)
     except (ValueError, OSError) as error:
         sys.exit(f"Error: {error}")
