@@ -1,5 +1,6 @@
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,7 +139,7 @@ def test_a_missing_file(tmp_path):
 
 def test_a_full_disk_ends_the_run_with_nothing_half_written(raw, tmp_path, monkeypatch):
     def full(path, *args, **kwargs):
-        path.write_bytes(b"half")
+        Path(os.fsdecode(path)).write_bytes(b"half")
         time.sleep(0.01)
         raise OSError(28, "No space left on device")
 
