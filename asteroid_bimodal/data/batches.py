@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from ..utils.audio_file import UnreadableAudioError
 
 
 @dataclass(frozen=True)
@@ -14,6 +18,23 @@ class Skipped:
 
     path: str
     reason: str
+
+
+class UnusableClipsError(UnreadableAudioError):
+    """Too few clips can be used.
+
+    Attributes:
+        skipped: those that cannot.
+        table: the file that lists them, of which the message then speaks.
+    """
+
+    def __init__(self, message: str, skipped: Sequence[Skipped] = ()):
+        super().__init__(message)
+        self.skipped = list(skipped)
+        self.table: Path | None = None
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}{f' They are listed in {self.table}.' if self.table else ''}"
 
 
 @dataclass(frozen=True)
@@ -28,6 +49,7 @@ class Example:
         labels: class of each phrase, as `phrases`; empty where there are no classes.
         frames: path of a picture of each phrase's sound, as `phrases`; empty unless asked for.
         absent: phrases of sounds that are in none of the mixtures.
+        clips: paths of the clips that it is made of.
         skipped: clips that were passed over while the example was made.
     """
 
@@ -38,6 +60,7 @@ class Example:
     labels: list[list[str]] = field(default_factory=list)
     frames: list[list[str]] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
+    clips: list[str] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
 
 
@@ -52,6 +75,7 @@ class Batch:
     labels: list[list[list[str]]] = field(default_factory=list)
     frames: list[list[list[str]]] = field(default_factory=list)
     absent: list[list[str]] = field(default_factory=list)
+    clips: list[list[str]] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
 
     @property
@@ -87,11 +111,17 @@ def _flatten(rows: list[list[list[str]]]) -> list[list[str]]:
 def collate(examples: list[Example]) -> Batch:
     """Stacks examples of the same N, P and T; the `collate_fn` of a DataLoader.
 
+    Raises:
+        UnusableClipsError: the one that a worker's data set gave in place of an example.
+
     Examples:
         >>> example = Example(torch.zeros(2, 8), ["a", "b"], [["a"], ["b"]], torch.ones(2, 1))
         >>> collate([example, example]).mixtures.shape
         torch.Size([2, 2, 8])
     """
+    for example in examples:
+        if isinstance(example, UnusableClipsError):
+            raise example
     return Batch(
         mixtures=torch.stack([example.mixtures for example in examples]),
         captions=[example.captions for example in examples],
@@ -100,6 +130,7 @@ def collate(examples: list[Example]) -> Batch:
         labels=[example.labels for example in examples],
         frames=[example.frames for example in examples],
         absent=[example.absent for example in examples],
+        clips=[example.clips for example in examples],
         skipped=[skipped for example in examples for skipped in example.skipped],
     )
 
@@ -110,6 +141,14 @@ class SemiSupervisedBatch:
 
     mixed: Batch
     clean: Batch
+
+    @property
+    def captions(self) -> list[list[str]]:
+        return [*self.mixed.captions, *self.clean.captions]
+
+    @property
+    def clips(self) -> list[list[str]]:
+        return [*self.mixed.clips, *self.clean.clips]
 
     @property
     def skipped(self) -> list[Skipped]:

@@ -11,19 +11,19 @@ import torch
 from torch import Tensor
 
 from ..queries.captions import PhraseAllocation, allocate_phrases, lexicon, parse_caption
-from ..utils.audio_file import UnreadableAudioError
 from .batches import Example, Skipped
-from .crops import crop_start, is_audible, read_crop
-from .datasets import OnTheFlyDataset
+from .crops import SILENT, StoredClip, crop_start
+from .datasets import OnTheFlyDataset, too_few
 from .manifest import Clip, read_manifest, take_share
 from .mixture_builder import draw_gains, mix
 
 
 @dataclass(frozen=True)
 class _CaptionedCrop:
-    """Audio (T,) of a clip, the clip's caption, and the sounds that it names."""
+    """Audio (T,) of a clip, its path, its caption, and the sounds that this names."""
 
     audio: Tensor
+    path: str
     caption: str
     sounds: frozenset[frozenset[str]]
 
@@ -95,28 +95,26 @@ class CaptionedMixtures(OnTheFlyDataset):
                 crops.append(drawn)
             if len(crops) == self.num_mixtures:
                 return self._build(crops, generator, skipped)
-        reason = skipped[-1].reason if skipped else "their captions name the same sounds."
-        raise UnreadableAudioError(
-            f"Found {len(crops)} usable clips of different sounds, expected {self.num_mixtures}. "
-            f"Last problem: {reason}"
-        )
+        found = f"Found {len(crops)} usable clips of different sounds, expected {self.num_mixtures}"
+        raise too_few(found if skipped else f"{found}; the others are of the same sounds", skipped)
 
     def _draw_crop(
         self, clip: Clip, generator: torch.Generator, others: Sequence[_CaptionedCrop]
     ) -> _CaptionedCrop | Skipped | None:
-        """A crop of the clip, or why it is unusable; None when it names a sound of the others."""
+        """A crop, or why the clip is unusable; None for a pause and for a sound of the others."""
         place = float(torch.rand(1, generator=generator))
         start = crop_start(clip.seconds, self.num_samples / self.sample_rate, place)
         try:
             sounds = named_sounds(clip.caption)
             if any(other.sounds & sounds for other in others):
                 return None
-            audio = read_crop(self.root / clip.path, start, self.num_samples, self.sample_rate)
+            stored = StoredClip(clip, self.root / clip.path, clip.path)
+            audio = stored.read_audible(start, self.num_samples, self.sample_rate)
+            if audio is None:
+                return Skipped(clip.path, SILENT) if stored.is_silent() else None
         except ValueError as error:  # of the caption or of the file
             return Skipped(clip.path, str(error))
-        if not is_audible(audio):
-            return Skipped(clip.path, f"Silent from {start:.2f} s on.")
-        return _CaptionedCrop(audio, clip.caption, sounds)
+        return _CaptionedCrop(audio, clip.path, clip.caption, sounds)
 
     def _build(
         self, crops: list[_CaptionedCrop], generator: torch.Generator, skipped: list[Skipped]
@@ -132,6 +130,7 @@ class CaptionedMixtures(OnTheFlyDataset):
             phrases=[allocation.phrases for allocation in allocated],
             phrase_weights=torch.stack([allocation.weights for allocation in allocated]),
             absent=self._draw_absent(crops, generator),
+            clips=[crop.path for crop in crops],
             skipped=skipped,
         )
 

@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -14,12 +15,13 @@ from torch import Tensor
 
 from ..dsp.resample import resample
 from ..dsp.samples import fault_of
-from ..utils.audio_file import Source, UnreadableAudioError, read_segment, to_mono
+from ..utils.audio_file import Source, UnreadableAudioError, open_audio, read_segment, to_mono
 from .batches import Skipped
 from .frames import frame_at
 from .manifest import Clip, by_label
 
 QUIET = 10 ** (-45 / 20)  # RMS up to which a crop counts as silent and is drawn again
+SILENT = "Silent: no second of it is above an RMS of -45 dB."  # why a clip is skipped
 ATTEMPTS = 20  # draws before a label is given up
 T = TypeVar("T")
 
@@ -43,16 +45,52 @@ def read_crop(
         UnreadableAudioError: when the file is missing, is not audio, is empty, is damaged in this
             place, or holds what is no audio (`dsp/samples.py`).
     """
+    mono, rate = _read_mono(source, start, num_samples, sample_rate, name)
+    return _fit(mono, rate, num_samples, sample_rate)
+
+
+def read_audible(
+    source: Source, start: float, num_samples: int, sample_rate: int, name: str | None = None
+) -> Tensor | None:
+    """Reads as `read_crop`; None when there is nothing to hear."""
+    mono, rate = _read_mono(source, start, num_samples, sample_rate, name)
+    # A constant offset shows before it is padded and resampled, which give it an edge.
+    crop = _fit(mono, rate, num_samples, sample_rate) if is_audible(mono) else None
+    return crop if crop is not None and is_audible(crop) else None
+
+
+def _read_mono(
+    source: Source, start: float, num_samples: int, sample_rate: int, name: str | None
+) -> tuple[Tensor, int]:
     wav, rate = read_segment(source, start, Fraction(num_samples, sample_rate), name)
     if fault := fault_of(wav):
         raise UnreadableAudioError(f"{name or source} has {fault}.")
-    mono = resample(to_mono(wav), rate, sample_rate)
+    return to_mono(wav), rate
+
+
+def _fit(mono: Tensor, rate: int, num_samples: int, sample_rate: int) -> Tensor:
+    mono = resample(mono, rate, sample_rate)
     return torch.nn.functional.pad(mono[:num_samples], (0, max(0, num_samples - len(mono))))
 
 
-def is_audible(crop: Tensor) -> bool:
-    """Whether the RMS of a crop (T,) is above `QUIET`."""
-    return bool(crop.square().mean().sqrt() > QUIET)
+def loudness(wav: Tensor) -> float:
+    """The RMS of samples (T,) about their mean: a constant offset is no sound."""
+    return float(wav.std(correction=0))
+
+
+def is_audible(wav: Tensor) -> bool:
+    """Whether the loudness of samples (T,) is above `QUIET`."""
+    return loudness(wav) > QUIET
+
+
+def is_silent(source: Source) -> bool:
+    """Whether no second of a whole file can be heard; reads as far as the first that can."""
+    with open_audio(source, strict=True) as audio:
+        seconds = (s for block in audio.blocks for s in to_mono(block).split(audio.sample_rate))
+        return not any(map(is_audible, seconds))
+
+
+_file_is_silent = lru_cache(maxsize=10_000)(is_silent)
 
 
 def crop_start(clip_seconds: float, crop_seconds: float, place: float) -> float:
@@ -68,11 +106,17 @@ class StoredClip:
     audio: Path | bytes
     where: str
 
-    def read_crop(self, start: float, num_samples: int, sample_rate: int) -> Tensor:
-        """Reads (num_samples,) from `start` seconds on."""
+    def read_audible(self, start: float, num_samples: int, sample_rate: int) -> Tensor | None:
+        """Reads (num_samples,) from `start` seconds on; None when there is nothing to hear."""
         if isinstance(self.audio, Path):
-            return read_crop(self.audio, start, num_samples, sample_rate)
-        return read_crop(io.BytesIO(self.audio), start, num_samples, sample_rate, self.where)
+            return read_audible(self.audio, start, num_samples, sample_rate)
+        return read_audible(io.BytesIO(self.audio), start, num_samples, sample_rate, self.where)
+
+    def is_silent(self) -> bool:
+        """Whether no second of the clip can be heard."""
+        if isinstance(self.audio, Path):
+            return _file_is_silent(self.audio)
+        return is_silent(io.BytesIO(self.audio))
 
     def frame_at(self, second: float) -> str:
         """The path of the frame that shows a moment."""
@@ -117,11 +161,12 @@ class ClipFiles:
 
 @dataclass(frozen=True)
 class Crop:
-    """Audio (T,) of a clip, the clip's label, and the path of a frame of it, if asked for."""
+    """Audio (T,) of a clip, the clip's label, where it is, and a frame's path, if asked for."""
 
     audio: Tensor
     label: str
     frame: str = ""
+    where: str = ""
 
 
 @dataclass(frozen=True)
@@ -158,25 +203,31 @@ class CropSampler:
     ) -> DrawnCrops:
         length = self.num_samples / self.sample_rate
         skipped: list[Skipped] = []
-        where = label
+        quiet: list[str] = []
         for _ in range(ATTEMPTS):
             stored = source.draw(label, generator)
             if stored is None:
                 return DrawnCrops([], skipped)
-            where = stored.where
             place = 0.5 if self.center_crop else float(torch.rand(1, generator=generator))
             start = crop_start(stored.clip.seconds, length, place)
             try:
-                audio = stored.read_crop(start, self.num_samples, self.sample_rate)
+                audio = stored.read_audible(start, self.num_samples, self.sample_rate)
+                silent = audio is None and stored.is_silent()
             except UnreadableAudioError as error:
-                skipped.append(Skipped(where, str(error)))
+                skipped.append(Skipped(stored.where, str(error)))
                 source.discard(stored)
                 continue
-            if is_audible(audio):
+            if silent:
+                skipped.append(Skipped(stored.where, SILENT))
+            elif audio is None:  # a pause, which is no fault of the clip
+                quiet.append(stored.where)
+            else:
                 frame = ""
                 if self.frames:
                     within = length * float(torch.rand(1, generator=generator))
                     frame = stored.frame_at(start + within)
-                return DrawnCrops([Crop(audio, label, frame)], skipped)
-        reason = f"No audible crop in {ATTEMPTS} draws of its label."
-        return DrawnCrops([], [*skipped, Skipped(where, reason)])
+                return DrawnCrops([Crop(audio, label, frame, stored.where)], skipped)
+        reason = f"Quiet in every draw, of the {ATTEMPTS} of its label."
+        return DrawnCrops(
+            [], [*(Skipped(where, reason) for where in dict.fromkeys(quiet)), *skipped]
+        )

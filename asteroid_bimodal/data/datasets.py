@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 from ..queries.captions import phrase_prompt
 from ..utils.audio_file import UnreadableAudioError, audio_seconds
-from .batches import Example, Skipped
-from .crops import ClipFiles, read_crop
+from .batches import Example, Skipped, UnusableClipsError
+from .crops import ClipFiles, read_audible
 from .frames import frame_at, frames_of
 from .manifest import read_manifest, take_share
 from .mixture_builder import MixtureBuilder, mix
@@ -43,11 +43,32 @@ class OnTheFlyDataset(Dataset):
             # Python ends a loop over a data set by this error.
             raise IndexError(f"Expected an index below {self.epoch_size}, received {index}.")
         generator = torch.Generator().manual_seed(mix_seed(self.seed, self.epoch, index))
-        return self.draw_example(generator)
+        try:
+            return self.draw_example(generator)
+        except UnusableClipsError as error:
+            return hand_over(error)
 
     def draw_example(self, generator: torch.Generator) -> Example:
         """Draws an example by a generator, on which alone it depends."""
         raise NotImplementedError
+
+
+def too_few(found: str, skipped: Sequence[Skipped]) -> UnusableClipsError:
+    """Makes the error of a draw that found too little, with the reason for which it did."""
+    if not skipped:
+        return UnusableClipsError(f"{found}.")
+    path, reason = skipped[-1].path, skipped[-1].reason
+    last = reason if path in reason else f"{path}: {reason}"
+    clips = len({skip.path for skip in skipped})
+    return UnusableClipsError(f"{found}: {clips} cannot be used. Last problem: {last}", skipped)
+
+
+def hand_over(error: UnusableClipsError) -> Example:
+    """Raises the error; in a worker, gives it in place of an example, which `collate` raises."""
+    # What a worker raises arrives as its text alone.
+    if get_worker_info() is None:
+        raise error
+    return cast(Example, error)
 
 
 def mix_seed(*numbers: int) -> int:
@@ -105,9 +126,10 @@ class LabelledMixtures(OnTheFlyDataset):
     def draw_example(self, generator: torch.Generator) -> Example:
         drawn = self.builder.draw_example(self.source, generator)
         if drawn.example is None:
-            raise UnreadableAudioError(
+            raise too_few(
                 f"Found usable audio for {drawn.num_labels} labels, expected "
-                f"{self.builder.num_crops}. Last problem: {drawn.skipped[-1].reason}"
+                f"{self.builder.num_crops}",
+                drawn.skipped,
             )
         return drawn.example
 
@@ -144,6 +166,7 @@ class EvaluationItem:
         labels: of the K sources.
         phrases: the query of each source.
         frames: path of a picture of each source; empty unless asked for.
+        clips: paths of the sources.
         skipped: why the item cannot be scored, empty when it can.
     """
 
@@ -153,6 +176,7 @@ class EvaluationItem:
     labels: list[str]
     phrases: list[str]
     frames: list[str] = field(default_factory=list)
+    clips: list[str] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
 
 
@@ -195,9 +219,8 @@ class PinnedMixtures(Dataset):
         phrases = [phrase_prompt(label, self.prompt) for label in labels]
         crops, skipped = [], []
         for source in mixture.sources:
-            path = self.root / source.path
             try:
-                crops.append(read_crop(path, source.start, self.num_samples, self.sample_rate))
+                crops.append(self._read(source))
             except UnreadableAudioError as error:
                 skipped.append(Skipped(source.path, str(error)))
         if skipped:
@@ -205,7 +228,17 @@ class PinnedMixtures(Dataset):
         gains = torch.tensor([[source.gain for source in mixture.sources]])
         mixed = mix(torch.stack(crops)[None], gains)
         frames = [self._frame(source) for source in mixture.sources] if self.frames else []
-        return EvaluationItem(mixture.item, mixed.mixture, mixed.parts[0], labels, phrases, frames)
+        clips = [source.path for source in mixture.sources]
+        return EvaluationItem(
+            mixture.item, mixed.mixture, mixed.parts[0], labels, phrases, frames, clips
+        )
+
+    def _read(self, source: PinnedSource) -> Tensor:
+        path = self.root / source.path
+        crop = read_audible(path, source.start, self.num_samples, self.sample_rate)
+        if crop is None:
+            raise UnreadableAudioError(f"{path} is silent from {source.start:.2f} s on.")
+        return crop
 
     def _frame(self, source: PinnedSource) -> str:
         path, half = self.root / source.path, self.num_samples / self.sample_rate / 2

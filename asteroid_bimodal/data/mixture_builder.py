@@ -174,6 +174,7 @@ class MixtureBuilder(CropSampler):
             labels=names,
             frames=[[crop.frame for crop in group] for group in groups] if self.frames else [],
             absent=self._draw_absent(labels, {crop.label for crop in crops}, generator),
+            clips=[crop.where for crop in crops],
             skipped=list(skipped),
         )
 

@@ -11,7 +11,7 @@ import torch
 
 from ..utils.audio_file import UnreadableAudioError, audio_seconds
 from .batches import Skipped
-from .crops import ATTEMPTS, crop_start, draw_one, is_audible, read_crop
+from .crops import ATTEMPTS, crop_start, draw_one, read_audible
 from .manifest import Clip, by_label, csv_bytes, read_rows, write_rows
 
 
@@ -113,8 +113,8 @@ def _audible_source(
     """The crop at a place of a clip, from 0 to 1; None when it is silent."""
     seconds = audio_seconds(root / clip.path)
     start = round(crop_start(seconds, num_samples / sample_rate, place), 3)
-    crop = read_crop(root / clip.path, start, num_samples, sample_rate)
-    return PinnedSource(clip.path, clip.label, start, 1.0) if is_audible(crop) else None
+    crop = read_audible(root / clip.path, start, num_samples, sample_rate)
+    return None if crop is None else PinnedSource(clip.path, clip.label, start, 1.0)
 
 
 def write_test_list(folder: str | Path, name: str, mixtures: Iterable[PinnedMixture]) -> Path:

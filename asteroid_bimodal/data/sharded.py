@@ -9,10 +9,9 @@ from typing import Any, cast
 import torch
 from torch.utils.data import IterableDataset
 
-from ..utils.audio_file import UnreadableAudioError
-from .batches import Example, Skipped
+from .batches import Example, Skipped, UnusableClipsError
 from .crops import ATTEMPTS, StoredClip, draw_one
-from .datasets import mix_seed
+from .datasets import hand_over, mix_seed, too_few
 from .mixture_builder import MixtureBuilder
 from .shards import find_shards, import_webdataset, read_shards
 
@@ -67,7 +66,8 @@ class ShardWindow:
                 self._stream = read_shards(self.shards)
                 clip = self._next()
             if clip is None:
-                raise UnreadableAudioError(f"No clip is left in {self.shards[0]} and the like.")
+                found = f"No clip is left in {self.shards[0]} and the like"
+                raise too_few(found, self.take_skipped())
             self._add(clip)
             self._used_seconds -= max(clip.clip.seconds, at_least)
         while self._bytes > self.size and len(self._clips) > 1:
@@ -128,6 +128,12 @@ class ShardedMixtures(IterableDataset):
         self.memory, self.seed, self.epoch = memory, seed, 0
 
     def __iter__(self) -> Iterator[Example]:
+        try:
+            yield from self._examples()
+        except UnusableClipsError as error:
+            yield hand_over(error)
+
+    def _examples(self) -> Iterator[Example]:
         rank, num_ranks, worker, num_workers = import_webdataset().utils.pytorch_worker_info()
         num_batches = self._num_batches(num_ranks, worker, num_workers)
         if not num_batches:
@@ -136,8 +142,7 @@ class ShardedMixtures(IterableDataset):
         generator = torch.Generator().manual_seed(mix_seed(self.seed, self.epoch, place))
         window = ShardWindow(self._own_shards(place, places), self.memory, generator)
         if not window.labels:
-            reason = _last(window.take_skipped())
-            raise UnreadableAudioError(f"Found no clip in {self.pattern}.{reason}")
+            raise too_few(f"Found no clip in {self.pattern}", window.take_skipped())
         self.builder.check_labels(window.labels, f"what a worker holds of {self.pattern}")
         for _ in range(num_batches * self.batch_size):
             yield self._draw_example(window, generator)
@@ -175,15 +180,12 @@ class ShardedMixtures(IterableDataset):
                 return replace(drawn.example, skipped=skipped)
             self._renew(window)  # other clips may do
             skipped += window.take_skipped()
-        raise UnreadableAudioError(
+        raise too_few(
             f"Found usable audio for {drawn.num_labels} labels in {self.pattern}, expected "
-            f"{self.builder.num_labels}.{_last(skipped)}"
+            f"{self.builder.num_labels}",
+            skipped,
         )
 
     def _renew(self, window: ShardWindow) -> None:
         seconds = self.builder.num_samples / self.builder.sample_rate
         window.renew(seconds * self.builder.num_crops, seconds)
-
-
-def _last(skipped: Sequence[Skipped]) -> str:
-    return "".join(f" Last problem: {skip.path}: {skip.reason}" for skip in skipped[-1:])

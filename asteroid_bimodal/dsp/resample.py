@@ -10,7 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchaudio.transforms import Resample
 
-_MOST_PHASES = 2000  # filters of one pair of rates; 44.1 kHz to 8 kHz takes 80
+from ..utils.audio_file import HIGHEST_RATE
+
+_MOST_WEIGHTS = 2**22  # of a convolution; 44.1 kHz to 8 kHz takes 80 filters of 441 samples
+_MOST_TAPS = 2**20  # computed at a time
 _FILTER_WIDTH = 32  # zero crossings: aliases stay 60 dB below the signal up to 94 % of Nyquist
 _ROLLOFF = 0.97  # where the filter cuts, as a part of the lower Nyquist frequency
 
@@ -29,7 +32,7 @@ def resample(wav: Tensor, from_rate: float, to_rate: float, length: int | None =
         - returns: (..., length), `wav` itself when nothing changes
 
     Raises:
-        ValueError: for a rate that is not a positive whole number.
+        ValueError: for a rate that is not a positive whole number, or above `HIGHEST_RATE`.
 
     Examples:
         >>> resample(torch.zeros(2, 44100), 44100, 8000).shape
@@ -40,13 +43,19 @@ def resample(wav: Tensor, from_rate: float, to_rate: float, length: int | None =
     for rate in (from_rate, to_rate):
         if not (rate > 0 and float(rate).is_integer()):
             raise ValueError(f"Expected a sample rate of a whole number of hertz, received {rate}.")
+        if rate > HIGHEST_RATE:
+            raise ValueError(
+                f"Expected a sample rate of at most {HIGHEST_RATE} hertz, received {rate}. Check "
+                "the file that it comes from."
+            )
+    from_rate, to_rate = int(from_rate), int(to_rate)
     if length is None:
-        length = -(-wav.shape[-1] * int(to_rate) // int(from_rate))
-    phases = int(to_rate) // math.gcd(int(from_rate), int(to_rate))
-    if phases > _MOST_PHASES:
-        wav = _resample_by_taps(wav, int(from_rate), int(to_rate))
+        length = -(-wav.shape[-1] * to_rate // from_rate)
+    common = math.gcd(from_rate, to_rate)
+    if (from_rate // common) * (to_rate // common) > _MOST_WEIGHTS:
+        wav = _resample_by_taps(wav, from_rate, to_rate)
     elif from_rate != to_rate:
-        wav = _resampler(int(from_rate), int(to_rate), wav.device, wav.dtype)(wav)
+        wav = _resampler(from_rate, to_rate, wav.device, wav.dtype)(wav)
     return wav if wav.shape[-1] == length else F.pad(wav, (0, length - wav.shape[-1]))
 
 
@@ -63,32 +72,35 @@ def _resample_by_taps(wav: Tensor, from_rate: int, to_rate: int) -> Tensor:
     For rates with hardly a common divisor: as a convolution, their filters would not fit into
     memory.
     """
-    filters, offsets = _taps(from_rate, to_rate, wav.device, wav.dtype)
-    step = from_rate // math.gcd(from_rate, to_rate)  # samples until the phases repeat
-    half = filters.shape[-1] // 2
-    rounds = -(-wav.shape[-1] // step)
+    common = math.gcd(from_rate, to_rate)
+    step, phases = from_rate // common, to_rate // common  # after which phases repeat; of filters
+    cutoff = _ROLLOFF * min(1.0, to_rate / from_rate)  # of the Nyquist frequency of `from_rate`
+    half = math.ceil(_FILTER_WIDTH / cutoff)
+    rounds, size = -(-wav.shape[-1] // step), 2 * half + 1
     padded = F.pad(wav, (half, half + rounds * step - wav.shape[-1]))
-    around = padded.unfold(-1, filters.shape[-1], 1)  # (..., rounds * step, taps), a view
-    pieces = [
-        (around[..., start + offsets, :] * filters).sum(-1)
-        for start in range(0, rounds * step, step)
-    ]
+    around = padded.unfold(-1, size, 1)  # (..., rounds * step, taps), a view
+    some = max(1, _MOST_TAPS // size)
+    pieces = []
+    for start in range(0, rounds * step, step):
+        for first in range(0, phases, some):
+            last = min(first + some, phases)
+            filters, offsets = _taps(first, last, from_rate, to_rate, wav.device, wav.dtype)
+            pieces.append((around[..., start + offsets, :] * filters).sum(-1))
     return torch.cat(pieces, dim=-1)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 @torch.inference_mode(False)
 def _taps(
-    from_rate: int, to_rate: int, device: torch.device, dtype: torch.dtype
+    first: int, last: int, from_rate: int, to_rate: int, device: torch.device, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
-    """The filter of each phase, (phases, taps), and the sample it is centred on, (phases,).
+    """The filter of some phases, (phases, taps), and the sample it is centred on, (phases,).
 
     A sinc under a squared cosine, as in `torchaudio.transforms.Resample`.
     """
-    phases = to_rate // math.gcd(from_rate, to_rate)
-    place = torch.arange(phases) * from_rate
+    place = torch.arange(first, last) * from_rate
     offsets, fractions = place // to_rate, (place % to_rate).double() / to_rate
-    cutoff = _ROLLOFF * min(1.0, to_rate / from_rate)  # of the Nyquist frequency of `from_rate`
+    cutoff = _ROLLOFF * min(1.0, to_rate / from_rate)
     half = math.ceil(_FILTER_WIDTH / cutoff)
     distance = cutoff * (torch.arange(-half, half + 1) - fractions.unsqueeze(1))
     distance = distance.clamp(-_FILTER_WIDTH, _FILTER_WIDTH)

@@ -12,14 +12,13 @@ from asteroid.engine.optimizers import make_optimizer
 from omegaconf import OmegaConf
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau, StepLR
-from torch.utils.data import DataLoader
 
 from ..losses.composite import CompositeLoss, Weighted
 from ..losses.terms import TERMS, URL
 from ..models import BiModalUNet, CLIPSep, LASSNet, QueriedSeparator
 from ..queries import EncoderSpec, LabelEncoder, QueryEncoder, UnconditionedEncoder
 from ..scorers import ClapScorer, TimbreClassifier
-from .loaders import build_test_set, build_train_loader, labels_of
+from .loaders import build_train_loader, build_valid_loader, labels_of
 from .schema import Config
 from .system import BiModalSystem
 
@@ -159,18 +158,18 @@ def build_system(conf: Config) -> BiModalSystem:
         lr=conf.optim.lr,
         weight_decay=conf.optim.weight_decay,
     )
-    val_loader = DataLoader(build_test_set(conf, "valid", 2), batch_size=8, collate_fn=list)
     return BiModalSystem(
         model=model,
         optimizer=optimizer,
         loss_func=loss,
         train_loader=build_train_loader(conf),
-        val_loader=val_loader,
+        val_loader=build_valid_loader(conf),
         scheduler=_build_schedule(conf, optimizer),
         config=OmegaConf.to_container(conf, resolve=True),
         clean_loss=build_clean_loss(conf),
         labels=labels_of(conf),
         query_encoder=encoder,
+        max_bad_steps=conf.training.max_bad_steps,
     )
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from ..data.batches import Skipped
+from ..data.batches import Skipped, UnusableClipsError
 from ..data.datasets import EvaluationItem, PinnedMixtures
 from ..metrics import evaluate_item, match_outputs, summarise
 
@@ -64,7 +65,15 @@ class Evaluation:
 
 @torch.inference_mode()
 def evaluate(
-    model, items: PinnedMixtures, *, scorer=None, num_examples: int = 0, batch_size: int = 8
+    model,
+    items: PinnedMixtures,
+    *,
+    scorer=None,
+    num_examples: int = 0,
+    batch_size: int = 8,
+    max_skipped: float = 0.2,
+    num_workers: int = 0,
+    timeout: float = 300.0,
 ) -> Evaluation:
     """Separates and scores every mixture of a list.
 
@@ -74,16 +83,23 @@ def evaluate(
         scorer: embeds estimates and phrases for the CLAP score; None leaves it out.
         num_examples: how many items to keep.
         batch_size: items separated at a time.
+        max_skipped: share of the list that may be unusable.
+        num_workers: 1 reads items while others are separated.
+        timeout: seconds to wait for an item of a worker, 0 for ever.
 
     Returns:
         Rows, what is missing, and examples.
 
     Raises:
-        ValueError: when no item of the list can be read.
+        UnusableClipsError: when more items cannot be read than `max_skipped` allows, or all.
     """
     model.eval()
     result = Evaluation(items.name, len(items))
-    separations = _separate(model, items, result, batch_size)
+    loader = DataLoader(
+        items, batch_size=None, num_workers=num_workers, timeout=timeout if num_workers else 0
+    )
+    most = max_skipped * len(items)
+    separations = _separate(model, _batches(loader, result, batch_size, most))
     for separated in tqdm(separations, total=len(items), desc="evaluating"):
         item = separated.item
         rows = evaluate_item(
@@ -100,9 +116,14 @@ def evaluate(
         ]
         if len(result.examples) < num_examples:
             result.examples.append(separated)
-    if not result.rows:
+    missing = len(result.missing)
+    if missing > most or not result.rows:
         reason = f" Last problem: {result.skipped[-1].reason}" if result.skipped else ""
-        raise ValueError(f"No item of {items.name} can be read: run stages 0 and 1.{reason}")
+        raise UnusableClipsError(
+            f"{missing} of the {len(items)} items of {items.name} cannot be scored; "
+            f"data.max_skipped allows {max_skipped:.0%}.{reason}",
+            result.skipped,
+        )
     return result
 
 
@@ -120,18 +141,16 @@ def separate_items(model, items: Sequence[EvaluationItem]) -> list[Tensor]:
     return [match_outputs(outputs, item.references) for outputs, item in pairs]
 
 
-def _separate(
-    model, items: PinnedMixtures, result: Evaluation, batch_size: int
-) -> Iterator[SeparatedItem]:
-    for batch in _batches((items[index] for index in range(len(items))), result, batch_size):
+def _separate(model, batches: Iterable[list[EvaluationItem]]) -> Iterator[SeparatedItem]:
+    for batch in batches:
         estimates = separate_items(model, batch)
         yield from map(SeparatedItem, batch, estimates)
 
 
 def _batches(
-    items: Iterable[EvaluationItem], result: Evaluation, size: int
+    items: Iterable[EvaluationItem], result: Evaluation, size: int, most: float
 ) -> Iterator[list[EvaluationItem]]:
-    """Groups usable items, noting the others."""
+    """Groups usable items, noting the others; where these are more than `most`, gives no more."""
     batch: list[EvaluationItem] = []
     for item in items:
         if item.mixture is None:
@@ -139,8 +158,8 @@ def _batches(
             result.skipped.extend(item.skipped)
         else:
             batch.append(item)
-        if len(batch) == size:
+        if len(batch) == size and len(result.missing) <= most:
             yield batch
             batch = []
-    if batch:
+    if batch and len(result.missing) <= most:
         yield batch

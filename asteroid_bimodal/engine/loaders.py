@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from torch.utils.data import DataLoader
-
 from ..data.batches import collate, collate_pairs
 from ..data.captioned import CaptionedMixtures
 from ..data.datasets import LabelledMixtures, PinnedMixtures, SemiSupervised
+from ..data.loader import ExampleLoader
 from ..data.manifest import by_label, read_manifest
 from ..data.sharded import ShardedMixtures
 from ..data.shards import is_address
@@ -27,7 +26,7 @@ def is_captioned(conf: Config) -> bool:
     return conf.data.captioned
 
 
-def build_train_loader(conf: Config) -> DataLoader:
+def build_train_loader(conf: Config) -> ExampleLoader:
     """Builds the loader of training mixtures.
 
     Raises:
@@ -53,11 +52,12 @@ def build_train_loader(conf: Config) -> DataLoader:
         dataset, stack = SemiSupervised(mixed, singles), collate_pairs
     else:
         dataset, stack = _build_mixed(conf, (0.0, data.share)), collate
-    return DataLoader(
+    return ExampleLoader(
         dataset,
         batch_size=batch_size,
         collate_fn=stack,
         num_workers=data.num_workers,
+        timeout=data.timeout,
         drop_last=True,
     )
 
@@ -138,6 +138,17 @@ def build_mixtures(
         frames=data.frames,
         without=without,
         **common,
+    )
+
+
+def build_valid_loader(conf: Config) -> ExampleLoader:
+    """Builds the loader of the validation list, read by a worker, which can be waited for."""
+    return ExampleLoader(
+        build_test_set(conf, "valid", 2),
+        batch_size=8,
+        collate_fn=list,
+        num_workers=min(1, conf.data.num_workers),
+        timeout=conf.data.timeout,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import torch
 from omegaconf import OmegaConf
 
+from ..data.batches import UnusableClipsError
 from ..data.shards import runs_command
 from ..metrics import write_json, write_rows
 from ..models import load_separator
@@ -24,10 +25,12 @@ from .evaluate import Evaluation, evaluate
 from .examples import save_examples
 from .loaders import build_test_set
 from .schema import Config, check
+from .skipped import Tally
 from .train import train
 
 BASE = "music"  # the recipe beside the others whose configuration they start from
 NUM_EXAMPLES = 4  # items shown in a report
+_GOES_ON = "The same command goes on from what is finished."
 HEADLINE = ("sdr", "sdr_imp", "sir", "sar", "si_sdr_imp")
 T = TypeVar("T")
 
@@ -131,15 +134,30 @@ def run_script(main: Callable[[list[str]], None]) -> None:
         # Lightning turns an interrupt into an exit; workers that are told to stop fail.
         interrupt = isinstance(error.__context__, KeyboardInterrupt)
         if told_to_stop or interrupt or isinstance(error, KeyboardInterrupt):
-            sys.exit("Stopped. The same command goes on from what is finished.")
-        if not isinstance(error, (ValueError, OSError)):
+            sys.exit(f"Stopped. {_GOES_ON}")
+        problem = _problem(error)
+        if problem is None:
             raise
-        lines = str(error).splitlines()
-        # What a DataLoader's worker raised comes with the worker's traceback around it.
-        message = lines[-1:] if lines and "DataLoader worker" in lines[0] else lines
-        sys.exit(f"Error: {' '.join(' '.join(message).split())}")
+        sys.exit(f"Error: {' '.join(problem.split())}")
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _problem(error: BaseException) -> str | None:
+    """What a user can do something about; None for an error of the program."""
+    text = str(error)
+    if isinstance(error, (ValueError, OSError)):
+        # What a DataLoader's worker raised comes with the worker's traceback around it.
+        lines = text.splitlines()
+        return lines[-1] if lines and "DataLoader worker" in lines[0] else text
+    if isinstance(error, RuntimeError) and text.startswith("DataLoader timed out"):
+        return f"{text} (data.timeout): look whether the disk of data.root answers. {_GOES_ON}"
+    if isinstance(error, RuntimeError) and text.startswith("DataLoader worker (pid"):
+        return (
+            f"{text.rstrip('. ')}: most often memory ran out. Lower data.num_workers, or give the "
+            f"machine or container more memory, /dev/shm included. {_GOES_ON}"
+        )
+    return None
 
 
 def train_main(recipe: Path, options: list[str]) -> None:
@@ -183,10 +201,23 @@ def eval_main(recipe: Path, options: list[str]) -> None:
     model = load_separator(args.exp_dir / "best_model.pth").to(args.device)
     items = build_test_set(conf, "test", args.test_n_src, limit=args.limit)
     scorer = build_scorer(conf).to(args.device)
-    result = evaluate(model, items, scorer=scorer, num_examples=NUM_EXAMPLES)
+    suffix = "" if args.test_n_src == 2 else f"_{args.test_n_src}src"
+    try:
+        result = evaluate(
+            model,
+            items,
+            scorer=scorer,
+            num_examples=NUM_EXAMPLES,
+            max_skipped=conf.data.max_skipped,
+            num_workers=min(1, conf.data.num_workers),
+            timeout=conf.data.timeout,
+        )
+    except UnusableClipsError as error:
+        error.table = args.exp_dir / f"unusable{suffix}.csv"
+        Tally.of(error.skipped).write(error.table)
+        raise
     summary = result.summary()
     summary["command"] = " ".join([Path(sys.argv[0]).name, *options])
-    suffix = "" if args.test_n_src == 2 else f"_{args.test_n_src}src"
     write_rows(result.rows, args.exp_dir / f"metrics{suffix}.csv")
     write_json(summary, args.exp_dir / f"final_metrics{suffix}.json")
     if not suffix:
@@ -242,4 +273,7 @@ def experiment_conf(exp_dir: Path) -> Config:
 def _headline(summary: dict) -> str:
     names = [name for name in HEADLINE if summary.get(name) is not None]
     scores = ", ".join(f"{name} {summary[name]:.2f}" for name in names)
-    return f"{summary['test_list']}: {scores} dB over {summary['n_items']} mixtures"
+    over, missing = summary["n_items"], summary["list"]["missing"]
+    share = f"{over} of {over + missing}" if missing else over
+    hint = "; final_metrics.json names the clips that cannot be used" if missing else ""
+    return f"{summary['test_list']}: {scores} dB over {share} mixtures{hint}"

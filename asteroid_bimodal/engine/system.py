@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from asteroid.engine.system import System
@@ -13,9 +13,11 @@ from torch import Tensor
 
 from ..data.batches import Batch, SemiSupervisedBatch
 from ..data.datasets import EvaluationItem
+from ..losses.checks import NotFiniteError
 from ..losses.composite import CompositeLoss, LossReport, SeparatorOutputs
 from ..metrics import bss_eval
 from ..queries import QueryEncoder, concat_queries
+from .bad_steps import StepGuard, nan_loss
 from .evaluate import separate_items
 
 
@@ -33,9 +35,7 @@ class BiModalSystem(System):
         clean_loss: of the single sources in semi-supervised training.
         labels: classes in the order of a classifier's logits, when the loss has one.
         query_encoder: of training batches, when it is not the model's.
-
-    Attributes:
-        skipped: clips that could not be used, as (path, reason), with how often.
+        max_bad_steps: steps in a row without finite loss and gradient that end the training.
     """
 
     default_monitor = "val_sdr"
@@ -52,11 +52,12 @@ class BiModalSystem(System):
         clean_loss: CompositeLoss | None = None,
         labels: Sequence[str] = (),
         query_encoder: QueryEncoder | None = None,
+        max_bad_steps: int = 10,
     ):
         super().__init__(model, optimizer, loss_func, train_loader, val_loader, scheduler, config)
         self.clean_loss, self.query_encoder = clean_loss, query_encoder
         self.classes = {label: index for index, label in enumerate(labels)}
-        self.skipped: Counter[tuple[str, str]] = Counter()
+        self.guard = StepGuard(max_bad_steps)
 
     @staticmethod
     def config_to_hparams(dic: dict) -> dict:
@@ -126,24 +127,49 @@ class BiModalSystem(System):
         return torch.tensor(rows, device=batch.mixtures.device)  # (B, N * P)
 
     def training_step(self, batch: Batch | SemiSupervisedBatch, batch_nb: int) -> Tensor:
-        """Logs the loss and every term of it."""
-        self.skipped.update((skipped.path, skipped.reason) for skipped in batch.skipped)
-        report = self.common_step(batch, batch_nb, train=True)
+        """Logs the loss and every term of it; a loss that is not finite is NaN for all weights."""
+        report = self._finite_report(batch, batch_nb)
+        finite = self.trainer.strategy.reduce_boolean_decision(report is not None)
+        self.guard.note(batch, batch_nb, report is not None)
+        if report is None or not finite:
+            return nan_loss(self)
         shared = {"on_epoch": True, "sync_dist": True, "batch_size": 1}
         self.log("loss", report.total, on_step=True, prog_bar=True, **shared)
         for name, value in report.terms.items():
             self.log(f"train_{name}", value, on_step=False, **shared)
         return report.total
 
+    def _finite_report(
+        self, batch: Batch | SemiSupervisedBatch, batch_nb: int
+    ) -> LossReport | None:
+        try:
+            report = self.common_step(batch, batch_nb, train=True)
+        except NotFiniteError:
+            return None
+        return report if report.total.isfinite() else None
+
+    def on_train_start(self) -> None:
+        self.guard.begin(self)
+
     def on_before_optimizer_step(self, optimizer) -> None:
-        """Logs the size of the gradient before it is clipped."""
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        self.log("grad_norm", torch.nn.utils.get_total_norm(gradients), on_step=True)
+        """Logs the size of the gradient before it is clipped; a step without one is not taken."""
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        self.log("grad_norm", norm, on_step=True)
+        self.guard.judge(self, optimizer, norm)
+        if self.guard.count:
+            self.log("bad_steps", float(self.guard.count), on_epoch=True, reduce_fx="max")
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> dict[str, Any]:
+        checkpoint["bad_steps"] = self.guard.count
+        return super().on_save_checkpoint(checkpoint)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.guard.count = checkpoint.get("bad_steps", 0)
 
     def validation_step(self, items: Sequence[EvaluationItem], batch_nb: int) -> None:
         """Separates pinned mixtures by the phrases of their sources, and scores them."""
-        for item in items:
-            self.skipped.update((skipped.path, skipped.reason) for skipped in item.skipped)
         items = [item for item in items if item.mixture is not None]
         if not items:
             return
@@ -162,10 +188,8 @@ class BiModalSystem(System):
     def on_validation_epoch_end(self) -> None:
         """Stops when nothing was scored: the best epoch could not be told."""
         if "val_sdr" not in self.trainer.callback_metrics:
-            reasons = [reason for _, reason in self.skipped] or ["the list is empty"]
             raise ValueError(
-                f"Expected validation mixtures that can be read, found none: {reasons[-1]} "
-                "Run stages 0 and 1."
+                "Expected validation mixtures that can be read, found none. Run stages 0 and 1."
             )
 
     def transfer_batch_to_device(self, batch, device: torch.device, dataloader_idx: int):

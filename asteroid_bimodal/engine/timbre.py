@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from ..data.batches import Batch, collate
+from ..data.loader import ExampleLoader
 from ..dsp.spectral import magnitude, pad_for_stft, stft_pair
 from ..scorers import TimbreClassifier
 from .build import build_classifier
@@ -52,11 +52,12 @@ def _batches(conf: Config, steps: int) -> Iterator[Batch]:
     """Gives training batches, epoch after epoch, drawn apart from those of the separator."""
     data = conf.data
     mixtures = build_mixtures(conf, data.root, data.n_src, (0.0, data.share), conf.seed + 2)
-    loader = DataLoader(
+    loader = ExampleLoader(
         mixtures,
         batch_size=conf.training.batch_size,
         collate_fn=collate,
         num_workers=data.num_workers,
+        timeout=data.timeout,
         drop_last=True,
     )
     done = 0

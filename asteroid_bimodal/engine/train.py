@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import platform
@@ -33,6 +32,7 @@ from ..utils.files import atomic_write
 from ..utils.git import checkout_commit
 from .build import build_system, count_parameters
 from .schema import LOGGERS, Config, count_devices
+from .skipped import SkippedClips
 from .system import BiModalSystem
 
 PROJECT = "asteroid_bimodal"  # where loggers group runs by project
@@ -41,6 +41,9 @@ PROJECT = "asteroid_bimodal"  # where loggers group runs by project
 _OF_MACHINE = {
     "data.root",
     "data.num_workers",
+    "data.timeout",
+    "data.max_skipped",
+    "training.max_bad_steps",
     "training.accelerator",
     "training.devices",
     "training.num_nodes",
@@ -90,7 +93,6 @@ def train(conf: Config, exp_dir: str | Path, *, resume: bool = False) -> Path:
         save_conf(conf, exp_dir / "conf.yml")
     # Our checkpoints hold tensors and plain values: nothing is unpickled from them.
     trainer.fit(system, ckpt_path=str(last) if begun else None, weights_only=True)
-    _write_skipped(system, exp_dir, trainer.global_rank)
     if trainer.is_global_zero:
         _export_best(trainer, system, best)
         _write_run(trainer, system, exp_dir)
@@ -206,6 +208,7 @@ def _callbacks(conf: Config, exp_dir: Path) -> list[Callback]:
         ModelCheckpoint(exp_dir / "checkpoints", filename="last", enable_version_counter=False),
         LearningRateMonitor("epoch"),
         TQDMProgressBar(refresh_rate=1 if sys.stderr.isatty() else 20),
+        SkippedClips(exp_dir, conf.data.max_skipped),
         # Goes on counting where a resumed run was stopped.
         Timer({"minutes": minutes} if minutes else None),
     ]
@@ -226,17 +229,6 @@ def _export_best(trainer: pl.Trainer, system: BiModalSystem, path: Path) -> None
     system.load_state_dict(state)
     with atomic_write(path) as temporary:
         torch.save(system.model.cpu().serialize(), temporary)
-
-
-def _write_skipped(system: BiModalSystem, exp_dir: Path, rank: int) -> None:
-    """Lists the clips that training could not use, with how often each was asked for."""
-    name = f"skipped_{rank}.csv" if rank else "skipped.csv"
-    with atomic_write(exp_dir / name) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["path", "reason", "times"])
-        writer.writerows((path, why, n) for (path, why), n in sorted(system.skipped.items()))
-    if system.skipped:
-        print(f"Skipped {len(system.skipped)} unusable clips, listed in {exp_dir / name}.")
 
 
 def _write_run(trainer: pl.Trainer, system: BiModalSystem, exp_dir: Path) -> None:
@@ -260,6 +252,7 @@ def _write_run(trainer: pl.Trainer, system: BiModalSystem, exp_dir: Path) -> Non
         "minutes": round(timer.time_elapsed() / 60, 2),
         "steps": trainer.global_step,
         "epochs": trainer.current_epoch,
+        "bad_steps": system.guard.count,
         "parameters": count_parameters(system.model),
         "best_val_sdr": None if best is None else float(best),
     }

@@ -8,6 +8,10 @@ from torch import Tensor, nn
 REDUCTIONS = ("mean", "none")
 
 
+class NotFiniteError(ValueError):
+    """NaN or infinity where a loss expects numbers."""
+
+
 def check_reduction(reduction: str) -> str:
     """Returns `reduction`, or raises `ValueError` when it is not one of Asteroid's two."""
     if reduction not in REDUCTIONS:
@@ -35,9 +39,9 @@ def check_signals(name: str, signals: Tensor, legend: str, min_ndim: int = 3) ->
 
 
 def check_finite(name: str, tensor: Tensor) -> None:
-    """Raises `ValueError` when `tensor` holds NaN or infinity."""
+    """Raises `NotFiniteError` when `tensor` holds NaN or infinity."""
     if not torch.isfinite(tensor).all():
-        raise ValueError(
+        raise NotFiniteError(
             f"{name}: expected finite numbers, received NaN or infinity; "
             "look for a diverged model or a broken file."
         )

@@ -11,7 +11,13 @@ from asteroid.losses import PITLossWrapper
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
-from .checks import at_least_float32, check_reduction, check_same_signals, reduce_batch
+from .checks import (
+    NotFiniteError,
+    at_least_float32,
+    check_reduction,
+    check_same_signals,
+    reduce_batch,
+)
 
 PIT_FROM = ("pw_mtx", "pw_pt", "perm_avg")
 
@@ -95,7 +101,7 @@ class MixPITLossWrapper(nn.Module):
                 "tell pit_from."
             )
         if not torch.isfinite(pairs).all():
-            raise ValueError("loss_func: expected finite losses, received NaN or infinity.")
+            raise NotFiniteError("loss_func: expected finite losses, received NaN or infinity.")
         return best_permutation(pairs)
 
 

@@ -20,11 +20,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..queries import Query, QueryEmbedding, concat_queries, encode_queries
-from ..utils.audio_file import AudioStream, open_audio
+from ..utils.audio_file import LOWEST_RATE, AudioStream, open_audio
 from .result import SeparationResult
 from .streaming import SeparationStream, Separator, check_wav
 
-_LOWEST_RATE = 1000  # hertz
 _BLOCK = 2**18  # samples of an array that enter the stream at a time
 _MOST_CHANNELS = 8  # of an array (C, T) that could be taken for (B, T)
 
@@ -120,9 +119,9 @@ def _check_rate(model: Separator, sample_rate: float | None) -> int:
         )
         sample_rate = model.sample_rate
     real = isinstance(sample_rate, Real)
-    if not (real and sample_rate >= _LOWEST_RATE and float(sample_rate).is_integer()):
+    if not (real and sample_rate >= LOWEST_RATE and float(sample_rate).is_integer()):
         raise ValueError(
-            f"Expected a sample rate in hertz, a whole number of {_LOWEST_RATE} or more (44100 for "
+            f"Expected a sample rate in hertz, a whole number of {LOWEST_RATE} or more (44100 for "
             f"44.1 kHz), received {sample_rate!r}."
         )
     return int(sample_rate)

@@ -34,6 +34,11 @@ AUDIO_SUFFIXES = (
 )
 
 
+# Hertz. No converter offers more than the highest; the filters that resample grow with it, and for
+# the megahertz of a damaged header they would take gigabytes.
+LOWEST_RATE, HIGHEST_RATE = 1000, 768_000
+
+
 @dataclass(frozen=True)
 class AudioStream:
     """An open audio file."""
@@ -118,9 +123,20 @@ def cancels(mean_energy: Tensor, energies: Tensor) -> bool:
 
 @contextmanager
 def _open(source: Source, name: str | None = None) -> Iterator[SndfileReader | FFmpegReader]:
-    """Opens a file with the library that is to read it."""
+    """Opens a file with the library that is to read it; refuses what is no sample rate."""
+    with _open_any(source, name or str(source)) as file:
+        if not LOWEST_RATE <= file.sample_rate <= HIGHEST_RATE:
+            raise UnreadableAudioError(
+                f"Cannot read {file.name}: its header tells a sample rate of {file.sample_rate} "
+                f"Hz, which is not between {LOWEST_RATE} and {HIGHEST_RATE}."
+            )
+        yield file
+
+
+@contextmanager
+def _open_any(source: Source, name: str) -> Iterator[SndfileReader | FFmpegReader]:
+    # What is no regular file, such as a pipe, is not opened: nobody may write to it, ever.
     is_path = isinstance(source, str | PathLike)
-    name = name or str(source)
     if is_path and not (path := Path(source)).is_file():
         raise UnreadableAudioError(f"{name} {'is no file' if path.exists() else 'does not exist'}.")
     if is_path and not path.stat().st_size:

@@ -6,7 +6,7 @@ import soundfile
 import torch
 
 from asteroid_bimodal.data.captioned import CaptionedMixtures
-from asteroid_bimodal.data.crops import crop_start, is_audible
+from asteroid_bimodal.data.crops import SILENT, crop_start, is_audible, read_audible
 from asteroid_bimodal.data.datasets import LabelledMixtures
 from asteroid_bimodal.data.manifest import Clip, write_manifest
 from asteroid_bimodal.data.pinned import draw_test_list
@@ -50,7 +50,7 @@ def test_labelled_crops(faint_dog, center_crop):
     )
     assert (uses_of_dog(examples) > 0) == used
     skipped = {skip.reason for example in examples for skip in example.skipped}
-    assert skipped == (set() if used else {"No audible crop in 20 draws of its label."})
+    assert skipped == (set() if used else {SILENT})
 
 
 def test_sharded_crops(faint_dog, tmp_path):
@@ -85,6 +85,23 @@ def test_the_level_counts_and_not_the_peak():
     click[100] = 1.0
     assert is_audible(click[:4000]) and not is_audible(click)
     assert not is_audible(torch.zeros(10))
+
+
+@pytest.mark.parametrize("rate", [8000, 44_101])
+@pytest.mark.parametrize("level", [0.0, 0.5])
+@pytest.mark.parametrize("seconds", [0.3, 2.0])
+def test_a_constant_offset_is_silence_wherever_it_ends(tmp_path, rate, level, seconds):
+    """Also where padding and resampling give it an edge."""
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.full(round(rate * seconds), level), rate)
+    assert read_audible(path, 0.1, 4000, 8000) is None
+
+
+def test_an_offset_under_a_sound_is_no_silence(tmp_path):
+    wav = 0.3 + square_wave(-20)
+    soundfile.write(tmp_path / "a.wav", wav, 8000, subtype="FLOAT")
+    crop = read_audible(tmp_path / "a.wav", 0.5, 4000, 8000)
+    np.testing.assert_allclose(crop, wav[4000:8000], atol=1e-6)
 
 
 def test_where_crops_start():

@@ -1,5 +1,6 @@
 import shutil
 from collections import Counter
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 
@@ -9,11 +10,11 @@ import soundfile
 import torch
 from torch.utils.data import DataLoader
 
-from asteroid_bimodal.data.batches import collate
+from asteroid_bimodal.data.batches import UnusableClipsError, collate
+from asteroid_bimodal.data.crops import SILENT
 from asteroid_bimodal.data.datasets import LabelledMixtures, PinnedMixtures
 from asteroid_bimodal.data.manifest import Clip, read_manifest, write_manifest
 from asteroid_bimodal.queries import mixture_caption
-from asteroid_bimodal.utils.audio_file import UnreadableAudioError
 
 NUM_SAMPLES = 4000
 PROMPT, CAPTION = "The sound of {}", "The sound mixture of {}"
@@ -27,6 +28,10 @@ def mixtures(tone_set, **changes) -> LabelledMixtures:
 def same(first, second) -> bool:
     words = (first.captions, first.phrases) == (second.captions, second.phrases)
     return words and torch.equal(first.mixtures, second.mixtures)
+
+
+def train_files(tone_set) -> list[Path]:
+    return sorted(tone_set.root.glob("solo/audio/*/train*.wav"))
 
 
 def heard(wav, tones) -> set[str]:
@@ -148,18 +153,40 @@ def test_a_label_without_sound_is_passed_over_and_reported(own_tone_set):
     examples = list(mixtures(own_tone_set, num_sources=2, epoch_size=8))
     assert not any("violin" in text for example in examples for text in example.captions)
     skipped = [skip for example in examples for skip in example.skipped]
-    assert skipped and all("No audible crop" in skip.reason for skip in skipped)
+    assert skipped and all(skip.reason == SILENT for skip in skipped)
+
+
+def test_a_clip_with_pauses_is_not_reported(own_tone_set):
+    """A tenth of a second in 16: hardly any crop has it, but the clip is sound."""
+    beep = np.zeros(16 * 8000)
+    beep[64_000:64_800] = 0.5 * np.sin(np.arange(800))
+    add_clip(own_tone_set, "violin", "beep.wav", beep)
+    clips = read_manifest(own_tone_set.root / "train.csv")
+    write_manifest(own_tone_set.root / "train.csv", [*clips[:-1], replace(clips[-1], seconds=16.0)])
+    examples = list(mixtures(own_tone_set, num_sources=4, epoch_size=30))
+    assert not any(example.skipped for example in examples)
+
+
+def test_a_pinned_source_that_has_gone_silent(own_tone_set):
+    source = pinned(own_tone_set).items[1].sources[0]
+    soundfile.write(own_tone_set.root / source.path, np.full(16_000, 0.25), 8000)
+    item = pinned(own_tone_set)[1]
+    assert item.mixture is None and "is silent from" in item.skipped[0].reason
 
 
 @pytest.mark.parametrize("content", [b"no audio", None])
 def test_no_usable_audio_at_all(own_tone_set, content):
-    for path in own_tone_set.root.glob("solo/audio/*/train*.wav"):
+    for path in train_files(own_tone_set):
         if content:
             path.write_bytes(content)
         else:
             soundfile.write(path, np.zeros(16_000), 8000)
-    with pytest.raises(UnreadableAudioError, match="usable audio for 0 labels, expected 4"):
-        mixtures(own_tone_set)[0]
+    reason = "not recognised" if content else "solo/.*: Silent"
+    found = f"usable audio for 0 labels, expected 4: 16 cannot be used. Last problem: .*{reason}"
+    with pytest.raises(UnusableClipsError, match=found) as raised:
+        mixtures(own_tone_set, num_sources=2)[0]
+    broken = {str(p.relative_to(own_tone_set.root)) for p in train_files(own_tone_set)}
+    assert {skip.path for skip in raised.value.skipped} == broken
 
 
 def test_clips_shorter_than_an_example_are_padded(tone_set):

@@ -31,7 +31,7 @@ def assert_example(example, captions, phrases, absent, numbers, skipped):
     assert (example.captions, example.phrases, example.absent) == (captions, phrases, absent)
     found = [*example.mixtures.square().mean(-1).sqrt(), *example.mixtures[:, 1000]]
     assert torch.stack(found).tolist() == pytest.approx(numbers, abs=2e-6)
-    assert [skip.path for skip in example.skipped] == skipped
+    assert list(dict.fromkeys(skip.path for skip in example.skipped)) == skipped
 
 
 def test_labelled(manifest):

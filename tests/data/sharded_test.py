@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 
 from asteroid_bimodal.data import mixture_builder, sharded
 from asteroid_bimodal.data.batches import collate
+from asteroid_bimodal.data.crops import SILENT
 from asteroid_bimodal.data.datasets import LabelledMixtures
 from asteroid_bimodal.data.manifest import Clip, read_manifest, write_manifest
 from asteroid_bimodal.data.sharded import ShardedMixtures, ShardWindow
@@ -244,7 +245,9 @@ def test_silent_labels_are_passed_over(own_tone_set, tmp_path):
     write_shards(own_tone_set.root, tmp_path)
     examples = list(mixtures(f"{tmp_path}/train-*.tar"))
     assert not any("violin" in text for example in examples for text in example.captions)
-    assert any("No audible crop" in skip.reason for skip in collate(examples).skipped)
+    skipped = collate(examples).skipped
+    assert len({skip.path for skip in skipped}) == 2
+    assert all(skip.reason == SILENT for skip in skipped)
 
 
 def test_nothing_usable(own_tone_set, tmp_path):
@@ -252,7 +255,7 @@ def test_nothing_usable(own_tone_set, tmp_path):
     (path,) = tmp_path.glob("train-*.tar")
     path.write_bytes(path.read_bytes().replace(b"RIFF", b"BANG"))
     with pytest.raises(
-        UnreadableAudioError, match="usable audio for 0 labels.*Last problem: train"
+        UnreadableAudioError, match="usable audio for 0 labels.*Last problem: .*train"
     ):
         list(mixtures(str(path)))
     path.write_bytes(b"no tar" * 200)

@@ -4,6 +4,7 @@ import os
 import sys
 import tarfile
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -74,7 +75,7 @@ def test_what_is_written_is_read(tone_set, tmp_path):
     first = clips[0]
     assert first.where == f"{written.paths[0].name}/000000000.wav"
     assert first.audio == (tone_set.root / first.clip.path).read_bytes()
-    assert first.read_crop(0.5, 100, 8000).shape == (100,)
+    assert first.read_audible(0.5, 100, 8000).shape == (100,)
 
 
 def test_an_interrupted_run_goes_on(tone_set, tmp_path):
@@ -184,12 +185,12 @@ def test_shards_that_break_off_or_do_not_open(tone_set, tmp_path):
 def test_compressed_formats_are_read_from_memory(tmp_path):
     rows = []
     for suffix in ("wav", "flac", "ogg", "mp3"):
-        soundfile.write(tmp_path / f"a.{suffix}", [0.1, 0.2] * 8000, 8000)
+        soundfile.write(tmp_path / f"a.{suffix}", np.sin(np.arange(16_000) / 5) / 2, 8000)
         rows.append(Clip(f"a.{suffix}", "x", "", 2.0, "train"))
     write_manifest(tmp_path / "train.csv", rows)
     (path,) = write_shards(tmp_path, tmp_path).paths
     for clip in read_shards([str(path)]):
-        assert clip.read_crop(1.0, 4000, 4000).abs().max() > 0.1
+        assert clip.read_audible(1.0, 4000, 4000).abs().max() > 0.1
 
 
 def test_webdataset_is_asked_for(tmp_path, monkeypatch):

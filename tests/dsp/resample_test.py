@@ -46,6 +46,31 @@ def test_gradients():
     assert torch.autograd.gradcheck(lambda x: resample(x, 3, 2), wav)
 
 
+@pytest.mark.parametrize("rate", [768_001, 5_000_000])
+def test_rates_of_damaged_headers_are_refused(rate):
+    for rates in ((rate, 8000), (8000, rate)):
+        with pytest.raises(ValueError, match="at most 768000 hertz.*Check the file"):
+            resample(torch.zeros(10), *rates)
+
+
+@pytest.mark.parametrize(
+    "from_rate, to_rate", [(767_999, 16_000), (767_999, 1999), (16_000, 767_999), (192_000, 44_101)]
+)
+def test_filters_stay_small_whatever_the_rates(monkeypatch, from_rate, to_rate):
+    sizes = []
+    taps, convolution = module._taps, module._resampler
+
+    def spy(*args):
+        filters = taps(*args)[0]
+        sizes.append(filters.numel())
+        return taps(*args)
+
+    monkeypatch.setattr(module, "_taps", spy)
+    monkeypatch.setattr(module, "_resampler", lambda *a: pytest.fail("convolution") or convolution)
+    resampled = resample(tone(from_rate, seconds=0.02), from_rate, to_rate)
+    assert max(sizes) <= 2**20 and resampled.abs().max() > 0.9
+
+
 @pytest.mark.parametrize("rate", [0, -8000, 8000.5])
 def test_impossible_rates_are_refused(rate):
     with pytest.raises(ValueError, match="whole number of hertz"):
@@ -77,11 +102,12 @@ def test_an_end_does_not_reach_the_other_one():
 def test_odd_rates_have_the_filter_of_the_others(monkeypatch, from_rate, to_rate, length):
     wav = torch.randn(2, length)
     expected = resample(wav, from_rate, to_rate)  # by torchaudio
-    monkeypatch.setattr(module, "_MOST_PHASES", 0)
+    monkeypatch.setattr(module, "_MOST_WEIGHTS", 0)
+    monkeypatch.setattr(module, "_MOST_TAPS", 5000)
     torch.testing.assert_close(resample(wav, from_rate, to_rate), expected, rtol=0, atol=1e-4)
 
 
 def test_gradients_at_odd_rates(monkeypatch):
-    monkeypatch.setattr(module, "_MOST_PHASES", 0)
+    monkeypatch.setattr(module, "_MOST_WEIGHTS", 0)
     wav = torch.randn(30, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: resample(x, 3, 2), wav)

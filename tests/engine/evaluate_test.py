@@ -3,6 +3,7 @@ import pytest
 import torch
 from torch import nn
 
+from asteroid_bimodal.data.batches import UnusableClipsError
 from asteroid_bimodal.data.datasets import PinnedMixtures
 from asteroid_bimodal.engine.evaluate import evaluate
 from asteroid_bimodal.queries import QueryEncoder
@@ -78,7 +79,7 @@ def test_an_unreadable_item_is_reported_and_not_scored(own_tone_set):
     unreadable = {
         item.item for item in items.items if source.path in {s.path for s in item.sources}
     }
-    result = evaluate(Oracle(own_tone_set.tones), items, batch_size=2)
+    result = evaluate(Oracle(own_tone_set.tones), items, batch_size=2, max_skipped=1)
     assert {skip.path for skip in result.skipped} == {source.path}
     assert {row["item"] for row in result.rows} == {0, 1, 2} - unreadable
 
@@ -88,7 +89,7 @@ def test_the_summary_names_the_list_and_what_is_missing(own_tone_set):
     source = items.items[1].sources[1]
     (own_tone_set.root / source.path).unlink()
     missing = [i.item for i in items.items if source.path in {s.path for s in i.sources}]
-    summary = evaluate(Oracle(own_tone_set.tones), items).summary()
+    summary = evaluate(Oracle(own_tone_set.tones), items, max_skipped=1).summary()
     (path,) = (own_tone_set.root / "lists").glob("test_2src_*.csv")
     expected = {"name": path.name, "items": 3, "missing": len(missing), "missing_items": missing}
     assert summary["list"] == expected and summary["test_list"] == path.name
@@ -100,5 +101,21 @@ def test_the_summary_names_the_list_and_what_is_missing(own_tone_set):
 def test_a_list_without_any_readable_item(own_tone_set):
     for path in own_tone_set.root.glob("solo/audio/*/test*.wav"):
         path.unlink()
-    with pytest.raises(ValueError, match="No item of test_2src.*can be read.*does not exist"):
-        evaluate(Oracle(own_tone_set.tones), pinned(own_tone_set))
+    with pytest.raises(UnusableClipsError, match="3 of the 3 items of test_2src.*does not exist"):
+        evaluate(Oracle(own_tone_set.tones), pinned(own_tone_set), max_skipped=1)
+
+
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_too_many_unusable_items(own_tone_set, allowed):
+    items, model = pinned(own_tone_set), Oracle(own_tone_set.tones)
+    source = items.items[0].sources[1]
+    (own_tone_set.root / source.path).unlink()
+    missing = sum(source.path in {s.path for s in item.sources} for item in items.items)
+    most = (missing - 1 + allowed) / 3
+    if allowed:
+        assert len(evaluate(model, items, max_skipped=most).missing) == missing
+    else:
+        found = f"{missing} of the 3 items .* data.max_skipped allows .*does not exist"
+        with pytest.raises(UnusableClipsError, match=found) as raised:
+            evaluate(model, items, max_skipped=most)
+        assert len(raised.value.skipped) == missing and not model.batches

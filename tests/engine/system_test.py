@@ -1,13 +1,12 @@
-from dataclasses import replace
-
 import pytest
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import CSVLogger
 
-from asteroid_bimodal.data.batches import Batch, Skipped, collate
+from asteroid_bimodal.data.batches import Batch, collate
 from asteroid_bimodal.data.datasets import LabelledMixtures
 from asteroid_bimodal.engine.build import build_system
+from asteroid_bimodal.engine.skipped import SkippedClips
 from asteroid_bimodal.queries import QueryEncoder
 
 
@@ -145,13 +144,12 @@ def test_unusable_clips_are_counted(tiny_conf, own_tone_set, tmp_path):
     broken = list((own_tone_set.root / "solo/audio/violin").glob("train*.wav"))
     for path in broken:
         path.write_bytes(b"")
-    valid = next((own_tone_set.root / "solo/audio").glob("*/valid0*.wav"))
     system = build_system(tiny_conf(own_tone_set, **{"data.n_src": 3, "loss": "{crl: 0, cnt: 0}"}))
-    for item in system.val_loader.dataset.items[:1]:
-        valid = own_tone_set.root / item.sources[0].path
+    valid = own_tone_set.root / system.val_loader.dataset.items[0].sources[0].path
     valid.write_bytes(b"")
-    trainer = fit(system, tmp_path)
-    paths = {path for path, _ in system.skipped}
+    skipped = SkippedClips(tmp_path, most=0.99)
+    trainer = fit(system, tmp_path, callbacks=[skipped])
+    paths = skipped.tally.paths
     expected = {str(path.relative_to(own_tone_set.root)) for path in (*broken, valid)}
     assert paths == expected
     assert trainer.callback_metrics["val_sdr"].isfinite()
@@ -195,13 +193,3 @@ def test_lists_of_text_are_no_obstacle(make_system):
     system, _ = make_system()
     assert system.hparams["data_test_n_src"] == "[2, 3, 4]"
     assert list(system.config["loss"]) == ["url", "crl", "cnt"]
-
-
-def test_skipped_clips_of_a_batch(make_system, batch, monkeypatch):
-    system, _ = make_system(loss="{crl: 0, cnt: 0}")
-    monkeypatch.setattr(system, "log", lambda *_, **__: None)
-    skipped = Skipped("a.wav", "NaN")
-    bad = replace(batch, skipped=[skipped] * 2)
-    system.training_step(bad, 0)
-    system.training_step(bad, 1)
-    assert dict(system.skipped) == {("a.wav", "NaN"): 4}

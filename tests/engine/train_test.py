@@ -93,6 +93,8 @@ def test_resumed_training_equals_uninterrupted_training(trained, tmp_path, tiny_
     before, seconds_before = log_rows(exp_dir), seconds_trained(exp_dir)
     train(tiny_conf(broken_tones, **QUICK), exp_dir, resume=True)
     assert seconds_trained(exp_dir) > seconds_before > 0
+    skipped = [(folder / "skipped.csv").read_text() for folder in (exp_dir, trained)]
+    assert skipped[0] == skipped[1]  # of both parts
     rows = log_rows(exp_dir)
     assert rows[: len(before)] == before  # nothing that was logged is lost
     assert [int(row["step"]) for row in rows if row.get("val_sdr")] == [1, 3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import warnings
 
@@ -12,6 +13,9 @@ import soundfile
 import torch
 from ffmpeg_program import ffmpeg
 
+from asteroid_bimodal.data.crops import read_crop
+from asteroid_bimodal.data.prepare import resample_clip
+from asteroid_bimodal.models import load_separator
 from asteroid_bimodal.utils.audio_file import (
     UnreadableAudioError,
     audio_seconds,
@@ -233,3 +237,30 @@ def test_mono_is_the_mean(channels):
 def test_channels_that_cancel_give_the_loudest():
     wav = torch.randn(1000)
     assert torch.equal(to_mono(torch.stack([0.99 * wav, -wav])), -wav)
+
+
+READERS = {
+    "seconds": audio_seconds,
+    "whole": read_audio,
+    "segment": lambda path: read_segment(path, 0.0, 1.0),
+    "crop": lambda path: read_crop(path, 0.0, 8000, 8000),
+    "preparation": lambda path: resample_clip(path, path.with_name("out.flac"), 8000),
+    "mini": lambda path: load_separator("mini").separate(path, ["violin"]),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("rate", [999, 768_001, 1_000_003, 5_000_000, 2**31 - 1])
+def test_what_is_no_sample_rate_is_refused(tmp_path, reader, rate):
+    """Before memory goes into the filters that such a rate would need."""
+    path = tmp_path / "wild.wav"
+    soundfile.write(path, np.sin(np.arange(8000)), rate)
+    with pytest.raises(UnreadableAudioError, match=f"sample rate of {rate} Hz, which is not betw"):
+        READERS[reader](path)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_pipe_is_refused_before_it_is_waited_for(tmp_path, reader):
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(UnreadableAudioError, match="pipe.wav is no file"):
+        READERS[reader](tmp_path / "pipe.wav")

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from ...dsp.samples import LOUDEST, fault_of
 from ...utils.audio_file import UnreadableAudioError, audio_seconds, open_audio, to_mono
-from ..crops import QUIET
+from ..crops import QUIET, loudness
 
 TOLERANCE = 0.1  # seconds by which a length may be off
 K = TypeVar("K")
@@ -69,8 +69,10 @@ def _each(work: Callable[[K], T], paths: Sequence[K], name: str, jobs: int) -> d
 
 
 def _probe(path: Path, decode: bool) -> Probe:
-    if not path.is_file():
+    if not path.exists():
         return Probe(problem="missing file", detail="the file does not exist")
+    if not path.is_file():
+        return Probe(problem="missing file", detail="this is a folder or the like, no file")
     size = path.stat().st_size
     if not size:
         return Probe(problem="unreadable", detail="the file is empty")
@@ -99,7 +101,7 @@ def _decode(path: Path, size: int, seconds: float) -> Probe:
                 return Probe(size, seconds, kind, detail)
             digest.update(block.T.contiguous().numpy().tobytes())
             for second in to_mono(block).split(rate):
-                loudest = max(loudest, float(second.square().mean().sqrt()))
+                loudest = max(loudest, loudness(second))
             frames += block.shape[-1]
     quiet = loudest <= QUIET
     detail = f"the loudest second has an RMS of {20 * math.log10(max(loudest, 1e-9)):.0f} dB"

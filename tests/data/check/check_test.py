@@ -87,7 +87,7 @@ def test_what_only_decoding_shows(own_tone_set):
 
 @pytest.mark.parametrize(("decibels", "silent"), [(-45.2, True), (-44.8, False)])
 def test_the_silence_threshold(own_tone_set, decibels, silent):
-    add(own_tone_set, "a.wav", audio=np.full(2 * RATE, 10 ** (decibels / 20)))
+    add(own_tone_set, "a.wav", audio=np.tile([1, -1], RATE) * 10 ** (decibels / 20))
     assert found(own_tone_set, decode=True) == [("silent", "train.csv, a.wav")] * silent
 
 

@@ -1,0 +1,42 @@
+"""The loader of examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from torch.utils.data import DataLoader, Dataset
+
+from .batches import UnusableClipsError
+
+
+class ExampleLoader(DataLoader):
+    """A DataLoader that raises what its workers found of `UnusableClipsError`, with all it holds.
+
+    Args:
+        dataset: of examples.
+        collate_fn: stacks them.
+        timeout: seconds to wait for a batch of the workers before an error, 0 for ever.
+        **options: others of DataLoader.
+    """
+
+    def __init__(
+        self, dataset: Dataset, *, collate_fn: Callable, timeout: float = 0, **options: Any
+    ):
+        workers = options.get("num_workers", 0)
+        stack = partial(_stack, collate_fn)
+        super().__init__(dataset, collate_fn=stack, timeout=timeout if workers else 0, **options)
+
+    def __iter__(self) -> Any:
+        for batch in super().__iter__():
+            if isinstance(batch, UnusableClipsError):
+                raise batch
+            yield batch
+
+
+def _stack(collate: Callable, examples: list) -> Any:
+    try:
+        return collate(examples)
+    except UnusableClipsError as error:  # a worker's would arrive as text
+        return error
