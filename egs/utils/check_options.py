@@ -10,7 +10,6 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from asteroid_bimodal.engine.recipe import read_recipe
 from asteroid_bimodal.utils.conf import Settings, describe_changes
 
 
@@ -22,6 +21,8 @@ def main(arguments: Sequence[str]) -> None:
     options = arguments[end + 1 :]
     try:
         if Path(places[0]).is_dir():
+            from asteroid_bimodal.engine.recipe import read_recipe  # seconds, with PyTorch
+
             conf, changes = read_recipe(places[0], options)
         else:
             settings = Settings()

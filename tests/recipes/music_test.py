@@ -152,6 +152,7 @@ def test_a_trained_folder_is_left_alone(folders):
     assert result.returncode == 0 and "is trained already" in result.stdout
     result = run("--exp", exp, "--stage", 3, *options(root), "--lr", 0.5)
     assert result.returncode != 0
+    assert "optim.lr 0.002 → 0.5\n" in result.stdout  # what options change is said
     assert result.stderr.strip().splitlines()[-1].startswith(f"Error: {exp} was trained already")
     assert {path: path.read_bytes() for path in exp.rglob("*") if path.is_file()} == before
 

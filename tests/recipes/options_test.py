@@ -52,8 +52,3 @@ def test_print_config_dashes_files_and_exported_variables(tmp_path):
     for line in ("n_src: 3", "lr: 0.0003", "weight_decay: 0.125", "num_heads: 2", "ngf: 16"):
         assert f"  {line}\n" in result.stdout
     assert "Stage" not in result.stdout
-
-
-def test_what_options_change_is_said(tmp_path):
-    options = ["--stage", 6, "--exp", tmp_path / "none", "--lr", "3e-4"]
-    assert "optim.lr 0.002 → 0.0003\n" in run("music/run.sh", *options, lr="1").stdout
