@@ -12,7 +12,8 @@ import asteroid.models
 import huggingface_hub.constants
 import pytest
 import torch
-from hub_server import DROP, TOKEN
+from hub_server import DROP, TEAR, TOKEN
+from huggingface_hub import file_download
 
 from asteroid_bimodal.hub import load_model, publish
 from asteroid_bimodal.models import BiModalUNet, load_separator
@@ -86,6 +87,25 @@ def test_what_is_cached_needs_no_hub(published, tiny_model, monkeypatch, way):
     check_same(BiModalUNet.from_pretrained("me/tiny"), tiny_model())
     with pytest.raises(ValueError, match="'me/other'.*not in the cache and the hub cannot be"):
         BiModalUNet.from_pretrained("me/other")
+
+
+@pytest.mark.parametrize("trouble", [TEAR, 503])
+@pytest.mark.parametrize(
+    "file",
+    ["config.json", "model.safetensors", "query_encoder/model.safetensors", "tokenizer.json"],
+)
+def test_what_did_not_arrive_whole_is_no_model(experiment, hub, monkeypatch, file, trouble):
+    monkeypatch.setattr(file_download.time, "sleep", lambda seconds: None)
+    publish(experiment, "me/tiny", bundle_encoder=True)
+    hub.troubles[f"GET /me/tiny/resolve/.*{file}$"] = [trouble] * 99
+    for _ in range(2):
+        with pytest.raises(ValueError, match="'me/tiny'"):
+            load_separator("me/tiny")
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    asked = 99 - len(hub.troubles.popitem()[1])
+    assert 0 < asked <= 20  # tries are bounded
+    load_separator("me/tiny").torch_separate(WAV, WORDS)
 
 
 def test_model_with_its_encoder_works_offline_and_after_a_move(experiment, hub, tmp_path):

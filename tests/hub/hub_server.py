@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 TOKEN = "hf_right"
 DROP, DROP_ANSWER = "drop the connection", "do it, then drop the connection"
+TEAR = "send half of it, then drop the connection"
 
 
 @dataclass
@@ -47,8 +48,8 @@ class Hub(ThreadingHTTPServer):
         repos: by id.
         stored: large files by SHA-256.
         asked: how often each method and kind of address was asked for.
-        troubles: regular expression of "METHOD path" to what it meets with: statuses, DROP or
-            DROP_ANSWER, one for each request; None lets one through.
+        troubles: regular expression of "METHOD path" to what it meets with: statuses, DROP,
+            DROP_ANSWER or TEAR, one for each request; None lets one through.
         part_size: larger files are to come in parts of this size.
     """
 
@@ -98,6 +99,7 @@ def oid(mode, content):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Hub
+    torn = False
 
     ROUTES = [
         ("POST", r"/api/repos/create", "create"),
@@ -124,6 +126,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self.drop()
         if trouble == DROP_ANSWER:
             self.reply = lambda *args, **headers: self.drop()
+        elif trouble == TEAR:
+            self.torn = True
         elif trouble:
             return self.reply({"error": "in trouble"}, trouble)
         for method, pattern, name in self.ROUTES:
@@ -166,7 +170,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            self.wfile.write(body[: len(body) // 2] if self.torn else body)
+        if self.torn:
+            self.drop()
 
     def may(self, name, groups):
         """Refuses who must not; as the hub, a private repository is one that is not there."""
