@@ -31,6 +31,19 @@ def split_conv(conv: nn.Conv2d, shared: Tensor, own: Tensor) -> Tensor:
     return (single.unflatten(0, (groups, -1)) + common.unsqueeze(1)).flatten(0, 1)
 
 
+class HalvingConv(nn.Conv2d):
+    """Convolution 4×4 of stride 2 without bias: (N, C_in, 2·H, 2·W) to (N, C, H, W)."""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__(in_channels, channels, 4, stride=2, padding=1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[-1] > 3 or x.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+            return super().forward(x)
+        # In bfloat16 on AMX, oneDNN 3.12 (of PyTorch 2.14) leaves a single column of outputs unset.
+        return super().forward(F.pad(x, (0, 2)))[..., :1]
+
+
 class ResidualBlock(nn.Module):
     """(Convolution 3×3, BatchNorm) with LeakyReLU between them, plus the input, then LeakyReLU."""
 

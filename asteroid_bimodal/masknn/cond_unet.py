@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from .blocks import (
     ConcatenationBlock,
     CrossAttentionBlock,
+    HalvingConv,
     QueryProduct,
     ResidualBlock,
     SelfAttentionBlock,
@@ -186,7 +187,7 @@ class Level(nn.Module):
         super().__init__()
         joined = channels if innermost else 2 * channels
         outermost = out_channels is not None
-        self.down_conv = nn.Conv2d(in_channels, channels, 4, stride=2, padding=1, bias=False)
+        self.down_conv = HalvingConv(in_channels, channels)
         self.down_norm = nn.BatchNorm2d(channels)
         self.down_res = ResidualBlock(channels, num_res_layers)
         self.conditions = nn.ModuleList(conditions)

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .blocks import QueryProduct
+from .blocks import HalvingConv, QueryProduct
 from .checks import MOST_LAYERS, check_at_least, check_input
 from .cond_unet import pad_to_multiple
 
@@ -187,7 +187,7 @@ class Level(nn.Module):
         super().__init__()
         joined = channels if innermost else 2 * channels
         outermost = out_channels is not None
-        self.down_conv = nn.Conv2d(in_channels, channels, 4, stride=2, padding=1, bias=False)
+        self.down_conv = HalvingConv(in_channels, channels)
         self.down_norm = nn.Identity() if outermost or innermost else nn.BatchNorm2d(channels)
         self.up_conv = nn.Conv2d(joined, out_channels or in_channels, 3, padding=1, bias=outermost)
         self.up_norm = None if outermost else nn.BatchNorm2d(in_channels)

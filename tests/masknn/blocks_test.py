@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from asteroid_bimodal.masknn.blocks import (
     Attention,
+    HalvingConv,
     QueryProduct,
     ResidualBlock,
     repeat_for_queries,
@@ -24,6 +26,21 @@ def test_split_convolution_equals_convolution_of_the_concatenation():
     conv = nn.Conv2d(5, 4, 3, padding=1)
     shared, own = torch.randn(2, 3, 6, 7), torch.randn(6, 2, 6, 7)
     torch.testing.assert_close(split_conv(conv, shared, own), conv(joined(shared, own)))
+
+
+@pytest.mark.parametrize("width", [2, 3, 4, 5])
+@pytest.mark.parametrize("half", [False, True])
+def test_halving_is_the_convolution_at_every_width_and_precision(width, half):
+    torch.manual_seed(0)
+    halving = HalvingConv(96, 96)
+    plain = nn.Conv2d(96, 96, 4, stride=2, padding=1, bias=False)
+    plain.load_state_dict(halving.state_dict())
+    x = torch.randn(8, 96, 8, width)
+    rubbish = [torch.full((size,), torch.nan) for size in (10**4, 10**5, 10**6)]
+    del rubbish  # what memory is left with where nothing is written
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+        found = halving(x)
+    torch.testing.assert_close(found.float(), plain(x), atol=0.03 if half else 0, rtol=0)
 
 
 def test_residual_block_of_shared_and_own_maps_equals_that_of_their_concatenation():
