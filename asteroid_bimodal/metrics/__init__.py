@@ -10,6 +10,9 @@ Definitions, where the usual ones leave a gap:
 * A silent estimate of an audible reference scores `SILENT_ESTIMATE_DB`: less than unrelated noise
   gets, but not so little that a single item rules a mean. It is counted too.
 * Every other value is kept within ±`LIMIT_DB`, so that a perfect estimate leaves means finite.
+* Colouration is the mean size, over the octaves that a reference holds energy in, of the level by
+  which an estimate is louder or softer there than in the mean: 0 dB at best. SDR's filters undo
+  it, SI-SDR does not.
 * SIR needs a second audible reference; without one it is NaN.
 
 The mixture lies in the span of its references, so that its SAR is `LIMIT_DB`: `sar_imp` is given
@@ -23,6 +26,7 @@ References:
 """
 
 from .items import METRICS, Scorer, evaluate_item, metric_title, summarise, write_json, write_rows
+from .spectrum import colouration, octave_deviation
 from .waveform import (
     FILTER_LENGTH,
     LIMIT_DB,
@@ -41,9 +45,11 @@ __all__ = [
     "SILENT_ESTIMATE_DB",
     "Scorer",
     "bss_eval",
+    "colouration",
     "evaluate_item",
     "match_outputs",
     "metric_title",
+    "octave_deviation",
     "si_sdr",
     "summarise",
     "write_json",

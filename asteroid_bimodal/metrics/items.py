@@ -16,11 +16,21 @@ from numpy.typing import ArrayLike
 from scipy.stats import t as student_t
 
 from ..utils.files import atomic_write
+from .spectrum import OCTAVES, mean_size, octave_deviation
 from .waveform import as_array, checked_pair, is_silent, pairwise_bss_eval, si_sdr
 
 # Names of columns and of readers; all but the CLAP score are in dB.
-METRICS = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "clap_score": "CLAP score"}
+METRICS = {
+    "sdr": "SDR",
+    "sir": "SIR",
+    "sar": "SAR",
+    "si_sdr": "SI-SDR",
+    "colouration": "Colouration",
+    "clap_score": "CLAP score",
+}
+_OCTAVES = [f"octave_{centre}" for centre in OCTAVES]
 COLUMNS = [name for metric in METRICS for name in (metric, f"input_{metric}", f"{metric}_imp")]
+COLUMNS += _OCTAVES
 
 
 def metric_title(column: str) -> str:
@@ -65,7 +75,7 @@ def evaluate_item(
         estimates: (S, T), what the separator gave, in the order of `phrases`.
         references: (S, T), the true sources, in the same order.
         mixture: (T,), what the separator was given; taken as the estimate of every source it gives
-            the `input_*` columns, and the `*_imp` columns are the differences.
+            the `input_*` columns, and the `*_imp` columns say by how much the estimate is better.
         phrases: the query of every source.
         sample_rate: of all signals, in Hz.
         scorer: gives `clap_score`, the cosine between a sound's embedding and its phrase's;
@@ -73,7 +83,8 @@ def evaluate_item(
 
     Returns:
         S rows of `source`, `n_sources`, `phrase`, `silent_reference`, `silent_estimate` and, for
-        every metric m, `m`, `input_m` and `m_imp`. The caller adds `item` and `label`.
+        every metric m, `m`, `input_m` and `m_imp`; `octave_<Hz>`, of `octave_deviation`. The
+        caller adds `item` and `label`.
 
     Examples:
         >>> ref = np.random.default_rng(0).standard_normal((2, 8000))
@@ -90,7 +101,10 @@ def evaluate_item(
         )
     signals = np.concatenate([est, mix])  # (S + 1, T)
     scores = pairwise_bss_eval(signals, ref)  # (S, S + 1) each; one linear system for both
-    scores["si_sdr"] = np.stack([si_sdr(np.broadcast_to(x, ref.shape), ref) for x in signals], -1)
+    tiled = [np.broadcast_to(x, ref.shape) for x in signals]
+    scores["si_sdr"] = np.stack([si_sdr(x, ref) for x in tiled], -1)
+    octaves = [octave_deviation(x, ref, sample_rate) for x in tiled]
+    scores["colouration"] = np.stack([mean_size(deviation) for deviation in octaves], -1)
     if scorer is not None:
         scores["clap_score"] = _clap_scores(signals, list(phrases), scorer, sample_rate)
         scores["clap_score"][is_silent(ref)] = np.nan
@@ -101,7 +115,9 @@ def evaluate_item(
         row["silent_reference"], row["silent_estimate"] = silence[s]
         for name, value in scores.items():
             own, of_mixture = float(value[s, s]), float(value[s, -1])
-            row |= {name: own, f"input_{name}": of_mixture, f"{name}_imp": own - of_mixture}
+            better = of_mixture - own if name == "colouration" else own - of_mixture
+            row |= {name: own, f"input_{name}": of_mixture, f"{name}_imp": better}
+        row |= {f"octave_{f}": float(values[s]) for f, values in octaves[s].items()}
         rows.append(row)
     return rows
 

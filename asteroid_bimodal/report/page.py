@@ -63,6 +63,7 @@ def write_report(
         experiment=experiment,
         summary=summary,
         metrics=[(key, name) for key, name in METRICS.items() if key in summary],
+        octaves=[name[7:] for name in summary if name.startswith("octave_")],
         by_sources=_by_number_of_sources(rows),
         distributions=_distributions(rows),
         classes=_class_boxes(rows),

@@ -100,6 +100,7 @@ def test_complete_page(experiment):
         "train.py --tag <b>",
         "empty file",
         "not a number (3 times)",
+        "Spectrum of the estimates",
     ):
         assert expected in page.text, expected
     assert len(page.all("audio")) == 2 * (2 + 2 * 2)

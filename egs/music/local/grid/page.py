@@ -147,6 +147,6 @@ def _cell_facts(cell: Cell) -> dict[str, Any]:
 
 
 def _scores(summary: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("input_sdr", *METRICS, "si_sdr", "si_sdr_imp", "clap_score")
+    names = ("input_sdr", *METRICS, "si_sdr", "clap_score")
     intervals = {name: summary["interval_95"].get(name) for name in names}
     return {name: summary.get(name) for name in names} | {"interval_95": intervals}

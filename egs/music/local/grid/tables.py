@@ -9,7 +9,14 @@ from asteroid_bimodal.report.page import format_number
 
 from .cells import SYSTEMS, Cell, Group
 
-METRICS = {"sdr": "SDR", "sdr_imp": "SDR improvement", "sir": "SIR", "sar": "SAR"}
+METRICS = {
+    "sdr": "SDR",
+    "sdr_imp": "SDR improvement",
+    "sir": "SIR",
+    "sar": "SAR",
+    "si_sdr_imp": "SI-SDR improvement",
+    "colouration": "Colouration",
+}
 SOURCES = (1, 2, 3, 4)
 # SDR for 1 to 4 sources per training mixture in the paper's Table 1; of the semi-supervised system
 # in Table 2, with 5 % of the recordings as single sources.
