@@ -108,6 +108,7 @@ class Masker:
     num_cond_blocks: int = key(low=1)
     num_heads: int = key(low=1)
     cond_layer: str = key(choices=COND_LAYERS)
+    head_scale: float = key(above=0, default=1.0)
 
 
 @dataclass
@@ -149,6 +150,7 @@ class Optim:
     weight_decay: float = key(low=0)
     schedule: str = key(choices=("step", "cosine", "plateau", "none"))
     step_epochs: int = key(low=1)
+    warmup_steps: int = key(low=0, default=0)
 
 
 @dataclass
@@ -159,6 +161,7 @@ class Training:
     max_minutes: float | None = key(above=0)
     patience: int | None = key(low=1)
     gradient_clipping: float | None = key(low=0)
+    ema: float | None = key(above=0, high=0.9999, default=None)
     accumulate: int = key(low=1)
     max_bad_steps: int = key(low=1, default=10)
     normalise: bool = key()

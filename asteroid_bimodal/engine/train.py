@@ -33,6 +33,7 @@ from ..utils.git import checkout_commit
 from .build import build_system, count_parameters
 from .schema import LOGGERS, Config, count_devices
 from .skipped import SkippedClips
+from .steadying import AveragedWeights, WarmUp
 from .system import BiModalSystem
 
 PROJECT = "asteroid_bimodal"  # where loggers group runs by project
@@ -212,6 +213,10 @@ def _callbacks(conf: Config, exp_dir: Path) -> list[Callback]:
         # Goes on counting where a resumed run was stopped.
         Timer({"minutes": minutes} if minutes else None),
     ]
+    if conf.optim.warmup_steps:
+        callbacks.append(WarmUp(conf.optim.warmup_steps))
+    if conf.training.ema:
+        callbacks.append(AveragedWeights(conf.training.ema))
     if conf.training.patience:
         callbacks.append(EarlyStopping("val_sdr", patience=conf.training.patience, mode="max"))
     return callbacks

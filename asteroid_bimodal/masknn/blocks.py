@@ -169,13 +169,13 @@ class QueryProduct(nn.Module):
     weighted by the query *before* they are applied, and one map is made instead of `out_dim`.
     """
 
-    def __init__(self, pooled_dim: int, out_dim: int) -> None:
+    def __init__(self, pooled_dim: int, out_dim: int, scale: float = 1.0) -> None:
         super().__init__()
         self.weights = nn.Linear(pooled_dim, out_dim)
         # Pooled queries have length 1: PyTorch's own start would weight every map by about one
         # half, whatever the query. Here queries pick different maps from the first step.
         nn.init.normal_(self.weights.weight, std=3.0)
-        self.scale = nn.Parameter(torch.ones(out_dim))
+        self.scale = nn.Parameter(torch.full((out_dim,), float(scale)))
         self.bias = nn.Parameter(torch.zeros(1))
 
     def forward(self, conv: nn.Conv2d, x: Tensor, pooled: Tensor) -> Tensor:

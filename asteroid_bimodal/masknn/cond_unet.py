@@ -49,6 +49,8 @@ class CondUNet(nn.Module):
             `sa`, `cat` (the pooled query beside every position) or `identity` (in the head alone).
         mask_padding: whether padded tokens are kept out of the attention. False is what the paper's
             release does.
+        head_scale: what the head's scales start from. All maps move a logit together: from 1,
+            early steps of a high learning rate throw masks to 0 and 1, where gradients vanish.
 
     Shape:
         - log_mag: (B, 1, F, T), any F and T
@@ -86,6 +88,7 @@ class CondUNet(nn.Module):
         num_heads: int = 8,
         cond_layer: str = "sca",
         mask_padding: bool = True,
+        head_scale: float = 1.0,
     ) -> None:
         super().__init__()
         self._config = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
@@ -110,7 +113,7 @@ class CondUNet(nn.Module):
                     innermost=index == num_downs - 1,
                 )
             )
-        self.head = QueryProduct(pooled_dim, out_dim)
+        self.head = QueryProduct(pooled_dim, out_dim, head_scale)
 
     def forward(self, log_mag: Tensor, query: QueryEmbedding) -> Tensor:
         """Returns the masks of all queries; see the class for shapes."""

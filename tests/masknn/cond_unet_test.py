@@ -184,3 +184,9 @@ def test_output_slots_run_every_level_once_per_mixture(cond_layer):
         )
         others = masks[:, [other for other in range(3) if other != index]]
         assert (masks[:, [index]] - others).abs().amax(dim=(2, 3)).min() > 1e-3
+
+
+def test_head_scale_starts_masks_as_much_nearer_to_a_half():
+    log_mag, query = torch.rand(2, 1, 32, 32), random_query()
+    usual, calm = (build(head_scale=scale)(log_mag, query) for scale in (1, 0.25))
+    torch.testing.assert_close(calm.logit(), 0.25 * usual.logit(), atol=1e-4, rtol=0)
