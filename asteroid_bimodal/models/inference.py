@@ -72,12 +72,12 @@ def separate(
 
 @contextmanager
 def open_input(path: str | PathLike, model: Separator, title: str | None) -> Iterator[AudioStream]:
-    """Opens a file, refused if shorter than a frame; shows a progress bar if it has a title."""
+    """Opens a file; shows a progress bar if it has a title."""
     with open_audio(path) as audio:
         rate = audio.sample_rate
         total = round(audio.frames / rate)
         with tqdm(desc=title, total=total, unit="s", disable=title is None) as bar:
-            blocks = _counted(_long_enough(audio.blocks, model, rate), rate, bar)
+            blocks = _counted(audio.blocks, rate, bar)
             yield replace(audio, blocks=blocks)
 
 
@@ -223,22 +223,6 @@ def _result(
         batched=batched,
         source=source,
     )
-
-
-def _long_enough(blocks: Iterator[Tensor], model: Separator, rate: int) -> Iterator[Tensor]:
-    shortest, held, length = model.n_fft / model.sample_rate, list[Tensor](), 0
-    for block in blocks:
-        held.append(block)
-        length += block.shape[-1]
-        if length >= shortest * rate:
-            break
-    else:
-        raise ValueError(
-            f"Expected at least {1000 * shortest:.0f} ms of audio, one frame of the model, "
-            f"received {1000 * length / rate:.1f} ms."
-        )
-    yield from held
-    yield from blocks
 
 
 def _counted(blocks: Iterator[Tensor], rate: int, bar: tqdm) -> Iterator[Tensor]:

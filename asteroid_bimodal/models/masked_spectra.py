@@ -12,6 +12,25 @@ import torch
 from torch import Tensor
 
 from ..dsp.spectral import magnitude
+from ..utils.audio_file import cancels
+
+
+def mono_spectrum(spectrum: Tensor) -> Tensor:
+    """Averages the channels of each mixture; where they cancel each other, the loudest stands.
+
+    Args:
+        spectrum: (B, C, 2·F, T).
+
+    Returns:
+        (B, 2·F, T), by the rule of `utils.audio_file.to_mono`.
+    """
+    mean = spectrum.mean(dim=1)
+    if spectrum.shape[1] == 1:
+        return mean
+    energies = torch.linalg.vector_norm(spectrum.detach(), dim=(-2, -1)).square()  # (B, C)
+    energy = torch.linalg.vector_norm(mean.detach(), dim=(-2, -1)).square()
+    loudest = spectrum[torch.arange(len(spectrum), device=spectrum.device), energies.argmax(-1)]
+    return torch.where(cancels(energy, energies)[:, None, None], loudest, mean)
 
 
 @dataclass(frozen=True)
@@ -33,8 +52,8 @@ class MaskedSpectra:
 
     @cached_property
     def mono(self) -> Tensor:
-        """The mean of the channels' spectra, which the masker is given: (B, 2·F, T)."""
-        return self.spectrum.mean(dim=1)
+        """The spectra that the masker is given, see `mono_spectrum`: (B, 2·F, T)."""
+        return mono_spectrum(self.spectrum)
 
     @cached_property
     def magnitude(self) -> Tensor:

@@ -26,7 +26,7 @@ from ..dsp.spectral import (
 )
 from ..queries import EncoderSpec, QueryEmbedding
 from .inference import same_for_all, separate
-from .masked_spectra import MaskedSpectra
+from .masked_spectra import MaskedSpectra, mono_spectrum
 from .pretrained import PretrainedMixin
 from .result import SeparationResult
 from .streaming import SeparationStream, check_wav
@@ -60,7 +60,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
 
     Shape:
         - wav: (B, T), (B, C, T) or (T,), of any length; the masks of a signal of several channels
-          are those of their mean
+          are those of their mean, or of the loudest one where they cancel each other
         - queries: texts for all mixtures, or a list of texts for each, or a `QueryEmbedding`
         - returns: (B, Q, T), (B, Q, C, T) where C > 1, or (Q, T)
 
@@ -151,7 +151,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
             )
         channels = wav if wav.ndim == 3 else wav.unsqueeze(1)  # (B, C, T)
         spectrum = self.forward_encoder(channels)  # (B, C, 2·F, T)
-        mono = spectrum.mean(dim=1)  # (B, 2·F, T)
+        mono = mono_spectrum(spectrum)  # (B, 2·F, T)
         if not noise:
             return MaskedSpectra(spectrum, self.forward_masker(mono, query), wav.shape[-1])
         if not hasattr(self.masker, "forward_with_noise"):
@@ -257,7 +257,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
             or (Q, C, T) if it has several channels.
 
         Raises:
-            ValueError: as `forward`, for a file that is unreadable or shorter than one frame of the
+            ValueError: as `forward`, for a file that is unreadable, for less than one frame of the
                 model, and for shapes that would be misunderstood: with time first, as soundfile
                 gives them, and of two axes, where 2 to 8 rows with one list of queries may be the
                 channels of one recording, as torchaudio gives them (pass a dictionary), or as many

@@ -68,7 +68,8 @@ class SeparationStream:
           one more with the residual
 
     Raises:
-        ValueError: as `QueriedSeparator.separate`, when the piece is reached that is at fault.
+        ValueError: as `QueriedSeparator.separate`, when the piece is reached that is at fault, or
+            for all of it when that is shorter than a frame of the model.
 
     Examples:
         >>> from asteroid_bimodal.models import BiModalUNet
@@ -139,6 +140,12 @@ class SeparationStream:
     def _separate_windows(self, windows: Tensor, query: QueryEmbedding) -> Tensor:
         """Separates windows (K·B, C, W) into (K·B, Q, C, W)."""
         model, length = self.model, windows.shape[-1]
+        shortest = model.n_fft / model.sample_rate
+        if length < shortest * self.sample_rate:
+            raise ValueError(
+                f"Expected at least {1000 * shortest:.0f} ms of audio, one frame of the model, "
+                f"received {1000 * length / self.sample_rate:.1f} ms."
+            )
         with evaluating(model):
             wav = resample(check_wav(windows).to(model.device), self.sample_rate, model.sample_rate)
             spectra = model.separate_spectra(wav, query)

@@ -36,6 +36,8 @@ from .spec import EncoderSpec
 from .text import ClapTextEncoder
 
 _BATCH = 32  # examples at a time
+SHORTEST_EXAMPLE = 0.1  # seconds
+SILENT_EXAMPLE = -80  # dB of full scale, root mean square
 COMMON_LABELS = (
     *("accordion", "acoustic guitar", "cello", "clarinet", "erhu", "flute", "saxophone"),
     *("trumpet", "tuba", "violin", "xylophone"),
@@ -116,7 +118,7 @@ class ClapAudioEncoder(FrozenModule, QueryEncoder):
 
     Raises:
         ValueError: when there is no such model, for labels that are empty, and for a query that is
-            no audio.
+            no audio, shorter than 100 ms, or silent: of a level below -80 dB.
 
     References:
         Wu et al., "Large-scale contrastive language-audio pretraining with feature fusion and
@@ -220,9 +222,23 @@ class ClapAudioEncoder(FrozenModule, QueryEncoder):
         extractor = self._clap.feature_extractor
         longest, rate = int(extractor.nb_max_samples), extractor.sampling_rate
         if not isinstance(query, AudioExample):
+            name = str(query)
             query = AudioExample(*read_segment(query, None, Fraction(longest, rate)))
+        else:
+            name = "The example"
         wav = query.wav.detach().cpu().float()
         wav = wav if wav.ndim == 1 else to_mono(wav)
+        seconds = len(wav) / query.sample_rate
+        if seconds < SHORTEST_EXAMPLE:
+            raise ValueError(
+                f"{name} is too short: {1000 * seconds:.1f} ms; give at least "
+                f"{1000 * SHORTEST_EXAMPLE:.0f} ms of the sound."
+            )
+        if wav.square().mean().sqrt() < 10 ** (SILENT_EXAMPLE / 20):
+            raise ValueError(
+                f"{name} is silent, below {SILENT_EXAMPLE} dB: give an example with the sound in "
+                "its middle."
+            )
         wav = resample(wav, query.sample_rate, rate)
         start = max(0, (len(wav) - longest) // 2)
         return wav[start : start + longest]

@@ -1,16 +1,16 @@
 """The two libraries that read audio files for `audio_file.py`.
 
-libsndfile reads the formats that state their length (WAV, FLAC, Ogg, AIFF and the like): fast, and
-with exact seeking. FFmpeg, which comes inside PyAV's wheel, reads everything else: MP3, where
+libsndfile reads samples that are not compressed, Ogg files of one stream, and excerpts of FLAC
+files: fast, and with exact seeking. FFmpeg, which comes inside PyAV's wheel, reads everything else:
 libsndfile stops at the length of the first header though joined files, and those without a header,
-go on; what libsndfile lacks (m4a, webm, ...); a FLAC of unknown length; and what follows a damaged
-place, where libsndfile gives up.
+go on, and gives up at a damaged place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, BinaryIO
@@ -19,10 +19,12 @@ import torch
 from soundfile import LibsndfileError, SoundFile
 from torch import Tensor
 
+from .audio_headers import TAGS, is_cut_ogg, ogg_lengths, told_share
+
 if TYPE_CHECKING:
     import av
 
-_BLOCK = 2**16  # samples read at a time
+_BLOCK = 2**16  # samples read at a time, of up to two channels
 # Formats that hold their sound themselves. Playlists name other files of this machine, which are
 # not for whoever sends one to the demo.
 FORMATS = (
@@ -32,10 +34,10 @@ FORMATS = (
 )
 _NO_LENGTH = ("aac", "ac3", "amr", "dts", "eac3", "mp3", "mpeg", "mpegts")  # FFmpeg guesses it
 UNKNOWN_LENGTH = 2**60  # libsndfile gives this many samples and more to a FLAC of unknown length
-_TAGS = (b"ID3", b"TAG", b"APE")  # between files that were joined
-_TOLERANCE = 0.25  # seconds by which the length of a container may be off
+_MOST_PER_BYTE = 512  # samples of a channel; a header that tells more is not believed
+_TOLERANCE = 0.1  # seconds by which the length of a container may be off
+_GAP = 0.015  # seconds between two frames that tell of a loss, where times count samples
 _PREROLL = 0.5  # seconds that decoders need before the samples are right
-_OGG_PAGE = 65_307  # bytes of the longest one
 
 Source = str | PathLike | BinaryIO
 
@@ -50,22 +52,28 @@ def open_by_ffmpeg(
 ) -> Iterator[FFmpegReader]:
     import av
 
-    with _binary(source) as binary:
+    with binary(source) as file:
+        is_ogg = file.read(4) == b"OggS"
+        streams, samples = ogg_lengths(file) if is_ogg else (0, 0)
+        is_cut = is_cut_ogg(file) if is_ogg else told_share(file) > 1
+        file.seek(0)
         # The file is open already: nothing that it names can be opened by any protocol.
         options = {"protocol_whitelist": "none", "format_whitelist": ",".join(FORMATS)}
         try:
-            container = av.open(binary, options=options)
+            container = av.open(file, options=options)
         except (av.FFmpegError, OSError, ValueError) as error:
             reasons = [why.strip(". ") for why in (reason, getattr(error, "strerror", "")) if why]
             raise UnreadableAudioError(f"Cannot read {name}: {'; '.join(reasons)}.") from error
         with container:
             if not container.streams.audio:
                 raise UnreadableAudioError(f"Cannot read {name}: it has no sound.")
-            yield FFmpegReader(name, container, claimed)
+            joined = samples if streams > len(container.streams) else 0
+            yield FFmpegReader(name, container, claimed, joined=joined, is_cut=is_cut)
 
 
 @contextmanager
-def _binary(source: Source) -> Iterator[BinaryIO]:
+def binary(source: Source) -> Iterator[BinaryIO]:
+    """Opens a file at its start."""
     if isinstance(source, str | PathLike):
         with open(source, "rb") as file:
             yield file
@@ -87,27 +95,32 @@ class SndfileReader:
 
     def blocks(self, report: Callable[[str], None]) -> Iterator[Tensor]:
         """Yields all samples; where libsndfile gives up, FFmpeg goes on."""
-        done, told = 0, []
+        done, damaged, size = 0, None, max(1, 2 * _BLOCK // max(2, self.channels))
         try:
-            while len(samples := self._sound.read(_BLOCK, dtype="float32", always_2d=True)):
+            while len(samples := self._sound.read(size, dtype="float32", always_2d=True)):
                 yield torch.from_numpy(samples.T.copy())
                 done += len(samples)
         except LibsndfileError:
-            for block in self._rest(done, told.append):
+            damaged = done / self.sample_rate
+            for block in self._rest(done):
                 yield block
                 done += block.shape[-1]
-            told.append("is damaged")
-        seconds, stated = done / self.sample_rate, self._stated_seconds()
-        if told:
-            report(f"{told[0]}; {seconds:.2f} s of {stated:.2f} s can be read")
-        elif done < self.frames or seconds < stated - _TOLERANCE:
-            report(f"is damaged; {seconds:.2f} s of {stated:.2f} s can be read")
-        elif self._is_cut():
-            report(f"breaks off at {seconds:.2f} s")
+        seconds, told, is_cut = done / self.sample_rate, self.frames / self.sample_rate, False
+        with binary(self._source) as file:
+            if self._sound.format == "OGG":
+                is_cut = is_cut_ogg(file)
+            else:
+                told = max(told, seconds * told_share(file))
+        if damaged is not None or self._sound.format == "OGG" and told > seconds:
+            where = "" if damaged is None else f" at {damaged:.2f} s"
+            report(f"is damaged{where}; {seconds:.2f} s of {told:.2f} s can be read")
+        elif told > seconds or is_cut:
+            of = f" of {told:.2f} s" if told > seconds else ""
+            report(f"breaks off at {seconds:.2f} s{of}")
 
-    def _rest(self, skip: int, report: Callable[[str], None]) -> Iterator[Tensor]:
+    def _rest(self, skip: int) -> Iterator[Tensor]:
         with open_by_ffmpeg(self._source, self.name) as file:
-            for block in file.blocks(report):
+            for block in file.blocks(lambda damage: None):
                 if block.shape[-1] > skip:
                     yield block[:, skip:]
                 skip = max(0, skip - block.shape[-1])
@@ -125,50 +138,34 @@ class SndfileReader:
             raise UnreadableAudioError(f"{self.name} is damaged at {seconds:.2f} s.")
         return torch.from_numpy(samples).T
 
-    def _stated_seconds(self) -> float:
-        """The length by the header, or by the last page of an Ogg file."""
-        granule = int.from_bytes(self._last_ogg_page()[6:14], "little", signed=True)
-        if granule > 0:
-            return granule / (48_000 if self._sound.subtype == "OPUS" else self.sample_rate)
-        return self.frames / self.sample_rate
-
-    def _is_cut(self) -> bool:
-        """Whether a WAV, AIFF or Ogg file lacks its end, of which libsndfile does not speak."""
-        if page := self._last_ogg_page():
-            return not page[5] & 4  # "end of stream"
-        with _binary(self._source) as file:
-            head, size = file.read(8), file.seek(0, 2)
-        if head[:4] not in (b"RIFF", b"FORM"):
-            return False
-        length = int.from_bytes(head[4:], "little" if head[:4] == b"RIFF" else "big")
-        unknown = 0x7FFF_0000 <= length <= 0x8001_0000 or length >= 0xFFFF_0000
-        return size < length + 8 and not unknown
-
-    def _last_ogg_page(self) -> bytes:
-        if self._sound.format != "OGG":
-            return b""
-        with _binary(self._source) as file:
-            file.seek(max(0, file.seek(0, 2) - _OGG_PAGE))
-            tail = file.read()
-        return tail[tail.rfind(b"OggS") :]
-
 
 class FFmpegReader:
     """A file that FFmpeg reads."""
 
-    exact = False
-
     def __init__(
-        self, name: str, container: av.container.InputContainer, mp3_seconds: float | None
+        self,
+        name: str,
+        container: av.container.InputContainer,
+        mp3_seconds: float | None,
+        *,
+        joined: int,
+        is_cut: bool,
     ) -> None:
         self.name = name
         self._container, self._stream = container, container.streams.audio[0]
-        self._mp3_seconds = mp3_seconds
-        self.sample_rate, self.channels = self._stream.rate, self._stream.channels
-        if self._stream.codec_context.name == "flac":  # frames with errors are not guessed
-            self._stream.codec_context.options = {"err_detect": "crccheck+explode"}
+        self._mp3_seconds, self._joined, self._is_cut = mp3_seconds, joined, is_cut
+        stream, kind = self._stream, container.format.name
+        self.sample_rate, self.channels = stream.rate, stream.channels
+        codec = stream.codec_context
+        if codec.name == "flac":  # frames with errors are not guessed
+            codec.options = {"err_detect": "crccheck+explode"}
         if not (self.sample_rate and self.channels):
             raise UnreadableAudioError(f"Cannot read {name}: it has no sound.")
+        self.exact = kind == "flac" and stream.duration is not None
+        self._layout, self._origin = stream.layout, stream.start_time or 0
+        # Where times start anew, or those of pages are all there is, nothing can be sought.
+        self._seeks = not joined and (kind != "ogg" or codec.name in ("vorbis", "opus"))
+        self._gap = _GAP if stream.time_base * self.sample_rate <= 1 else _TOLERANCE
 
     @cached_property
     def frames(self) -> int:
@@ -180,91 +177,105 @@ class FFmpegReader:
         elif seconds is None:
             duration = self._container.duration  # of a video
             seconds = duration / 1_000_000 if duration else self._scan()
-        return round(seconds * self.sample_rate)
+        return min(round(seconds * self.sample_rate), _MOST_PER_BYTE * self._container.size)
 
     @cached_property
     def _claimed_seconds(self) -> float | None:
         """The length by the header, None where it tells none."""
-        stream, kind = self._stream, self._container.format.name
-        if kind == "mp3" and stream.start_time:  # a header that tells what encoding added
+        stream, container, kind = self._stream, self._container, self._container.format.name
+        if kind == "mp3" and self._origin:  # a header that tells what encoding added
             return self._mp3_seconds
-        if kind in _NO_LENGTH:
+        if self._joined:
+            return float(self._joined * stream.time_base)
+        if kind in _NO_LENGTH or kind == "ogg" and self._origin:  # its beginning is missing
             return None
         if stream.duration is not None:
             return float(stream.duration * stream.time_base)
-        if self._container.duration and not self._container.streams.video:
-            return self._container.duration / 1_000_000
+        if container.duration and not container.streams.video:
+            return container.duration / 1_000_000 - float(self._origin * stream.time_base)
         return None
 
     def _scan(self) -> float:
         """Finds the length in seconds by going through the file once, without decoding."""
-        packets = [packet for packet in self._packets() if packet and packet.pts is not None]
+        packets = (packet for packet in self._packets() if packet and packet.pts is not None)
         end = max((packet.pts + (packet.duration or 0) for packet in packets), default=0)
         self._container.seek(0)
-        return float((end - (self._stream.start_time or 0)) * self._stream.time_base)
+        return float((end - self._origin) * self._stream.time_base)
 
     def blocks(self, report: Callable[[str], None]) -> Iterator[Tensor]:
         """Yields all samples; what cannot be decoded is left out."""
         held, count, done, damaged = [], 0, 0, None
+        size = max(1, 2 * _BLOCK // max(2, self.channels))
         for samples, _ in self._decode():
             if samples is None:
                 damaged = damaged or (done + count) / self.sample_rate
                 continue
             held.append(samples)
             count += samples.shape[-1]
-            if count >= _BLOCK:
+            if count >= size:
                 yield torch.cat(held, dim=-1)
                 done, held, count = done + count, [], 0
         if held:
             yield torch.cat(held, dim=-1)
         seconds, claimed = (done + count) / self.sample_rate, self._claimed_seconds
+        is_short = claimed is not None and seconds < claimed - _TOLERANCE
+        of = f" of {claimed:.2f} s" if is_short else ""
         if damaged is not None:
-            report(f"is damaged at {damaged:.2f} s")
-        elif claimed is not None and seconds < claimed - _TOLERANCE:
-            report(f"breaks off at {seconds:.2f} s of {claimed:.2f} s")
+            left = f"; {seconds:.2f} s{of} can be read" if of else ""
+            report(f"is damaged at {damaged:.2f} s{left}")
+        elif is_short or self._is_cut:
+            report(f"breaks off at {seconds:.2f} s{of}")
 
     def read(self, start: int, length: int) -> Tensor:
         """Reads (C, T) samples."""
-        stream, place = self._stream, 0
+        place: int | None = 0
         begin = start / self.sample_rate - _PREROLL
-        if begin > 0:
-            origin, place = stream.start_time or 0, None
-            self._container.seek(origin + int(begin / stream.time_base), stream=stream)
+        if begin > 0 and self._seeks:
+            place = None
+            offset = self._origin + int(begin / self._stream.time_base)
+            self._container.seek(offset, stream=self._stream)
         pieces = [torch.zeros(self.channels, 0)]
-        for samples, pts in self._decode():
+        for samples, time in self._decode():
             if samples is None:
                 if place is not None and place >= start:
                     raise UnreadableAudioError(
                         f"{self.name} is damaged at {place / self.sample_rate:.2f} s."
                     )
+                place = None if self._seeks else place
                 continue
             if place is None:
-                place = round((pts - origin) * stream.time_base * self.sample_rate)
+                place = round(time * self.sample_rate)
             pieces.append(samples[:, max(0, start - place) : max(0, start + length - place)])
             place += samples.shape[-1]
             if place >= start + length:
                 break
         return torch.cat(pieces, dim=-1)
 
-    def _decode(self) -> Iterator[tuple[Tensor, int] | tuple[None, None]]:
-        """Yields (C, T) samples and their time in the stream's units; None for what is damaged."""
+    def _decode(self) -> Iterator[tuple[Tensor, Fraction] | tuple[None, None]]:
+        """Yields (C, T) samples and their time in seconds; None for what is missing."""
         import av
 
-        kind, resampler = None, None
+        kind, resampler, end, time = None, None, None, Fraction()
         for packet in self._packets():
             try:
                 frames = packet.decode() if packet else None
             except av.FFmpegError:
-                frames = [] if bytes(packet)[:3] in _TAGS else None
+                frames, end = [] if bytes(packet)[:3] in TAGS else None, None
             if frames is None:
                 yield None, None
                 continue
             for frame in frames:
+                if frame.pts is not None:
+                    time = (frame.pts - self._origin) * self._stream.time_base
+                    if end is not None and time > end + self._gap:
+                        yield None, None
+                end = time + Fraction(frame.samples, frame.sample_rate)
                 if kind != (kind := (frame.format.name, frame.layout.name, frame.sample_rate)):
                     # Also where files of different formats were joined.
-                    resampler = av.AudioResampler("fltp", self._stream.layout, self.sample_rate)
+                    resampler = av.AudioResampler("fltp", self._layout, self.sample_rate)
                 for converted in resampler.resample(frame):
-                    yield torch.from_numpy(converted.to_ndarray()), frame.pts
+                    yield torch.from_numpy(converted.to_ndarray()), time
+                time = end
 
     def _packets(self) -> Iterator[av.Packet | None]:
         """Yields packets, and None where the container breaks off."""

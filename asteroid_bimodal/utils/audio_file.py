@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from os import PathLike
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 from soundfile import LibsndfileError, SoundFile
@@ -24,8 +25,10 @@ from .audio_decoders import (
     SndfileReader,
     Source,
     UnreadableAudioError,
+    binary,
     open_by_ffmpeg,
 )
+from .audio_headers import mended, ogg_lengths
 from .files import raw_path
 
 AUDIO_SUFFIXES = (
@@ -56,7 +59,7 @@ def open_audio(source: Source, *, strict: bool = False) -> Iterator[AudioStream]
 
     Where it is damaged or cut off, `strict` raises an error in place of the warning.
     """
-    with _open(source) as file:
+    with _open(source, whole=True) as file:
 
         def report(damage: str) -> None:
             if strict:
@@ -116,15 +119,17 @@ def to_mono(wav: Tensor) -> Tensor:
     return mono
 
 
-def cancels(mean_energy: Tensor, energies: Tensor) -> bool:
-    """Whether a mean is 20 dB weaker than that of unrelated channels of these energies (C,)."""
-    return bool(mean_energy < 0.01 * energies.sum() / len(energies) ** 2)
+def cancels(mean_energy: Tensor, energies: Tensor) -> Tensor:
+    """Whether means (...) are 20 dB weaker than of unrelated channels of energies (..., C)."""
+    return mean_energy < 0.01 * energies.sum(-1) / energies.shape[-1] ** 2
 
 
 @contextmanager
-def _open(source: Source, name: str | None = None) -> Iterator[SndfileReader | FFmpegReader]:
-    """Opens a file with the library that is to read it; refuses what is no sample rate."""
-    with _open_any(source, name or str(source)) as file:
+def _open(
+    source: Source, name: str | None = None, *, whole: bool = False
+) -> Iterator[SndfileReader | FFmpegReader]:
+    """Opens a file with the library that is to read it, or the whole of it; refuses odd rates."""
+    with _open_any(source, name or str(source), whole) as file:
         if not LOWEST_RATE <= file.sample_rate <= HIGHEST_RATE:
             raise UnreadableAudioError(
                 f"Cannot read {file.name}: its header tells a sample rate of {file.sample_rate} "
@@ -134,7 +139,7 @@ def _open(source: Source, name: str | None = None) -> Iterator[SndfileReader | F
 
 
 @contextmanager
-def _open_any(source: Source, name: str) -> Iterator[SndfileReader | FFmpegReader]:
+def _open_any(source: Source, name: str, whole: bool) -> Iterator[SndfileReader | FFmpegReader]:
     # What is no regular file, such as a pipe, is not opened: nobody may write to it, ever.
     is_path = isinstance(source, str | PathLike)
     if is_path and not (path := Path(source)).is_file():
@@ -142,18 +147,32 @@ def _open_any(source: Source, name: str) -> Iterator[SndfileReader | FFmpegReade
     if is_path and not path.stat().st_size:
         raise UnreadableAudioError(f"Cannot read {name}: the file is empty.")
     claimed, reason = None, ""
-    try:
-        sound = SoundFile(raw_path(source) if is_path else source)
-    except (LibsndfileError, OSError, TypeError) as error:
-        reason = getattr(error, "error_string", str(error))
-    else:
-        with sound:
-            if sound.format != "MP3" and sound.frames < UNKNOWN_LENGTH:
-                yield SndfileReader(source, name, sound)
-                return
-            claimed = sound.frames / sound.samplerate
+    with binary(source) as raw:
+        mended_file = mended(raw)
+        raw.seek(0)
+        try:
+            sound = SoundFile(mended_file or (raw_path(source) if is_path else source))
+        except (LibsndfileError, OSError, TypeError) as error:
+            reason = getattr(error, "error_string", str(error))
+        else:
+            with sound:
+                if _is_for_libsndfile(sound, raw, whole):
+                    yield SndfileReader(source, name, sound)
+                    return
+                claimed = sound.frames / sound.samplerate
     with open_by_ffmpeg(source, name, claimed, reason) as file:
         yield file
+
+
+def _is_for_libsndfile(sound: SoundFile, file: BinaryIO, whole: bool) -> bool:
+    if sound.format == "MP3" or sound.subtype.startswith("MPEG"):
+        return False
+    if sound.format == "OGG":
+        place = file.tell()
+        streams, _ = ogg_lengths(file)
+        file.seek(place)
+        return streams == 1
+    return sound.frames < UNKNOWN_LENGTH and not (whole and sound.format == "FLAC")
 
 
 def _not_none(blocks: Iterator[Tensor], name: str) -> Iterator[Tensor]:

@@ -160,3 +160,29 @@ def test_an_empty_file_of_the_right_kind(encoder, tmp_path):
 def test_bad_labels(labels):
     with pytest.raises(ValueError, match="Expected"):
         ClapAudioEncoder("mini", labels)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize(
+    ("length", "level", "reason"),
+    [
+        (16_000, 0.0, "is silent, below -80 dB"),
+        (16_000, 5e-5, "is silent, below -80 dB"),
+        (5, 0.1, "is too short: 0.6 ms; give at least 100 ms"),
+        (799, 0.1, "is too short: 99.9 ms; give at least 100 ms"),
+    ],
+)
+def test_an_example_with_nothing_to_hear(encoder, tmp_path, channels, length, level, reason):
+    wav = level * torch.ones(channels, length) * (-1) ** torch.arange(length)
+    soundfile.write(tmp_path / "a.wav", wav.T.numpy(), 8000, subtype="FLOAT")
+    with pytest.raises(ValueError, match=f"a.wav {reason}"):
+        encoder([[tmp_path / "a.wav"]])
+    with pytest.raises(ValueError, match=f"The example {reason}"):
+        encoder([[AudioExample(wav, 8000)]])
+
+
+def test_an_example_in_opposite_phase_is_one_of_its_channels(encoder):
+    wav = noise()
+    opposite = AudioExample(torch.stack([wav, -wav]), 8000)
+    torch.testing.assert_close(encoder.embed([opposite]), encoder.embed([AudioExample(wav, 8000)]))
+    assert len(encoder.embed([AudioExample(1e-3 * wav, 8000)])) == 1  # quiet, but no silence

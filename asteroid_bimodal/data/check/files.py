@@ -103,6 +103,7 @@ def _decode(path: Path, size: int, seconds: float) -> Probe:
             for second in to_mono(block).split(rate):
                 loudest = max(loudest, loudness(second))
             frames += block.shape[-1]
+    seconds = frames / rate  # not what the header says
     quiet = loudest <= QUIET
     detail = f"the loudest second has an RMS of {20 * math.log10(max(loudest, 1e-9)):.0f} dB"
     return Probe(size, seconds, *(("silent", detail) if quiet else ("", "")), digest.hexdigest())
