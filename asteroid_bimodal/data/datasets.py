@@ -25,7 +25,8 @@ from .video_id import video_id
 class OnTheFlyDataset(Dataset):
     """A map-style data set of drawn examples; subclasses say how in `draw_example`.
 
-    Item `i` of epoch `e` depends on (seed, e, i) alone. The training loop sets `epoch`.
+    Item `i` of epoch `e` depends on (seed, e, i) alone. The training loop sets `epoch` and, where
+    it goes on in the middle of one, `start`, the item that comes first.
 
     Args:
         epoch_size: examples per epoch.
@@ -33,7 +34,7 @@ class OnTheFlyDataset(Dataset):
     """
 
     def __init__(self, epoch_size: int, seed: int):
-        self.epoch_size, self.seed, self.epoch = epoch_size, seed, 0
+        self.epoch_size, self.seed, self.epoch, self.start = epoch_size, seed, 0, 0
 
     def __len__(self) -> int:
         return self.epoch_size
@@ -42,7 +43,8 @@ class OnTheFlyDataset(Dataset):
         if not 0 <= index < self.epoch_size:
             # Python ends a loop over a data set by this error.
             raise IndexError(f"Expected an index below {self.epoch_size}, received {index}.")
-        generator = torch.Generator().manual_seed(mix_seed(self.seed, self.epoch, index))
+        item = (self.start + index) % self.epoch_size
+        generator = torch.Generator().manual_seed(mix_seed(self.seed, self.epoch, item))
         try:
             return self.draw_example(generator)
         except UnusableClipsError as error:
@@ -147,6 +149,14 @@ class SemiSupervised(Dataset):
     @epoch.setter
     def epoch(self, epoch: int) -> None:
         self.mixed.epoch = self.clean.epoch = epoch
+
+    @property
+    def start(self) -> int:
+        return self.mixed.start
+
+    @start.setter
+    def start(self, start: int) -> None:
+        self.mixed.start = self.clean.start = start
 
     def __len__(self) -> int:
         return len(self.mixed)

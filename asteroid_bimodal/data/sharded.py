@@ -126,6 +126,7 @@ class ShardedMixtures(IterableDataset):
         self.pattern, self.shards = shards, find_shards(shards)
         self.epoch_size, self.batch_size = epoch_size, batch_size
         self.memory, self.seed, self.epoch = memory, seed, 0
+        self.start = 0  # example of the epoch to begin with, of all processes together
 
     def __iter__(self) -> Iterator[Example]:
         try:
@@ -135,6 +136,10 @@ class ShardedMixtures(IterableDataset):
 
     def _examples(self) -> Iterator[Example]:
         rank, num_ranks, worker, num_workers = import_webdataset().utils.pytorch_worker_info()
+        # Batches come from the workers in turn: the first worker is the one whose turn it is.
+        taken = self.start // (num_ranks * self.batch_size)
+        worker = (worker + taken) % num_workers
+        num_taken = len(range(worker, taken, num_workers))
         num_batches = self._num_batches(num_ranks, worker, num_workers)
         if not num_batches:
             return
@@ -144,8 +149,10 @@ class ShardedMixtures(IterableDataset):
         if not window.labels:
             raise too_few(f"Found no clip in {self.pattern}", window.take_skipped())
         self.builder.check_labels(window.labels, f"what a worker holds of {self.pattern}")
-        for _ in range(num_batches * self.batch_size):
-            yield self._draw_example(window, generator)
+        for number in range(num_batches * self.batch_size):
+            example = self._draw_example(window, generator)
+            if number >= num_taken * self.batch_size:
+                yield example
             self._renew(window)
 
     def _num_batches(self, num_ranks: int, worker: int, num_workers: int) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
-import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 
 import torch
 from omegaconf import OmegaConf
+from pytorch_lightning.utilities import rank_zero_only
 
 from ..data.batches import UnusableClipsError
 from ..data.shards import runs_command
@@ -20,13 +20,14 @@ from ..metrics import write_json, write_rows
 from ..models import load_separator
 from ..report import Example
 from ..utils.conf import Settings, load_conf, plain_names, read_conf
+from ..utils.signals import exit_code, stopped_by_signals
 from .build import build_scorer
 from .evaluate import Evaluation, evaluate
 from .examples import save_examples
 from .loaders import build_test_set
 from .schema import Config, check
 from .skipped import Tally
-from .train import train
+from .train import BEST, train
 
 BASE = "music"  # the recipe beside the others whose configuration they start from
 NUM_EXAMPLES = 4  # items shown in a report
@@ -114,33 +115,30 @@ def _choose(kind: str, name: str, known: Mapping[str, T]) -> T:
 
 
 def run_script(main: Callable[[list[str]], None]) -> None:
-    """Runs a script's main: an expected problem, or a stop, is one clear line and exit code 1.
+    """Runs a script's main: an expected problem is one clear line and exit code 1.
+
+    A signal that ends it is a line, too, and the exit code that shells know it by: a recipe does
+    not go on to its next stage.
 
     Args:
         main: takes the command line's arguments.
     """
-    told_to_stop = False
-
-    def stop(*_: object) -> None:
-        nonlocal told_to_stop
-        told_to_stop = True
-        raise KeyboardInterrupt
-
-    # Lightning alone would leave with exit code 0, and the recipe would go on to its next stage.
-    before = signal.signal(signal.SIGTERM, stop)
     try:
-        main(sys.argv[1:])
+        with stopped_by_signals():
+            main(sys.argv[1:])
     except BaseException as error:
-        # Lightning turns an interrupt into an exit; workers that are told to stop fail.
-        interrupt = isinstance(error.__context__, KeyboardInterrupt)
-        if told_to_stop or interrupt or isinstance(error, KeyboardInterrupt):
-            sys.exit(f"Stopped. {_GOES_ON}")
+        # Lightning turns an interrupt into an exit; what is told to stop as well may fail of it.
+        behind: BaseException | None = error
+        while behind is not None and not isinstance(behind, KeyboardInterrupt):
+            behind = behind.__context__
+        if behind is not None:
+            print(f"Stopped by {str(behind) or 'Ctrl-C'}. {_GOES_ON}", file=sys.stderr)
+            # The first process speaks for all: Lightning kills it when another one fails.
+            sys.exit(0 if rank_zero_only.rank else exit_code(behind))
         problem = _problem(error)
         if problem is None:
             raise
         sys.exit(f"Error: {' '.join(problem.split())}")
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _problem(error: BaseException) -> str | None:
@@ -198,7 +196,12 @@ def eval_main(recipe: Path, options: list[str]) -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args(plain_names(options))
     conf = experiment_conf(args.exp_dir)
-    model = load_separator(args.exp_dir / "best_model.pth").to(args.device)
+    if not (args.exp_dir / BEST).is_file():
+        raise FileNotFoundError(
+            f"{args.exp_dir} has no {BEST}: its training has not ended. Run stage 3 again, which "
+            "goes on where it was stopped."
+        )
+    model = load_separator(args.exp_dir / BEST).to(args.device)
     items = build_test_set(conf, "test", args.test_n_src, limit=args.limit)
     scorer = build_scorer(conf).to(args.device)
     suffix = "" if args.test_n_src == 2 else f"_{args.test_n_src}src"

@@ -159,6 +159,7 @@ class Training:
     epochs: int = key(low=1)
     batch_size: int = key(low=1)
     max_minutes: float | None = key(above=0)
+    checkpoint_minutes: float | None = key(low=0)
     patience: int | None = key(low=1)
     gradient_clipping: float | None = key(low=0)
     ema: float | None = key(above=0, high=0.9999, default=None)

@@ -197,6 +197,12 @@ class BiModalSystem(System):
         return batch if isinstance(batch, list) else batch.to(device)
 
     def train_dataloader(self):
-        """Draws afresh in every epoch, in the same way for the same seed and epoch."""
-        self.train_loader.dataset.epoch = self.current_epoch
-        return self.train_loader
+        """Draws afresh in every epoch, in the same way for the same seed and epoch.
+
+        An epoch that was stopped in its middle goes on with what it had not drawn.
+        """
+        loader, fit = self.train_loader, self.trainer.fit_loop
+        taken = fit.epoch_loop.batch_progress.current.processed if fit.restarting else 0
+        loader.dataset.epoch = self.current_epoch
+        loader.dataset.start = taken * loader.batch_size * self.trainer.world_size
+        return loader

@@ -3,40 +3,37 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import shutil
 import sys
+import warnings
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import asteroid
 import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
-from pytorch_lightning import loggers
-from pytorch_lightning.callbacks import (
-    Callback,
-    EarlyStopping,
-    LearningRateMonitor,
-    ModelCheckpoint,
-    Timer,
-    TQDMProgressBar,
-)
-from pytorch_lightning.loggers import CSVLogger, Logger
+from pytorch_lightning.callbacks import Timer
+from pytorch_lightning.utilities import rank_zero_only
 from torch import nn
 
 from .. import __version__
 from ..models.pretrained import check_fit, load_package
+from ..utils.checkpoints import is_whole, read_tensors
 from ..utils.conf import leaf_keys, read_conf, save_conf
-from ..utils.files import atomic_write
+from ..utils.files import atomic_write, remove_unfinished
 from ..utils.git import checkout_commit
+from ..utils.ledger import lock_file
 from .build import build_system, count_parameters
-from .schema import LOGGERS, Config, count_devices
-from .skipped import SkippedClips
-from .steadying import AveragedWeights, WarmUp
+from .checkpoints import FOLDER, LAST, Checkpoints, find_checkpoint, list_checkpoints, say
+from .schema import Config
 from .system import BiModalSystem
+from .trainer import build_trainer
 
-PROJECT = "asteroid_bimodal"  # where loggers group runs by project
+BEST, CONF, RUN = "best_model.pth", "conf.yml", "run.json"
 
 # Options that say where a run takes place, not what it is.
 _OF_MACHINE = {
@@ -48,20 +45,21 @@ _OF_MACHINE = {
     "training.accelerator",
     "training.devices",
     "training.num_nodes",
+    "training.checkpoint_minutes",
 }
 
 
 def train(conf: Config, exp_dir: str | Path, *, resume: bool = False) -> Path:
     """Trains a system and leaves its best model.
 
-    What is finished stays as it is and what was interrupted goes on from its last epoch, as long as
-    the configuration is the one that the folder was begun with.
+    What is finished stays as it is and what was interrupted goes on from its newest checkpoint, as
+    long as the configuration is the one that the folder was begun with. Nothing in the folder is
+    replaced before its replacement is whole.
 
     Args:
         conf: the whole configuration.
         exp_dir: folder of the experiment.
-        resume: go on from `checkpoints/last.ckpt` also with another configuration, of more epochs
-            for example.
+        resume: go on also with another configuration, of more epochs for example.
 
     Returns:
         `<exp_dir>/best_model.pth`, chosen by validation SDR.
@@ -69,48 +67,93 @@ def train(conf: Config, exp_dir: str | Path, *, resume: bool = False) -> Path:
     Raises:
         FileExistsError: when another configuration was trained in the folder and `resume` is off.
         FileNotFoundError: when `resume` is on and there is nothing to resume from.
+        BlockingIOError: when another run trains in the folder.
+        ValueError: when no checkpoint can be read, or the newest does not fit the configuration.
+        StopSignal: when a signal ended it, after a checkpoint.
     """
     exp_dir = Path(exp_dir)
-    best, last = exp_dir / "best_model.pth", exp_dir / "checkpoints" / "last.ckpt"
-    begun = last.exists()
-    if resume and not begun:
-        raise FileNotFoundError(f"Expected {last} to resume from, found none.")
-    if begun and not resume:
-        _check_same(conf, exp_dir)
-        if best.exists():
-            print(f"{exp_dir} is trained already; --resume true with more epochs goes on.")
-            return best
-        print(f"{exp_dir} was interrupted and goes on from its last epoch.")
+    best = exp_dir / BEST
+    if resume and not list_checkpoints(exp_dir):
+        raise FileNotFoundError(f"Expected {exp_dir / FOLDER / LAST} to resume from, found none.")
+    if not resume and _is_finished(conf, exp_dir):
+        say(f"{exp_dir} is trained already; --resume true with more epochs goes on.")
+        return best
     pl.seed_everything(conf.seed, workers=True)
     system = build_system(conf)
-    if conf.training.init and not begun:
+    if conf.training.init and not list_checkpoints(exp_dir):
         _load_weights(system.model, conf.training.init)
-    trainer = build_trainer(conf, exp_dir)
-    if trainer.is_global_zero:
-        exp_dir.mkdir(parents=True, exist_ok=True)
-        if not begun:  # what a run logged that left no checkpoint is no part of this one
-            shutil.rmtree(exp_dir / "logs", ignore_errors=True)
-        best.unlink(missing_ok=True)  # of fewer epochs; the checkpoints keep its weights
-        save_conf(conf, exp_dir / "conf.yml")
-    # Our checkpoints hold tensors and plain values: nothing is unpickled from them.
-    trainer.fit(system, ckpt_path=str(last) if begun else None, weights_only=True)
-    if trainer.is_global_zero:
-        _export_best(trainer, system, best)
-        _write_run(trainer, system, exp_dir)
+    with _lock(exp_dir):
+        checkpoint = find_checkpoint(exp_dir, system)
+        if checkpoint and not resume:
+            say(f"{exp_dir} was interrupted and goes on from {checkpoint.name}.")
+        trainer = build_trainer(conf, exp_dir, resume=resume)
+        checkpoints = trainer.checkpoint_callback
+        if trainer.is_global_zero:
+            _begin(conf, exp_dir, fresh=checkpoint is None)
+        _fit(trainer, system, checkpoint)
+        if trainer.is_global_zero:
+            _export_best(checkpoints, system, best)
+            _write_run(trainer, system, exp_dir)
+        checkpoints.stop.obey()
     return best
 
 
+def _is_finished(conf: Config, exp_dir: Path) -> bool:
+    """Whether training of this configuration has ended; raises FileExistsError for another one."""
+    best, checkpoints = exp_dir / BEST, list_checkpoints(exp_dir)
+    if best.exists() or checkpoints:
+        _check_same(conf, exp_dir)
+    if is_whole(best) and (exp_dir / RUN).exists():
+        return True
+    if best.exists() and not checkpoints:
+        raise FileExistsError(
+            f"{best} is there without a checkpoint to go on from: choose another --tag, or move it."
+        )
+    return False
+
+
+def _lock(exp_dir: Path) -> AbstractContextManager:
+    """Keeps other runs out of the folder, for as long as this process lives at most."""
+    if rank_zero_only.rank:
+        return nullcontext()
+    try:
+        return lock_file(exp_dir / FOLDER / ".lock")
+    except BlockingIOError as error:
+        raise BlockingIOError(
+            f"Another run trains in {exp_dir}: wait for its end, or choose another --tag."
+        ) from error
+
+
+def _begin(conf: Config, exp_dir: Path, fresh: bool) -> None:
+    """Makes the folder ready to be trained in; what tells that it was, run.json, goes first."""
+    (exp_dir / RUN).unlink(missing_ok=True)
+    if fresh:  # what a run logged that left no checkpoint is no part of this one
+        shutil.rmtree(exp_dir / "logs", ignore_errors=True)
+    for folder, suffix in ((exp_dir / FOLDER, ".ckpt"), (exp_dir, ".pth"), (exp_dir, ".yml")):
+        remove_unfinished(folder, suffix)
+    save_conf(conf, exp_dir / CONF)
+
+
+def _fit(trainer: pl.Trainer, system: BiModalSystem, checkpoint: Path | None) -> None:
+    stop = trainer.checkpoint_callback.stop
+    # The data set is told where to go on.
+    warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before")
+    try:
+        # Our checkpoints hold tensors and plain values: nothing is unpickled from them.
+        trainer.fit(system, ckpt_path=checkpoint, weights_only=True)
+    except (Exception, SystemExit):
+        stop.obey()
+        raise
+
+
 def _check_same(conf: Config, exp_dir: Path) -> None:
-    """Compares a configuration with the one that a folder was begun with.
-
-    Args:
-        conf: the whole configuration.
-        exp_dir: folder of the experiment.
-
-    Raises:
-        FileExistsError: naming what differs.
-    """
-    old, new = read_conf(exp_dir / "conf.yml"), OmegaConf.create(OmegaConf.to_container(conf))
+    """Raises FileExistsError, which names what differs from what the folder was begun with."""
+    if not (exp_dir / CONF).exists():
+        raise FileNotFoundError(
+            f"{exp_dir} holds a training but no {CONF} that says of what: put the file back, or go "
+            "on with --resume true and the options that training began with."
+        )
+    old, new = read_conf(exp_dir / CONF), OmegaConf.create(OmegaConf.to_container(conf))
     keys = [k for k in dict.fromkeys([*leaf_keys(old), *leaf_keys(new)]) if k not in _OF_MACHINE]
     changed = [key for key in keys if OmegaConf.select(old, key) != OmegaConf.select(new, key)]
     if changed:
@@ -127,111 +170,15 @@ def _load_weights(model: nn.Module, name: str) -> None:
     model.train().load_state_dict(state)
 
 
-def build_trainer(conf: Config, exp_dir: Path) -> pl.Trainer:
-    """Builds Lightning's Trainer.
-
-    Args:
-        conf: the whole configuration.
-        exp_dir: folder of the experiment.
-    """
-    training = conf.training
-    devices = count_devices(training.devices, training.accelerator) * training.num_nodes
-    return pl.Trainer(
-        default_root_dir=exp_dir,
-        max_epochs=training.epochs,
-        accelerator=training.accelerator,
-        devices=training.devices,
-        num_nodes=training.num_nodes,
-        # Early terms leave parts of the network without gradient.
-        strategy="auto" if devices == 1 else "ddp_find_unused_parameters_true",
-        precision=choose_precision(training.precision),
-        gradient_clip_val=training.gradient_clipping,
-        accumulate_grad_batches=training.accumulate,
-        limit_val_batches=training.limit_val_batches,
-        num_sanity_val_steps=0,
-        enable_model_summary=False,
-        reload_dataloaders_every_n_epochs=1,
-        log_every_n_steps=10,
-        logger=_loggers(training.logger, exp_dir),
-        callbacks=_callbacks(conf, exp_dir),
-    )
-
-
-def choose_precision(precision: str) -> str:
-    """Resolves "auto": bf16-mixed where the device computes in bfloat16, else 32.
-
-    Args:
-        precision: what Lightning's Trainer takes, or "auto".
-
-    Examples:
-        >>> choose_precision("32")
-        '32'
-    """
-    if precision != "auto":
-        return str(precision)
-    if torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32"
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # not in every torch
-    return "bf16-mixed" if capabilities.get("avx512_bf16") else "32"
-
-
-def _loggers(name: str, exp_dir: Path) -> list[Logger]:
-    """The CSV that the report reads, and the logger that was asked for beside it."""
-    # A resumed run logs to a folder of its own; the report joins them.
-    found: list[Logger] = [CSVLogger(exp_dir, name="logs")]
-    run = exp_dir.resolve().name
-    arguments = {
-        "tensorboard": lambda: {"save_dir": exp_dir, "name": "tensorboard"},
-        "wandb": lambda: {"save_dir": exp_dir, "project": PROJECT, "name": run},
-        "mlflow": lambda: {
-            "save_dir": str(exp_dir / "mlflow"),
-            "experiment_name": PROJECT,
-            "run_name": run,
-        },
-        "comet": lambda: {"project": PROJECT, "name": run},
-        "neptune": lambda: {"name": run},
-    }
-    if name != "csv":
-        found.append(getattr(loggers, LOGGERS[name][0])(**arguments[name]()))
-    return found
-
-
-def _callbacks(conf: Config, exp_dir: Path) -> list[Callback]:
-    minutes = conf.training.max_minutes
-    callbacks: list[Callback] = [
-        ModelCheckpoint(
-            exp_dir / "checkpoints",
-            filename="{epoch}-{val_sdr:.2f}",
-            monitor="val_sdr",
-            mode="max",
-        ),
-        # Its own callback: `save_last` only renews last.ckpt when an epoch is the best so far.
-        ModelCheckpoint(exp_dir / "checkpoints", filename="last", enable_version_counter=False),
-        LearningRateMonitor("epoch"),
-        TQDMProgressBar(refresh_rate=1 if sys.stderr.isatty() else 20),
-        SkippedClips(exp_dir, conf.data.max_skipped),
-        # Goes on counting where a resumed run was stopped.
-        Timer({"minutes": minutes} if minutes else None),
-    ]
-    if conf.optim.warmup_steps:
-        callbacks.append(WarmUp(conf.optim.warmup_steps))
-    if conf.training.ema:
-        callbacks.append(AveragedWeights(conf.training.ema))
-    if conf.training.patience:
-        callbacks.append(EarlyStopping("val_sdr", patience=conf.training.patience, mode="max"))
-    return callbacks
-
-
-def _export_best(trainer: pl.Trainer, system: BiModalSystem, path: Path) -> None:
+def _export_best(checkpoints: Checkpoints, system: BiModalSystem, path: Path) -> None:
     """Saves the best epoch's model in Asteroid's format."""
-    best = trainer.checkpoint_callback.best_model_path
-    if not best:
+    source = checkpoints.folder / (checkpoints.best or LAST)
+    if not source.exists():
         raise ValueError(
             "Expected an epoch that was trained and validated, found none. Raise data.epoch_size, "
             "which has to fill a batch in each process, or training.max_minutes."
         )
-    state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
-    system.load_state_dict(state)
+    system.load_state_dict(read_tensors(source)["state_dict"])
     with atomic_write(path) as temporary:
         torch.save(system.model.cpu().serialize(), temporary)
 
@@ -241,7 +188,7 @@ def _write_run(trainer: pl.Trainer, system: BiModalSystem, exp_dir: Path) -> Non
     timer = next(c for c in trainer.callbacks if isinstance(c, Timer))
     device = trainer.strategy.root_device
     cuda = device.type == "cuda"
-    best = trainer.checkpoint_callback.best_model_score
+    score = trainer.checkpoint_callback.score
     run = {
         "command": " ".join(sys.argv),
         "commit": checkout_commit(Path(__file__).parent),
@@ -259,7 +206,7 @@ def _write_run(trainer: pl.Trainer, system: BiModalSystem, exp_dir: Path) -> Non
         "epochs": trainer.current_epoch,
         "bad_steps": system.guard.count,
         "parameters": count_parameters(system.model),
-        "best_val_sdr": None if best is None else float(best),
+        "best_val_sdr": score if math.isfinite(score) else None,
     }
-    with atomic_write(exp_dir / "run.json") as temporary:
+    with atomic_write(exp_dir / RUN) as temporary:
         temporary.write_text(json.dumps(run, indent=2))

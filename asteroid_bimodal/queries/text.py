@@ -54,9 +54,11 @@ class TextEncoder(FrozenModule, QueryEncoder):
 
     def encode(self, queries: list[str]) -> list[EncodedQuery]:
         """Encodes distinct texts."""
+        # On a CPU the last digits are those of the batch: one by one, a text's are always the same.
+        size = 1 if self.device.type == "cpu" else _BATCH
         encoded = []
-        for start in range(0, len(queries), _BATCH):
-            states = self.run(queries[start : start + _BATCH])
+        for start in range(0, len(queries), size):
+            states = self.run(queries[start : start + size])
             rows = zip(states.tokens, states.mask, states.pooled, strict=True)
             encoded += [self._trim(EncodedQuery(*row)) for row in rows]
         return encoded

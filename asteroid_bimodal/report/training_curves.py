@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -49,30 +50,51 @@ class Panel:
 
 
 def find_logs(exp_dir: Path) -> list[Path]:
-    """Finds the logs of Lightning's CSVLogger; every resumed run may have left one."""
+    """Finds the logs of Lightning's CSVLogger in order; every resumed run may have left one."""
     single = exp_dir / "train_metrics.csv"
-    return [single] if single.exists() else sorted(exp_dir.glob("logs/**/metrics.csv"))
+    found = sorted(exp_dir.glob("logs/**/metrics.csv"), key=_version)
+    return [single] if single.exists() else found
+
+
+def _version(path: Path) -> tuple[int, str]:
+    number = path.parent.name.rpartition("_")[2]
+    return int(number) if number.isdecimal() else 0, str(path)
 
 
 def read_panels(paths: Iterable[Path]) -> list[Panel]:
-    """Reads logs into panels: separation quality first, then losses, then the rest."""
-    tables = [pd.read_csv(path) for path in paths if path.stat().st_size]
+    """Reads logs into panels: separation quality first, then losses, then the rest.
+
+    What a run logged after the step that the next one went on from is that of the next one.
+    """
+    tables = [table for table in map(_read_log, paths) if len(table)]
     if not tables:
         return []
-    log = pd.concat(tables, ignore_index=True)
-    log = log.apply(pd.to_numeric, errors="coerce")
-    if "step" not in log:
-        log["step"] = log.index
+    log = tables[0]
+    for table in tables[1:]:
+        before = log[log["step"] < table["step"].min()]
+        log = pd.concat([before, table], ignore_index=True)
     log = log.sort_values("step", kind="stable")
     panels: dict[str, Panel] = {}
     for column in log.columns.difference(["step", "epoch"], sort=False):
         values = log[["step", column]].replace([float("inf"), -float("inf")], float("nan")).dropna()
+        values = values.drop_duplicates("step", keep="last")
         if values.empty:
             continue
         title, unit, name = _place(str(column))
         panel = panels.setdefault(title, Panel(title, unit, []))
         panel.series.append(Series(name, values["step"].to_numpy(), values[column].to_numpy()))
     return sorted(panels.values(), key=_order)
+
+
+def _read_log(path: Path) -> pd.DataFrame:
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]  # not the half row that a full disk leaves
+    if not whole:
+        return pd.DataFrame({"step": []})
+    table = pd.read_csv(io.StringIO(whole)).apply(pd.to_numeric, errors="coerce")
+    if "step" not in table:
+        table["step"] = table.index
+    return table
 
 
 def _place(column: str) -> tuple[str, str, str]:

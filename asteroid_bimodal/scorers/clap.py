@@ -162,8 +162,11 @@ class ClapScorer(FrozenModule):
         """
         check_texts(texts)
         new = [text for text in dict.fromkeys(texts) if text not in self._texts]
-        if new:
-            for text, row in zip(new, encode_texts(self._clap, new).pooled.cpu(), strict=True):
+        # On a CPU the last digits are those of the batch: one by one, a text's are always the same.
+        size = 1 if self.device.type == "cpu" else max(1, len(new))
+        for start in range(0, len(new), size):
+            batch = new[start : start + size]
+            for text, row in zip(batch, encode_texts(self._clap, batch).pooled.cpu(), strict=True):
                 self._texts[text] = row
         embeddings = torch.stack([self._texts[text] for text in texts]).to(self.device)
         while len(self._texts) > _MAX_TEXTS:

@@ -62,6 +62,12 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def remove_unfinished(folder: str | Path, suffix: str) -> None:
+    """Removes files that killed writers have left half done in a folder."""
+    for temporary in Path(folder).glob(f".{'[0-9a-f]' * 32}{suffix}"):
+        temporary.unlink(missing_ok=True)
+
+
 def disk_full_error(
     folder: str | Path, error: BaseException, written: Path | None = None
 ) -> NoSpaceError | None:

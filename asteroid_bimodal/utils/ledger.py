@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import weakref
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
@@ -107,7 +108,19 @@ def lock_file(path: str | Path) -> io.FileIO:
         raise
     except (ImportError, OSError):
         pass
+    _LOCKED.add(file)
     return file
+
+
+def _close_locked() -> None:
+    for file in _LOCKED:
+        file.close()
+
+
+# A forked process, which may outlive this one, would go on holding the lock.
+_LOCKED: weakref.WeakSet[io.FileIO] = weakref.WeakSet()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_locked)
 
 
 def _columns(row_type: type) -> list[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-# Ctrl-C; timeout, docker and batch systems; a terminal that was closed.
-_STOP = ("SIGINT", "SIGTERM", "SIGHUP")
+# Ctrl-C; timeout, docker and batch systems; a terminal that was closed; SLURM's warning.
+_STOP = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
 
 
 class StopSignal(KeyboardInterrupt):
@@ -22,6 +24,34 @@ class StopSignal(KeyboardInterrupt):
 def exit_code(stop: KeyboardInterrupt) -> int:
     """What tells a shell that a program was stopped: 130 for Ctrl-C, 143 for SIGTERM."""
     return 128 + getattr(stop, "number", signal.SIGINT)
+
+
+class StopRequest:
+    """Takes note of a signal to stop, for whoever can save first; a second Ctrl-C does not wait.
+
+    Attributes:
+        number: of the first signal; 0 until one comes.
+    """
+
+    number = 0
+
+    def listen(self) -> None:
+        """Begins to take note, in place of the handlers that there are."""
+        _set_handlers(self._note)
+
+    def obey(self) -> None:
+        """Raises a `StopSignal` when a signal came."""
+        if self.number:
+            raise StopSignal(self.number)
+
+    def _note(self, number: int, frame: object) -> None:
+        if number == self.number == signal.SIGINT:
+            raise StopSignal(number)
+        self.number = self.number or number
+        # Of several processes told to stop, a DataLoader's workers leave first; PyTorch has an
+        # error of its own for that, at any place.
+        if hasattr(signal, "SIGCHLD"):
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 @contextmanager
@@ -38,15 +68,23 @@ def stopped_by_signals() -> Iterator[None]:
             told = True
             raise StopSignal(number)
 
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        numbers = [getattr(signal, name) for name in _STOP if hasattr(signal, name)]
-        before = {number: signal.getsignal(number) for number in numbers}
-        before = {n: old for n, old in before.items() if old not in (None, signal.SIG_IGN)}
+    before = _set_handlers(stop)
     try:
-        for number in before:
-            signal.signal(number, stop)
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _set_handlers(handler: Callable[[int, object], None]) -> dict[int, Any]:
+    """Sets the handler of the signals to stop; returns those before, of the signals it was set."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    numbers = [getattr(signal, name) for name in _STOP if hasattr(signal, name)]
+    if "SLURM_NTASKS" in os.environ:  # Lightning saves by SIGUSR1 and queues the job again
+        numbers = [number for number in numbers if number != signal.SIGUSR1]
+    before = {number: signal.getsignal(number) for number in numbers}
+    before = {n: old for n, old in before.items() if old not in (None, signal.SIG_IGN)}
+    for number in before:
+        signal.signal(number, handler)
+    return before

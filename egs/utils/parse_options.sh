@@ -52,4 +52,7 @@ check_conf() {
   if $print_config; then exit 0; fi
 }
 
-run_stage() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "Stage $1: $2"; }
+run_stage() {
+  running=$1
+  [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "Stage $1: $2"
+}

@@ -19,6 +19,36 @@ script_options=(data system n_src tag exp id stage stop_stage test_n_src resume 
 . "$here/../utils/env.sh"
 cd "$here"
 
+child=
+
+# A signal that reaches this shell alone reaches the program that it waits for, too. Ctrl-C at a
+# terminal reaches both; there, a second one does not wait for the program to save.
+pass_on() {
+  if [ -z "$child" ]; then exit "$2"; fi
+  kill -"$1" "$child" 2>/dev/null || true
+}
+trap 'pass_on TERM 143' TERM
+trap 'pass_on TERM 129' HUP
+trap 'pass_on USR1 138' USR1
+trap '[ -n "$child" ] || exit 130' INT
+
+# run PROGRAM...: runs it to its end; if a signal ended it, so it does this script.
+run() {
+  local code=0
+  (trap - INT; exec "$@") <&0 &
+  child=$!
+  wait "$child" || code=$?
+  while kill -0 "$child" 2>/dev/null; do  # a signal came
+    code=0
+    wait "$child" || code=$?
+  done
+  child=
+  if [ "$code" -gt 128 ]; then
+    echo "Stopped in stage $running: the same command goes on from there." >&2
+  fi
+  return "$code"
+}
+
 check_range stage "$stage" 0 6
 check_range stop_stage "$stop_stage" "$stage" 6
 check_range n_src "$n_src" 1 4
@@ -32,33 +62,33 @@ recipe=(--data "$data" --system "$system" --n_src "$n_src" "${conf_options[@]}")
 check_conf "$here" -- "${recipe[@]}"
 
 if run_stage 0 "get the data"; then
-  "$PYTHON" ../utils/prepare.py get_data . "${recipe[@]}"
+  run "$PYTHON" ../utils/prepare.py get_data . "${recipe[@]}"
 fi
 
 if run_stage 1 "manifests and pinned test lists"; then
-  "$PYTHON" ../utils/prepare.py draw_lists . "${recipe[@]}"
+  run "$PYTHON" ../utils/prepare.py draw_lists . "${recipe[@]}"
 fi
 
 if run_stage 2 "text embeddings"; then
-  "$PYTHON" ../utils/prepare.py embed_texts . "${recipe[@]}"
+  run "$PYTHON" ../utils/prepare.py embed_texts . "${recipe[@]}"
 fi
 
 if run_stage 3 "train"; then
-  "$PYTHON" train.py --exp_dir "$exp" --resume "$resume" "${recipe[@]}"
+  run "$PYTHON" train.py --exp_dir "$exp" --resume "$resume" "${recipe[@]}"
 fi
 
 if run_stage 4 "evaluate"; then
-  "$PYTHON" eval.py --exp_dir "$exp" --test_n_src "$test_n_src"
+  run "$PYTHON" eval.py --exp_dir "$exp" --test_n_src "$test_n_src"
 fi
 
 if run_stage 5 "report"; then
-  "$PYTHON" -m asteroid_bimodal report "$exp"
+  run "$PYTHON" -m asteroid_bimodal report "$exp"
 fi
 
 if run_stage 6 "publish"; then
   if [ -n "$repo" ]; then
-    "$PYTHON" -m asteroid_bimodal publish "$exp" --repo "$repo"
+    run "$PYTHON" -m asteroid_bimodal publish "$exp" --repo "$repo"
   else
-    "$PYTHON" -m asteroid_bimodal publish "$exp" --dry-run
+    run "$PYTHON" -m asteroid_bimodal publish "$exp" --dry-run
   fi
 fi

@@ -272,3 +272,10 @@ def test_pinned_mixtures_come_with_frames(tone_set):
         f"test0_{label.replace(' ', '_')}" for label in item.labels
     ]
     assert PinnedMixtures(path, tone_set.root, **settings)[0].frames == []
+
+
+def test_an_epoch_goes_on_in_its_middle(tone_set):
+    data = mixtures(tone_set)
+    expected = list(data)
+    data.start = 5
+    assert all(map(same, data, expected[5:] + expected[:5]))

@@ -281,3 +281,15 @@ def test_crops_from_the_middle(own_tone_set, tmp_path):
     write_shards(own_tone_set.root, tmp_path)
     for example in mixtures(f"{tmp_path}/train-*.tar", center_crop=True):
         assert example.mixtures.unfold(-1, 400, 400).square().mean(-1).min() > 1e-5
+
+
+@pytest.mark.parametrize("taken", [1, 2, 3])
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_an_epoch_goes_on_in_its_middle(shards, taken, num_workers):
+    data = mixtures(shards, epoch_size=12, batch_size=3, num_sources=1)
+    loader = DataLoader(data, batch_size=3, collate_fn=collate, num_workers=num_workers)
+    expected = [batch.mixtures for batch in loader]
+    data.start = 3 * taken
+    found = [batch.mixtures for batch in loader]
+    assert len(found) == 4 - taken
+    assert all(map(torch.equal, found, expected[taken:]))

@@ -34,13 +34,13 @@ TINY = {
 }
 
 
+def make_conf(tones, system="bimodal_clap", **changes):
+    values = {**TINY, "data.root": tones.root, **changes}
+    options = [text for key, value in values.items() for text in (f"--{key}", str(value))]
+    return recipe_conf(RECIPE, ["--data", "mini", "--system", system, *options])
+
+
 @pytest.fixture(scope="session")
 def tiny_conf():
     """Makes the configuration of a system on a tone set, with changes."""
-
-    def make(tones, system="bimodal_clap", **changes):
-        values = {**TINY, "data.root": tones.root, **changes}
-        options = [text for key, value in values.items() for text in (f"--{key}", str(value))]
-        return recipe_conf(RECIPE, ["--data", "mini", "--system", system, *options])
-
-    return make
+    return make_conf

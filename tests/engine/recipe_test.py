@@ -19,6 +19,7 @@ from asteroid_bimodal.engine.recipe import (
     train_main,
 )
 from asteroid_bimodal.utils.audio_file import UnreadableAudioError
+from asteroid_bimodal.utils.conf import save_conf
 
 RECIPE = Path(__file__).parents[2] / "egs" / "music"
 
@@ -177,6 +178,12 @@ def test_a_command_for_shards_comes_from_the_command_line_alone(tmp_path, shards
 def test_shards_at_an_address_may_be_in_a_file(tmp_path):
     address = "https://example.org:8080/train-{000..119}.tar"
     assert experiment_conf(experiment(tmp_path, data__shards=address)).data.shards == address
+
+
+def test_scores_of_a_training_that_has_not_ended(tmp_path):
+    save_conf(recipe_conf(RECIPE, []), tmp_path / "conf.yml")
+    with pytest.raises(FileNotFoundError, match="training has not ended. Run stage 3 again"):
+        eval_main(RECIPE, ["--exp_dir", str(tmp_path)])
 
 
 @pytest.mark.parametrize("options", [[], ["--exp_dir", "x", "--resume", "perhaps"]])

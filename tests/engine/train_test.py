@@ -2,7 +2,9 @@ import csv
 import json
 import multiprocessing
 import os
+import shutil
 import signal
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,10 +12,14 @@ from pytorch_lightning import loggers
 
 from asteroid_bimodal.engine import schema
 from asteroid_bimodal.engine.recipe import run_script
+from asteroid_bimodal.engine.schema import count_devices
 from asteroid_bimodal.engine.system import BiModalSystem
-from asteroid_bimodal.engine.train import build_trainer, choose_precision, count_devices, train
+from asteroid_bimodal.engine.train import train
+from asteroid_bimodal.engine.trainer import build_trainer, choose_precision
 from asteroid_bimodal.models import BiModalUNet
+from asteroid_bimodal.report.training_curves import find_logs, read_panels
 from asteroid_bimodal.utils.conf import save_conf
+from asteroid_bimodal.utils.ledger import lock_file
 
 QUICK = {
     "data.n_src": 4,
@@ -137,27 +143,153 @@ def test_an_interrupted_run_goes_on_by_itself(trained, tmp_path, tiny_conf, brok
         torch.testing.assert_close(parts.state_dict()[name], value, msg=name)
 
 
-@pytest.mark.parametrize(("name", "workers"), [("SIGTERM", 0), ("SIGTERM", 1), ("SIGINT", 0)])
-def test_a_stopped_training_does_not_look_finished(
-    tmp_path, tiny_conf, tone_set, monkeypatch, name, workers
+def contents(exp_dir):
+    return {path: path.read_bytes() for path in exp_dir.rglob("*") if path.is_file()}
+
+
+def curves(exp_dir):
+    panels = read_panels(find_logs(exp_dir))
+    return {(p.title, s.name): (s.x.tolist(), s.y.tolist()) for p in panels for s in p.series}
+
+
+def assert_same_weights(one, other):
+    one, other = (torch.load(path, weights_only=True)["state_dict"] for path in (one, other))
+    assert list(one) == list(other)
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def assert_same_weights_of_system(checkpoint, model):
+    state = torch.load(checkpoint, weights_only=True)["state_dict"]
+    found = BiModalUNet.from_pretrained(model).state_dict()
+    assert all(torch.equal(value, state[f"model.{name}"]) for name, value in found.items())
+
+
+@pytest.fixture
+def copied(trained, tmp_path):
+    """The experiment of two epochs at another place, to be changed."""
+    return Path(shutil.copytree(trained, tmp_path / "elsewhere" / "exp"))
+
+
+@pytest.mark.parametrize(
+    ("name", "workers"), [("SIGTERM", 1), ("SIGINT", 0), ("SIGHUP", 0), ("SIGUSR1", 0)]
+)
+def test_a_stopped_training_saves_and_goes_on(
+    trained, tmp_path, tiny_conf, broken_tones, monkeypatch, capsys, name, workers
 ):
-    """Lightning leaves with exit code 0 when it is told to terminate; the recipe would go on."""
-    step = BiModalSystem.training_step
-    before = signal.getsignal(signal.SIGINT)
+    step, number = BiModalSystem.training_step, getattr(signal, name)
 
     def stopped(self, *args):
-        for process in multiprocessing.active_children():  # those who end a run tell them all
-            process.terminate()
-        os.kill(os.getpid(), getattr(signal, name))
+        if self.global_step == 2:  # the first of two steps of the second epoch
+            os.kill(os.getpid(), number)
+            for process in multiprocessing.active_children():  # those who end a run tell them all
+                process.terminate()
         return step(self, *args)
 
+    before = signal.getsignal(number)
     monkeypatch.setattr(BiModalSystem, "training_step", stopped)
-    conf = tiny_conf(tone_set, **QUICK, **{"data.num_workers": workers})
+    conf = tiny_conf(broken_tones, **QUICK, **{"data.num_workers": workers})
     with pytest.raises(SystemExit) as left:
         run_script(lambda _: train(conf, tmp_path / "exp"))
-    signal.signal(signal.SIGINT, before)
-    assert left.value.code == "Stopped. The same command goes on from what is finished."
+    assert left.value.code == 128 + number and signal.getsignal(number) == before
+    assert f"Stopped by {name}. The same command goes on" in capsys.readouterr().err
+    last = tmp_path / "exp/checkpoints/last.ckpt"
+    assert torch.load(last, weights_only=True)["global_step"] == 3
     assert not (tmp_path / "exp/best_model.pth").exists()
+    if name == "SIGTERM":
+        monkeypatch.undo()
+        train(conf, tmp_path / "exp")
+        assert_same_weights(trained / "checkpoints/last.ckpt", last)
+        assert_same_weights(trained / "best_model.pth", tmp_path / "exp/best_model.pth")
+        assert curves(tmp_path / "exp") == curves(trained)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"masker.ngf": 8}, "last.ckpt do not fit the network"),
+        ({"optim.optimizer": "sgd"}, "optimiser's state in .*last.ckpt does not fit SGD"),
+    ],
+)
+def test_a_resume_that_cannot_work_changes_nothing(
+    copied, tiny_conf, broken_tones, changes, message
+):
+    before = contents(copied)
+    conf = tiny_conf(broken_tones, **{**QUICK, **changes, "training.epochs": 3})
+    with pytest.raises(ValueError, match=message):
+        train(conf, copied, resume=True)
+    assert contents(copied) == before
+
+
+def test_what_a_killed_run_left_undone_is_done(copied, trained, tiny_conf, broken_tones, capsys):
+    """Killed while it wrote the last checkpoint, of which half is there, and its temporary."""
+    (copied / "run.json").unlink()
+    (copied / "best_model.pth").write_bytes(b"")
+    last = copied / "checkpoints/last.ckpt"
+    last.write_bytes(last.read_bytes()[:1000])
+    halves = [f"checkpoints/.{'0a' * 16}.ckpt", f".{'0a' * 16}.pth"]
+    for name in halves:
+        (copied / name).write_bytes(b"half")
+    train(tiny_conf(broken_tones, **QUICK), copied)
+    assert f"{last} is missing or damaged: training goes on from epoch=" in capsys.readouterr().out
+    assert_same_weights(trained / "best_model.pth", copied / "best_model.pth")
+    runs = [json.loads((folder / "run.json").read_text()) for folder in (trained, copied)]
+    assert runs[0]["best_val_sdr"] == runs[1]["best_val_sdr"] and runs[1]["steps"] == 4
+    assert not any((copied / name).exists() for name in halves)
+
+
+def test_a_moved_folder_keeps_its_best_epoch(copied, tiny_conf, broken_tones):
+    train(tiny_conf(broken_tones, **{**QUICK, "training.epochs": 3}), copied, resume=True)
+    rows = [float(row["val_sdr"]) for row in log_rows(copied) if row.get("val_sdr")]
+    (best,) = copied.glob("checkpoints/epoch=*.ckpt")
+    assert len(rows) == 3 and f"epoch={rows.index(max(rows))}-" in best.name
+    assert json.loads((copied / "run.json").read_text())["best_val_sdr"] == pytest.approx(max(rows))
+    assert_same_weights_of_system(best, copied / "best_model.pth")
+
+
+def test_a_best_checkpoint_that_is_missing(copied, tiny_conf, broken_tones, capsys):
+    (best,) = copied.glob("checkpoints/epoch=*.ckpt")
+    best.unlink()
+    (copied / "run.json").unlink()
+    train(tiny_conf(broken_tones, **QUICK), copied)
+    assert f"{best}, the best epoch so far, is missing or damaged" in capsys.readouterr().out
+    assert_same_weights_of_system(copied / "checkpoints/last.ckpt", copied / "best_model.pth")
+
+
+def test_a_second_run_in_the_folder_is_refused(copied, tiny_conf, broken_tones):
+    before = contents(copied)
+    with lock_file(copied / "checkpoints/.lock"), pytest.raises(OSError, match="Another run"):
+        train(tiny_conf(broken_tones, **QUICK), copied, resume=True)
+    assert contents(copied) == before
+
+
+def test_files_that_are_missing_beside_others(copied, tiny_conf, broken_tones):
+    conf = tiny_conf(broken_tones, **QUICK)
+    (copied / "run.json").unlink()
+    (copied / "conf.yml").rename(copied / "away.yml")
+    with pytest.raises(FileNotFoundError, match="no conf.yml .*: put the file back"):
+        train(conf, copied)
+    (copied / "away.yml").rename(copied / "conf.yml")
+    shutil.rmtree(copied / "checkpoints")
+    before = contents(copied)
+    with pytest.raises(FileExistsError, match="without a checkpoint to go on from"):
+        train(conf, copied)
+    assert contents(copied) == before
+
+
+def test_training_that_had_enough_is_not_begun_again(tmp_path, tiny_conf, tone_set, monkeypatch):
+    """Killed after patience had ended it, before the best model was saved."""
+    monkeypatch.setattr("asteroid_bimodal.engine.system.bss_eval", lambda *_: {"sdr": [1.0]})
+    conf = tiny_conf(tone_set, **{**QUICK, "training.epochs": 4, "training.patience": 1})
+    train(conf, tmp_path / "exp")
+    steps = json.loads((tmp_path / "exp/run.json").read_text())["steps"]
+    (tmp_path / "exp/run.json").unlink()
+
+    def refuse(self, *args):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(BiModalSystem, "training_step", refuse)
+    train(conf, tmp_path / "exp")
+    assert json.loads((tmp_path / "exp/run.json").read_text())["steps"] == steps == 4
 
 
 def test_training_starts_from_a_saved_model(trained, tmp_path, tiny_conf, tone_set):

@@ -57,6 +57,20 @@ def test_resumed_runs_are_joined_in_order(tmp_path):
     assert panel.series[0].x.tolist() == [0, 10, 20, 30]
 
 
+def test_what_was_trained_again_is_drawn_once(tmp_path):
+    """A run that was killed had logged more than its last checkpoint knew."""
+    parts = {0: range(0, 60, 10), 2: range(30, 50, 10), 10: range(40, 80, 10), 11: ()}
+    for version, steps in parts.items():
+        folder = tmp_path / f"logs/version_{version}"
+        folder.mkdir(parents=True)
+        rows = "".join(f"{step},{step}.{version:02}\n" for step in steps)
+        (folder / "metrics.csv").write_text("step,loss\n" + rows)
+    (tmp_path / "logs/version_10/metrics.csv").open("a").write("80,9")  # half a row
+    (panel,) = read_panels(find_logs(tmp_path))
+    assert panel.series[0].x.tolist() == [0, 10, 20, 30, 40, 50, 60, 70]
+    assert panel.series[0].y.tolist() == [0.0, 10.0, 20.0, 30.02, 40.1, 50.1, 60.1, 70.1]
+
+
 def test_long_curves_stay_small(tmp_path):
     path = tmp_path / "metrics.csv"
     values = np.random.default_rng(0).standard_normal(20_000)

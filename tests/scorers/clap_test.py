@@ -266,3 +266,14 @@ def test_a_folder_with_another_model(tmp_path):
 def test_a_tokenizer_of_another_model(tmp_path):
     with pytest.raises(ValueError, match="Expected a tokenizer of 5000 tokens"):
         ClapScorer(tiny_clap(tmp_path, vocab_size=5000))
+
+
+def test_a_text_has_the_same_embedding_whatever_is_beside_it():
+    """To the last bit, so that training that goes on is training that was not stopped."""
+    texts = [f"The sound of {label}" + " and more" * number for number, label in enumerate(LABELS)]
+    together, encoder = ClapScorer("mini").embed_text(texts), ClapTextEncoder("mini")
+    many = encoder.encode(texts)
+    for text, row, found in zip(texts, together, many, strict=True):
+        assert torch.equal(ClapScorer("mini").embed_text([text])[0], row)
+        (alone,) = encoder.encode([text])
+        assert all(map(torch.equal, alone, found))

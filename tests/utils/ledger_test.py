@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -173,3 +176,27 @@ def test_a_drive_without_locks(path, monkeypatch):
     with lock_file(path):
         Ledger(path, Song).append(Song("a"))
     assert list(read_ledger(path, Song)) == ["a"]
+
+
+def test_a_process_that_lives_on_holds_no_lock_of_its_parent(path):
+    """As workers do for a while, when the process that started them is killed."""
+    pytest.importorskip("fcntl", reason="needs locks of files")
+    code = """if True:
+        import os, signal, sys
+        from asteroid_bimodal.utils.ledger import lock_file
+        lock = lock_file(sys.argv[1])
+        child = os.fork()
+        if not child:
+            signal.pause()
+        print(child, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    killed = subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE)
+    child = int(killed.stdout.readline())
+    try:
+        assert killed.wait() == -signal.SIGKILL
+        os.kill(child, 0)
+        lock_file(path).close()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        killed.stdout.close()

@@ -8,9 +8,9 @@ import threading
 
 import pytest
 
-from asteroid_bimodal.utils.signals import StopSignal, exit_code, stopped_by_signals
+from asteroid_bimodal.utils.signals import StopRequest, StopSignal, exit_code, stopped_by_signals
 
-STOP = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+STOP = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1]
 
 
 @pytest.mark.parametrize("number", STOP)
@@ -51,3 +51,28 @@ def test_other_threads_only_run_their_block():
 
 def test_ctrl_c_of_others_has_the_same_code():
     assert exit_code(KeyboardInterrupt()) == exit_code(StopSignal(signal.SIGINT)) == 130
+
+
+def test_a_request_waits_but_for_a_second_ctrl_c():
+    request = StopRequest()
+    request.obey()
+    before = [signal.getsignal(one) for one in [*STOP, signal.SIGCHLD]]
+    try:
+        request.listen()
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)  # the same stop, handed on
+        with pytest.raises(StopSignal):
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        for number, handler in zip([*STOP, signal.SIGCHLD], before, strict=True):
+            signal.signal(number, handler)
+    with pytest.raises(StopSignal, match="SIGINT"):
+        request.obey()
+
+
+def test_slurms_own_signal_is_left_to_lightning(monkeypatch):
+    monkeypatch.setenv("SLURM_NTASKS", "1")
+    before = signal.getsignal(signal.SIGUSR1)
+    with stopped_by_signals():
+        assert signal.getsignal(signal.SIGUSR1) == before
+        assert signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
