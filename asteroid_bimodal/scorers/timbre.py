@@ -110,6 +110,6 @@ class TimbreClassifier(nn.Module):
             classifier.load_state_dict(state)
         except (SafetensorError, OSError, KeyError, TypeError, RuntimeError, ValueError) as error:
             raise ValueError(
-                f"Expected a timbre classifier at {path}: {first_line(error)}. Train it by stage 2."
+                f"Expected a timbre classifier at {path}: {first_line(error)}. Run stage 2 for one."
             ) from error
         return classifier.eval()
