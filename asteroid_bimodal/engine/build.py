@@ -189,11 +189,21 @@ def _build_schedule(conf: Config, optimizer: torch.optim.Optimizer) -> dict | No
         "none": lambda: None,
         "step": lambda: {"scheduler": StepLR(optimizer, conf.optim.step_epochs, gamma=0.1)},
         "plateau": lambda: {"scheduler": ReduceLROnPlateau(optimizer, mode="max", factor=0.5)},
-        # Unlike CosineAnnealingLR, it follows the number of epochs when a run is resumed with more.
-        "cosine": lambda: {"scheduler": LambdaLR(optimizer, partial(_cosine, epochs=epochs))},
+        "cosine": lambda: {"scheduler": _Cosine(optimizer, partial(_cosine, epochs=epochs))},
     }
     schedule = builders[kind]()
     return schedule and {"interval": "epoch", **schedule}
+
+
+class _Cosine(LambdaLR):
+    """Unlike CosineAnnealingLR, follows the number of epochs when a run is resumed with more."""
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        super().load_state_dict(state_dict)
+        for group, base, share in zip(
+            self.optimizer.param_groups, self.base_lrs, self.lr_lambdas, strict=True
+        ):
+            group["lr"] = base * share(self.last_epoch)  # the checkpoint's may be the end's, 0
 
 
 def _cosine(epoch: int, epochs: int) -> float:

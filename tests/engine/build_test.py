@@ -14,7 +14,7 @@ from asteroid_bimodal.engine.loaders import build_test_set, build_train_loader, 
 
 
 def next_batch(system):
-    return next(iter(system.train_dataloader()))
+    return next(iter(system.train_loader))
 
 
 @pytest.mark.parametrize("name", ["bimodal_clap", "clapsep"])
@@ -103,7 +103,9 @@ def test_a_resumed_cosine_follows_the_new_number_of_epochs(tiny_conf, tone_set):
     for _ in range(2):
         short.optimizer.step()
         short.scheduler["scheduler"].step()
+    longer.optimizer.load_state_dict(short.optimizer.state_dict())  # with a rate of 0
     longer.scheduler["scheduler"].load_state_dict(short.scheduler["scheduler"].state_dict())
+    assert longer.optimizer.param_groups[0]["lr"] == pytest.approx(0.5, abs=1e-4)
     longer.optimizer.step()
     longer.scheduler["scheduler"].step()
     assert longer.optimizer.param_groups[0]["lr"] == pytest.approx(0.1464, abs=1e-4)
