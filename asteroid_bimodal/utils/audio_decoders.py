@@ -19,7 +19,7 @@ import torch
 from soundfile import LibsndfileError, SoundFile
 from torch import Tensor
 
-from .audio_headers import TAGS, is_cut_ogg, ogg_lengths, told_share
+from .audio_headers import TAGS, is_cut_ogg, ogg_length, told_share
 
 if TYPE_CHECKING:
     import av
@@ -37,6 +37,7 @@ UNKNOWN_LENGTH = 2**60  # libsndfile gives this many samples and more to a FLAC 
 _MOST_PER_BYTE = 512  # samples of a channel; a header that tells more is not believed
 _TOLERANCE = 0.1  # seconds by which the length of a container may be off
 _GAP = 0.015  # seconds between two frames that tell of a loss, where times count samples
+_LONGEST_PAGE = 2  # seconds of the first page of an Ogg file that begins with its beginning
 _PREROLL = 0.5  # seconds that decoders need before the samples are right
 
 Source = str | PathLike | BinaryIO
@@ -54,7 +55,7 @@ def open_by_ffmpeg(
 
     with binary(source) as file:
         is_ogg = file.read(4) == b"OggS"
-        streams, samples = ogg_lengths(file) if is_ogg else (0, 0)
+        pages = ogg_length(file) if is_ogg else None
         is_cut = is_cut_ogg(file) if is_ogg else told_share(file) > 1
         file.seek(0)
         # The file is open already: nothing that it names can be opened by any protocol.
@@ -65,9 +66,9 @@ def open_by_ffmpeg(
             reasons = [why.strip(". ") for why in (reason, getattr(error, "strerror", "")) if why]
             raise UnreadableAudioError(f"Cannot read {name}: {'; '.join(reasons)}.") from error
         with container:
-            if not container.streams.audio:
+            if not any(stream.codec_context for stream in container.streams.audio[:1]):
                 raise UnreadableAudioError(f"Cannot read {name}: it has no sound.")
-            joined = samples if streams > len(container.streams) else 0
+            joined = pages.joined if pages and pages.streams > len(container.streams) else 0
             yield FFmpegReader(name, container, claimed, joined=joined, is_cut=is_cut)
 
 
@@ -80,6 +81,13 @@ def binary(source: Source) -> Iterator[BinaryIO]:
     else:
         source.seek(0)
         yield source
+
+
+class SequentialFile(SoundFile):
+    """Read without the seek that soundfile makes after each block: it hides what is missing."""
+
+    def seekable(self) -> bool:
+        return False
 
 
 class SndfileReader:
@@ -108,14 +116,18 @@ class SndfileReader:
         seconds, told, is_cut = done / self.sample_rate, self.frames / self.sample_rate, False
         with binary(self._source) as file:
             if self._sound.format == "OGG":
-                is_cut = is_cut_ogg(file)
+                is_cut, pages = is_cut_ogg(file), ogg_length(file)
+                rate = 48_000 if self._sound.subtype == "OPUS" else self.sample_rate
+                if pages.first < _LONGEST_PAGE * rate:  # of others the beginning is missing
+                    told = max(told, pages.joined / rate)
             else:
                 told = max(told, seconds * told_share(file))
-        if damaged is not None or self._sound.format == "OGG" and told > seconds:
+        is_short = told > seconds + (_GAP if self._sound.format == "OGG" else 0)
+        if damaged is not None or self._sound.format == "OGG" and is_short and not is_cut:
             where = "" if damaged is None else f" at {damaged:.2f} s"
             report(f"is damaged{where}; {seconds:.2f} s of {told:.2f} s can be read")
-        elif told > seconds or is_cut:
-            of = f" of {told:.2f} s" if told > seconds else ""
+        elif is_short or is_cut:
+            of = f" of {told:.2f} s" if is_short else ""
             report(f"breaks off at {seconds:.2f} s{of}")
 
     def _rest(self, skip: int) -> Iterator[Tensor]:

@@ -22,13 +22,14 @@ from torch import Tensor
 from .audio_decoders import (
     UNKNOWN_LENGTH,
     FFmpegReader,
+    SequentialFile,
     SndfileReader,
     Source,
     UnreadableAudioError,
     binary,
     open_by_ffmpeg,
 )
-from .audio_headers import mended, ogg_lengths
+from .audio_headers import mended, ogg_length
 from .files import raw_path
 
 AUDIO_SUFFIXES = (
@@ -151,7 +152,8 @@ def _open_any(source: Source, name: str, whole: bool) -> Iterator[SndfileReader 
         mended_file = mended(raw)
         raw.seek(0)
         try:
-            sound = SoundFile(mended_file or (raw_path(source) if is_path else source))
+            file = mended_file or (raw_path(source) if is_path else source)
+            sound = SequentialFile(file) if whole else SoundFile(file)
         except (LibsndfileError, OSError, TypeError) as error:
             reason = getattr(error, "error_string", str(error))
         else:
@@ -160,8 +162,8 @@ def _open_any(source: Source, name: str, whole: bool) -> Iterator[SndfileReader 
                     yield SndfileReader(source, name, sound)
                     return
                 claimed = sound.frames / sound.samplerate
-    with open_by_ffmpeg(source, name, claimed, reason) as file:
-        yield file
+    with open_by_ffmpeg(source, name, claimed, reason) as reader:
+        yield reader
 
 
 def _is_for_libsndfile(sound: SoundFile, file: BinaryIO, whole: bool) -> bool:
@@ -169,7 +171,7 @@ def _is_for_libsndfile(sound: SoundFile, file: BinaryIO, whole: bool) -> bool:
         return False
     if sound.format == "OGG":
         place = file.tell()
-        streams, _ = ogg_lengths(file)
+        streams = ogg_length(file).streams
         file.seek(place)
         return streams == 1
     return sound.frames < UNKNOWN_LENGTH and not (whole and sound.format == "FLAC")

@@ -126,10 +126,19 @@ def is_cut_ogg(file: BinaryIO) -> bool:
     return len(page) < 27 + page[26] + sum(page[27 : 27 + page[26]])
 
 
-def ogg_lengths(file: BinaryIO) -> tuple[int, int]:
-    """Counts the streams of an Ogg file, and their samples, were they joined one after another."""
+@dataclass(frozen=True)
+class OggLength:
+    """What the pages of an Ogg file tell."""
+
+    streams: int
+    first: int  # samples up to the end of the first page that has any
+    joined: int  # samples of all streams, were they one after another
+
+
+def ogg_length(file: BinaryIO) -> OggLength:
+    """Goes through the headers of an Ogg file's pages."""
     file.seek(0)
-    streams = total = last = 0
+    streams = first = total = last = 0
     held = b""
     while block := file.read(2**20):
         held += block
@@ -137,8 +146,9 @@ def ogg_lengths(file: BinaryIO) -> tuple[int, int]:
             if ord(flags) & 2:  # it begins a stream
                 streams, total, last = streams + 1, total + last, 0
             last = max(last, int.from_bytes(granule, "little", signed=True))
+            first = first or last
         held = held[-13:]
-    return streams, total + last
+    return OggLength(streams, first, total + last)
 
 
 def _number(file: BinaryIO, place: int, form: str) -> int:
