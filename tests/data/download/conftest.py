@@ -118,9 +118,9 @@ class Web:
             with suppress(OSError):
                 self.hold(request, b"")
         elif kind == "drippage":
-            self.send(request, b"<html>" + b" " * 100_000, "text/html", held=6)
+            self.send(request, b"<html>" + b" " * 100_000, "text/html", held=6, drop=1)
         elif kind == "drip":
-            self.send(request, self.media["mp4"], "video/mp4", held=40_000)
+            self.send(request, self.media["mp4"], "video/mp4", held=40_000, drop=1)
         elif kind in PLAYLISTS:
             self.send(request, PLAYLISTS[kind], "video/mp4")
         elif kind == "page":
@@ -147,10 +147,11 @@ class Web:
         share: float = 1.0,
         pause: float = 0.0,
         held: int | None = None,
+        drop: int = 0,
     ) -> None:
         """Sends what was asked for, with ranges; `share` of it before the connection breaks.
 
-        Of what is `held`, so many bytes are sent at once, and then only drops.
+        Of what is `held`, so many bytes are sent at once, and then only drops of `drop` bytes.
         """
         wanted = re.match(r"bytes=(\d+)-(\d*)", request.headers.get("Range", ""))
         first = int(wanted[1]) if wanted else 0
@@ -168,22 +169,22 @@ class Web:
         try:
             if held is not None and not self.held.is_set():
                 request.wfile.write(body[:held])
-                body = self.hold(request, body[held:])
+                body = self.hold(request, body[held:], drop)
             for place in range(0, len(body), 4096 if pause else len(body) or 1):
                 request.wfile.write(body[place : place + 4096] if pause else body)
                 time.sleep(pause)
         except OSError:
             pass  # the client has heard enough
 
-    def hold(self, request: BaseHTTPRequestHandler, body: bytes) -> bytes:
+    def hold(self, request: BaseHTTPRequestHandler, body: bytes, drop: int = 0) -> bytes:
         """Lets a drop through now and then; returns the rest when it is no longer held."""
         self.open += 1
         try:
             while not self.held.wait(0.05):
                 if select.select([request.connection], [], [], 0)[0]:
                     raise OSError("the client has left")
-                request.wfile.write(body[:1])
-                body = body[1:]
+                request.wfile.write(body[:drop])
+                body = body[drop:]
             return body
         finally:
             self.open -= 1
