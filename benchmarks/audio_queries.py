@@ -22,7 +22,7 @@ from asteroid_bimodal.data.crops import read_crop
 from asteroid_bimodal.data.datasets import EvaluationItem
 from asteroid_bimodal.data.manifest import Clip, by_label, read_manifest
 from asteroid_bimodal.engine.loaders import labels_of
-from asteroid_bimodal.engine.recipe import run_script
+from asteroid_bimodal.engine.script import run_script
 from asteroid_bimodal.metrics import bss_eval
 from asteroid_bimodal.models import QueriedSeparator, load_separator
 from asteroid_bimodal.queries import AudioExample, ClapAudioEncoder, QueryEmbedding

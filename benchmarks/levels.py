@@ -14,7 +14,7 @@ import torch
 from pinned import pinned_parser, read_pinned, scorable
 from tqdm import tqdm
 
-from asteroid_bimodal.engine.recipe import run_script
+from asteroid_bimodal.engine.script import run_script
 from asteroid_bimodal.metrics import bss_eval
 from asteroid_bimodal.models import load_separator
 

@@ -16,7 +16,7 @@ from torchmetrics.functional.classification import binary_auroc
 from tqdm import tqdm
 
 from asteroid_bimodal.engine.loaders import labels_of
-from asteroid_bimodal.engine.recipe import run_script
+from asteroid_bimodal.engine.script import run_script
 from asteroid_bimodal.models import load_separator
 from asteroid_bimodal.queries import phrase_prompt
 

@@ -17,7 +17,7 @@ import torch
 from pairs import count, find_pairs, pair_parser, read
 from tqdm import tqdm
 
-from asteroid_bimodal.engine.recipe import run_script
+from asteroid_bimodal.engine.script import run_script
 from asteroid_bimodal.hub import load_model
 from asteroid_bimodal.metrics import bss_eval
 

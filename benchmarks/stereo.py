@@ -20,7 +20,7 @@ from pairs import count, find_pairs, pair_parser, read
 from torch import Tensor
 from tqdm import tqdm
 
-from asteroid_bimodal.engine.recipe import run_script
+from asteroid_bimodal.engine.script import run_script
 from asteroid_bimodal.hub import load_model
 from asteroid_bimodal.models import QueriedSeparator
 

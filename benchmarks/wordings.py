@@ -23,7 +23,7 @@ from miniatures.events_words import WORDS
 from pinned import pinned_parser, read_pinned, scorable
 from tqdm import tqdm
 
-from asteroid_bimodal.engine.recipe import run_script
+from asteroid_bimodal.engine.script import run_script
 from asteroid_bimodal.metrics import bss_eval
 from asteroid_bimodal.models import load_separator
 from asteroid_bimodal.queries import phrase_prompt

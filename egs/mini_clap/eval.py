@@ -17,6 +17,7 @@ from sets import folders, read_conf
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from asteroid_bimodal.engine.script import run_script
 from asteroid_bimodal.metrics import write_json
 from asteroid_bimodal.queries.captions import mixture_caption, phrase_prompt
 from asteroid_bimodal.scorers import ClapScorer
@@ -152,7 +153,4 @@ def main(options: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except (ValueError, OSError) as error:
-        sys.exit(f"Error: {error}")
+    run_script(main)

@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader
 from transformers import ClapFeatureExtractor, ClapModel, PreTrainedTokenizerFast
 from transformers.utils import logging
 
+from asteroid_bimodal.engine.script import run_script
 from asteroid_bimodal.scorers import ClapFeatures
 from asteroid_bimodal.utils.conf import save_conf
 
@@ -218,7 +219,4 @@ def main(options: list[str]) -> None:
 
 if __name__ == "__main__":
     logging.disable_progress_bar()
-    try:
-        main(sys.argv[1:])
-    except (ValueError, OSError) as error:
-        sys.exit(f"Error: {error}")
+    run_script(main)

@@ -19,6 +19,7 @@ from pictures import Album
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from asteroid_bimodal.engine.script import run_script
 from asteroid_bimodal.metrics import write_json
 from asteroid_bimodal.queries import (
     ClipImageEncoder,
@@ -114,7 +115,4 @@ def main(options: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except (ValueError, OSError) as error:
-        sys.exit(f"Error: {error}")
+    run_script(main)

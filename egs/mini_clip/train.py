@@ -33,6 +33,7 @@ from transformers.image_utils import (
 )
 from transformers.utils import logging
 
+from asteroid_bimodal.engine.script import run_script
 from asteroid_bimodal.losses import bimodal_contrastive
 from asteroid_bimodal.utils.conf import load_conf, save_conf
 
@@ -192,7 +193,4 @@ def main(options: list[str]) -> None:
 
 if __name__ == "__main__":
     logging.disable_progress_bar()
-    try:
-        main(sys.argv[1:])
-    except (ValueError, OSError) as error:
-        sys.exit(f"Error: {error}")
+    run_script(main)

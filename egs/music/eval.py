@@ -3,7 +3,8 @@
 from functools import partial
 from pathlib import Path
 
-from asteroid_bimodal.engine.recipe import eval_main, run_script
+from asteroid_bimodal.engine.recipe import eval_main
+from asteroid_bimodal.engine.script import run_script
 
 if __name__ == "__main__":
     run_script(partial(eval_main, Path(__file__).parent))

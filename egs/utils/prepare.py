@@ -11,8 +11,9 @@ from importlib import import_module
 from pathlib import Path
 
 from asteroid_bimodal.engine.prepare import download_set, draw_lists, embed_texts
-from asteroid_bimodal.engine.recipe import recipe_conf, run_script
+from asteroid_bimodal.engine.recipe import recipe_conf
 from asteroid_bimodal.engine.schema import Config
+from asteroid_bimodal.engine.script import run_script
 
 
 def get_data(conf: Config, name: str) -> None:

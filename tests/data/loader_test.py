@@ -7,7 +7,7 @@ import pytest
 from torch.utils.data import Dataset
 
 from asteroid_bimodal.data.loader import ExampleLoader
-from asteroid_bimodal.engine.recipe import run_script
+from asteroid_bimodal.engine.script import run_script
 
 
 class Broken(Dataset):

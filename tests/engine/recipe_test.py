@@ -1,4 +1,3 @@
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +14,8 @@ from asteroid_bimodal.engine.recipe import (
     read_recipe,
     recipe_conf,
     report_examples,
-    run_script,
     train_main,
 )
-from asteroid_bimodal.utils.audio_file import UnreadableAudioError
 from asteroid_bimodal.utils.conf import save_conf
 
 RECIPE = Path(__file__).parents[2] / "egs" / "music"
@@ -80,45 +77,6 @@ def test_another_folder(tmp_path):
 def test_what_does_not_exist(options, message):
     with pytest.raises(ValueError, match=message):
         recipe_conf(RECIPE, options)
-
-
-@pytest.mark.parametrize(
-    ("error", "message"),
-    [
-        (ValueError("Expected this,\nreceived that."), "Error: Expected this, received that."),
-        (FileNotFoundError("Expected a file."), "Error: Expected a file."),
-        (
-            UnreadableAudioError(
-                "Caught UnreadableAudioError in DataLoader worker process 0.\n"
-                "Original Traceback (most recent call last):\n  File …\n"
-                "UnreadableAudioError: Found usable audio for 0 labels."
-            ),
-            "Error: UnreadableAudioError: Found usable audio for 0 labels.",
-        ),
-    ],
-)
-def test_an_expected_problem_is_one_line(monkeypatch, error, message):
-    monkeypatch.setattr(sys, "argv", ["train.py"])
-
-    def main(_):
-        raise error
-
-    with pytest.raises(SystemExit) as caught:
-        run_script(main)
-    assert caught.value.code == message
-
-
-def test_a_bug_keeps_its_traceback(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["train.py"])
-    with pytest.raises(ZeroDivisionError):
-        run_script(lambda _: 1 / 0)
-
-
-def test_scripts_receive_their_options(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["train.py", "--lr", "1"])
-    received = []
-    run_script(received.append)
-    assert received == [["--lr", "1"]]
 
 
 def test_no_experiment(tmp_path):

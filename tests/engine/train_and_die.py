@@ -19,7 +19,7 @@ import torch
 
 from asteroid_bimodal.engine import train as story
 from asteroid_bimodal.engine.checkpoints import WholeFiles
-from asteroid_bimodal.engine.recipe import run_script
+from asteroid_bimodal.engine.script import run_script
 from asteroid_bimodal.engine.system import BiModalSystem
 
 # Of each moment, the function whose call it is, and whether the signal comes after it.

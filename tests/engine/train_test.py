@@ -11,8 +11,8 @@ import torch
 from pytorch_lightning import loggers
 
 from asteroid_bimodal.engine import schema
-from asteroid_bimodal.engine.recipe import run_script
 from asteroid_bimodal.engine.schema import count_devices
+from asteroid_bimodal.engine.script import run_script
 from asteroid_bimodal.engine.system import BiModalSystem
 from asteroid_bimodal.engine.train import train
 from asteroid_bimodal.engine.trainer import build_trainer, choose_precision

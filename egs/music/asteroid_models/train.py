@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader
 from asteroid_bimodal.data.batches import Batch, Example, collate
 from asteroid_bimodal.data.datasets import LabelledMixtures
 from asteroid_bimodal.data.manifest import by_label, read_manifest
-from asteroid_bimodal.engine.recipe import run_script
+from asteroid_bimodal.engine.script import run_script
 from asteroid_bimodal.utils.asteroid_compat import with_plain_versions
 from asteroid_bimodal.utils.conf import load_conf, save_conf
 from asteroid_bimodal.utils.files import atomic_write

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from grid import write_grid
 
-from asteroid_bimodal.engine.recipe import run_script
+from asteroid_bimodal.engine.script import run_script
 
 
 def main(options: list[str]) -> None:
