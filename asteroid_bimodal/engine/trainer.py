@@ -100,10 +100,11 @@ def _callbacks(conf: Config, exp_dir: Path, resume: bool) -> list[Callback]:
     training = conf.training
     minutes = training.max_minutes
     callbacks: list[Callback] = [
+        # Before the bar, for which the first process alone waits for figures of the others.
+        SkippedClips(exp_dir, conf.data.max_skipped),
         Checkpoints(exp_dir / FOLDER, training.checkpoint_minutes, resume),
         LearningRateMonitor("epoch"),
         TQDMProgressBar(refresh_rate=1 if sys.stderr.isatty() else 20),
-        SkippedClips(exp_dir, conf.data.max_skipped),
         # Goes on counting where a resumed run was stopped.
         Timer({"minutes": minutes} if minutes else None),
     ]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from pytorch_lightning.callbacks import TQDMProgressBar
 
 from asteroid_bimodal.data.batches import Skipped, UnusableClipsError, collate
 from asteroid_bimodal.data.check import check_dataset
@@ -16,6 +17,7 @@ from asteroid_bimodal.data.loader import ExampleLoader
 from asteroid_bimodal.data.manifest import Clip, read_manifest, write_manifest
 from asteroid_bimodal.engine.skipped import SkippedClips, Tally
 from asteroid_bimodal.engine.train import train
+from asteroid_bimodal.engine.trainer import build_trainer
 
 LONG = np.sin(np.arange(16_000)) / 2
 PROBLEMS = {  # of each kind of broken clip, what is said of it
@@ -150,6 +152,12 @@ def test_the_list_is_written_however_training_ends(tmp_path, error):
     callback.on_exception(None, None, error)
     expected = ["a.wav"] + ["b"] * isinstance(error, UnusableClipsError)
     assert [row["path"] for row in rows_of(tmp_path / "skipped.csv")] == expected
+
+
+def test_counts_are_gathered_before_the_bar_waits(tiny_conf, tone_set, tmp_path):
+    """Only the first process has a bar; others would wait for counts while it waits for figures."""
+    kinds = [type(c) for c in build_trainer(tiny_conf(tone_set), tmp_path).callbacks]
+    assert kinds.index(SkippedClips) < kinds.index(TQDMProgressBar)
 
 
 def test_the_error_passes_between_processes_whole():
