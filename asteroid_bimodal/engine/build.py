@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau, StepLR
 
 from ..losses.composite import CompositeLoss, Weighted
 from ..losses.terms import TERMS, URL
-from ..models import BiModalUNet, CLIPSep, LASSNet, QueriedSeparator
+from ..models import AudioSep, BiModalUNet, CLIPSep, LASSNet, QueriedSeparator
 from ..queries import EncoderSpec, LabelEncoder, QueryEncoder, UnconditionedEncoder
 from ..scorers import ClapScorer, TimbreClassifier
 from .loaders import build_train_loader, build_valid_loader, labels_of
@@ -24,6 +24,7 @@ from .system import BiModalSystem
 
 # Of each separator, the class and the section of the configuration with its masker's arguments.
 SEPARATORS = {
+    "audiosep": (AudioSep, "res_unet30"),
     "bimodal_unet": (BiModalUNet, "masker"),
     "clipsep": (CLIPSep, "sound_unet"),
     "lassnet": (LASSNet, "film_resunet"),

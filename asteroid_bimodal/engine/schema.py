@@ -25,7 +25,7 @@ LOGGERS = {
     "neptune": ("NeptuneLogger", "neptune"),
 }
 OPTIMIZERS = [name.lower() for name in optimizers.__all__ if name not in ("make_optimizer", "get")]
-SEPARATORS = ("bimodal_unet", "clipsep", "lassnet")
+SEPARATORS = ("audiosep", "bimodal_unet", "clipsep", "lassnet")
 PRECISIONS = ("auto", "32", "16-mixed", "bf16-mixed")
 _NEAR_PRECISIONS = {"fp16": "16-mixed", "16": "16-mixed", "bf16": "bf16-mixed", "fp32": "32"}
 
@@ -128,6 +128,12 @@ class FilmResUNet:
 
 
 @dataclass
+class ResUNet30:
+    num_downs: int = key(low=1)
+    ngf: int = key(low=1)
+
+
+@dataclass
 class Timbre:
     channels: int = key(low=1)
     num_layers: int = key(low=1)
@@ -189,6 +195,7 @@ class Config:
     masker: Masker = field(default_factory=Masker)
     sound_unet: SoundUNet = field(default_factory=SoundUNet)
     film_resunet: FilmResUNet = field(default_factory=FilmResUNet)
+    res_unet30: ResUNet30 = field(default_factory=ResUNet30)
     timbre: Timbre = field(default_factory=Timbre)
     loss: dict[str, Term] = key(names=TERMS, short="weight")
     optim: Optim = field(default_factory=Optim)

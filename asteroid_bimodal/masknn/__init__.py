@@ -3,6 +3,15 @@
 from .cond_unet import CondUNet
 from .film import FiLM, FiLMAdapter
 from .film_resunet import FiLMResUNet
+from .res_unet30 import ResUNet30
 from .sound_unet import MasksWithNoise, SoundUNet
 
-__all__ = ["CondUNet", "FiLM", "FiLMAdapter", "FiLMResUNet", "MasksWithNoise", "SoundUNet"]
+__all__ = [
+    "CondUNet",
+    "FiLM",
+    "FiLMAdapter",
+    "FiLMResUNet",
+    "MasksWithNoise",
+    "ResUNet30",
+    "SoundUNet",
+]

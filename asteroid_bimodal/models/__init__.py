@@ -1,6 +1,7 @@
 """Separators; importing this package makes `asteroid.models.get` find them."""
 
 from ..utils.asteroid_compat import register_model
+from .audiosep import AudioSep
 from .bimodal_unet import BiModalUNet
 from .clipsep import CLIPSep
 from .lassnet import LASSNet
@@ -10,10 +11,11 @@ from .queried import QueriedSeparator
 from .result import SeparationResult
 from .streaming import SeparationStream
 
-for _separator in (BiModalUNet, CLIPSep, LASSNet):
+for _separator in (AudioSep, BiModalUNet, CLIPSep, LASSNet):
     register_model(_separator)
 
 __all__ = [
+    "AudioSep",
     "BiModalUNet",
     "CLIPSep",
     "LASSNet",

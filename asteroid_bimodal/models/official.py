@@ -78,7 +78,7 @@ def load_official(path: str | PathLike, num_heads: int = 8) -> OfficialModel:
         ValueError: for another kind of file, and for a weight that is missing, unexpected or of a
             shape that does not fit the others.
     """
-    official = load_official_state(path)
+    official = read_state_dict(path)
     renamed = rename(official)
     config = read_config(renamed, num_heads)
     state = split_attention(renamed)
@@ -96,17 +96,17 @@ def load_official(path: str | PathLike, num_heads: int = 8) -> OfficialModel:
     return OfficialModel(args, state)
 
 
-def load_official_state(path: str | PathLike) -> dict[str, Tensor]:
-    """Reads the release's weights, by the release's names without the `module.` before each."""
+def read_state_dict(path: str | PathLike) -> dict[str, Tensor]:
+    """Reads a file of weights, bare or under "state_dict", without the `module.` before names."""
     path = Path(path)
     if not path.is_file():
-        raise ValueError(f"Expected a checkpoint of the paper's release at {path}, found no file.")
-    checkpoint = read_tensors(path)
-    state = checkpoint.get("state_dict")
+        raise ValueError(f"{path} does not exist.")
+    content = read_tensors(path)
+    state = content.get("state_dict", content)
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise ValueError(
-            f"Expected a 'state_dict' of tensors in {path}, as the paper's release saves it, found "
-            f"{', '.join(map(str, checkpoint))[:200] or 'nothing'}."
+            f"Expected a 'state_dict' of tensors in {path}, found "
+            f"{', '.join(map(str, content))[:200] or 'nothing'}."
         )
     return {str(name).removeprefix("module."): value for name, value in state.items()}
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..utils.checkpoints import first_line
 from ..utils.laion import build_clap, build_extractor, read_clap_config, rename_clap
-from .official import load_official_state
+from .official import read_state_dict
 
 PREFIX = "net_clap.model.model."
 
@@ -53,7 +53,7 @@ def export_scorer(
 
 def read_clap(path: str | PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Reads the weights of a `transformers.ClapModel` and the arguments of its `ClapConfig`."""
-    official = load_official_state(path)
+    official = read_state_dict(path)
     laion = {k.removeprefix(PREFIX): v for k, v in official.items() if k.startswith(PREFIX)}
     if not laion:
         raise ValueError(f"Expected a CLAP in {path} under {PREFIX}, found none.")

@@ -193,10 +193,11 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
 
     def masker_input(self, tf_rep: Tensor) -> Tensor:
         """Returns the log-magnitudes that the masker is given: (B, 2·F, T) to (B, 1, F, T)."""
-        magnitudes = magnitude(tf_rep)
-        if self.input_level is not None:
-            magnitudes = at_level(magnitudes, self.input_level)
-        return log_magnitude(magnitudes).unsqueeze(1)
+        return log_magnitude(self._input_magnitude(tf_rep)).unsqueeze(1)
+
+    def _input_magnitude(self, tf_rep: Tensor) -> Tensor:
+        found = magnitude(tf_rep)
+        return found if self.input_level is None else at_level(found, self.input_level)
 
     def apply_masks(self, tf_rep: Tensor, est_masks: Tensor) -> Tensor:
         """Masks every channel: (B, C, 2·F, T) and (B, Q, F, T) to (B, Q, C, 2·F, T)."""

@@ -24,6 +24,7 @@ TINY = {
     "loss.timbre_joint.start": 0,
     "sound_unet.ngf": 2,
     "film_resunet.ngf": 2,
+    "res_unet30.ngf": 2,
     "timbre.steps": 2,
     "timbre.channels": 8,
     "training.batch_size": 2,

@@ -29,11 +29,13 @@ SYSTEMS = {
     "bertsep": "BertSep*",
     "clapsep": "CLAPSep*",
     "lassnet": "LASS-Net",
+    "audiosep": "AudioSep",
     "weaksup": "Weak-Sup",
     "bimodal_timbre_joint": "Proposed, timbre classifier trained concurrently",
     "bimodal_timbre": "Proposed, timbre classifier pretrained",
     "bimodal_clap": "Proposed, CLAP",
     "clipsep_nit": "CLIPSep-NIT",
+    "audiosep_bimodal": "Proposed, CLAP, AudioSep's network",
     "bimodal_semi": "Proposed, semi-supervised",
 }
 _OF_SHARES = re.compile(r"(^|\.)(share|root)=")
