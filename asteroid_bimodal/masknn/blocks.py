@@ -180,11 +180,15 @@ class QueryProduct(nn.Module):
 
     def forward(self, conv: nn.Conv2d, x: Tensor, pooled: Tensor) -> Tensor:
         """Returns the logits (N, H, W); `x` (G, C, H, W) is the convolution's input."""
-        mix = self.scale * torch.sigmoid(self.weights(pooled))  # (N, out_dim)
+        return self.weigh(conv, x, self.weights(pooled))
+
+    def weigh(self, conv: nn.Conv2d, x: Tensor, features: Tensor) -> Tensor:
+        """Does the same with what `weights` makes of queries, (N, out_dim)."""
+        mix = self.scale * torch.sigmoid(features)  # (N, out_dim)
         # `fold` adds up what each position sends to its neighbours: the kernel seen from there.
         kernels = torch.einsum("no,ocij->nijc", mix, conv.weight.flip(2, 3))  # (N, 3, 3, C)
         kernels = kernels.reshape(x.shape[0], -1, x.shape[1])  # (G, N / G · 9, C)
         parts = torch.bmm(kernels, x.flatten(2))  # (G, N / G · 9, H·W)
-        parts = parts.reshape(pooled.shape[0], -1, parts.shape[-1])  # (N, 9, H·W)
+        parts = parts.reshape(mix.shape[0], -1, parts.shape[-1])  # (N, 9, H·W)
         logits = F.fold(parts, x.shape[-2:], kernel_size=3, padding=1).squeeze(1)
         return logits + (mix @ cast(Tensor, conv.bias) + self.bias)[:, None, None]  # (N, H, W)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from asteroid_bimodal.queries.base import QueryEmbedding
 
 _MAX_WIDTH = 12  # channels, in multiples of ngf
+_LEAST = 1e-5  # magnitude
 _FEW = 1e-10  # length of a rotation below which it is none
 
 
@@ -66,6 +67,8 @@ class ResUNet30(nn.Module):
         >>> masker.forward_complex(torch.rand(2, 1, 65, 48), query).dtype
         torch.complex64
     """
+
+    on_magnitudes = True
 
     def __init__(
         self, num_freqs: int = 1025, pooled_dim: int = 512, num_downs: int = 6, ngf: int = 32
@@ -117,7 +120,7 @@ class ResUNet30(nn.Module):
                 "network is built for one n_fft."
             )
         cond = query.pooled.flatten(0, 1)  # (N, E)
-        normed = self.input_norm(mag.squeeze(1)).transpose(1, 2)  # (G, T, F)
+        normed = self.input_norm(mag.squeeze(1).clamp_min(_LEAST)).transpose(1, 2)  # (G, T, F)
         x = self.stem(self._pad(normed[..., :-1]).unsqueeze(1))
         skips = []
         for encoder, stride in zip(self.encoders, self.strides, strict=True):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from asteroid_bimodal.queries.base import QueryEmbedding
 
 _MAX_WIDTH = 8  # channels, in multiples of ngf
+_FAINTEST = 1e-10  # added to magnitudes before their logarithm
 _WARP = 20  # a row of the logarithmic scale spans 1 + 20 times as much at the top as at the bottom
 
 
@@ -49,11 +50,13 @@ class SoundUNet(nn.Module):
     The U-Net works on a logarithmic frequency scale: its row at the relative height :math:`v` is
     read at the relative frequency :math:`u = (21^v - 1) / 20`, both from 0 to 1, by linear
     interpolation; masks are brought back by :math:`v = \log_{21}(1 + 20 u)`. The authors warp
-    magnitudes and take the logarithm of what comes out; here the logarithm is warped.
+    magnitudes and take the logarithm of what comes out (`on_magnitudes`); by default the logarithm
+    is warped.
 
-    For noise invariant training (CLIPSep-NIT) the network has `num_noise` learned queries of its
-    own, which the head reads like any other: their masks depend on the mixture alone. In the
-    authors' code they also depend on the mean of the mixture's queries.
+    For noise invariant training (CLIPSep-NIT) the network has noise heads. By default they are
+    learned queries of its own, which the head reads like any other: their masks depend on the
+    mixture alone. In the authors' code (`noise_of_queries`) each is a linear layer on the mean of
+    what the head makes of the mixture's queries.
 
     Args:
         out_dim: number of feature maps that the head weights.
@@ -62,9 +65,11 @@ class SoundUNet(nn.Module):
         ngf: channels of the outermost level; the deeper ones have 2, 4, 8, 8, ... times as many.
         log_freq_bins: rows of the logarithmic scale; None for no warping.
         num_noise: M, number of noise heads.
+        on_magnitudes: take magnitudes, and their logarithm after warping.
+        noise_of_queries: make the masks of noise heads of the queries' features.
 
     Shape:
-        - log_mag: (B, 1, F, T), any F and T
+        - log_mag: (B, 1, F, T), any F and T; magnitudes with `on_magnitudes`
         - query: `QueryEmbedding` of pooled (B, Q, E); tokens and mask are not looked at
         - returns: masks (B, Q, F, T) between 0 and 1
 
@@ -94,6 +99,8 @@ class SoundUNet(nn.Module):
         ngf: int = 64,
         log_freq_bins: int | None = 256,
         num_noise: int = 0,
+        on_magnitudes: bool = False,
+        noise_of_queries: bool = False,
     ) -> None:
         super().__init__()
         self._config = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
@@ -102,7 +109,7 @@ class SoundUNet(nn.Module):
         check_at_least(self._config, 2, "num_downs", most=MOST_LAYERS)
         if log_freq_bins is not None:
             check_at_least(self._config, 2, "log_freq_bins")
-        self.log_freq_bins = log_freq_bins
+        self.log_freq_bins, self.on_magnitudes = log_freq_bins, on_magnitudes
         widths = [1, *(ngf * min(2**level, _MAX_WIDTH) for level in range(num_downs))]
         self.input_norm = nn.BatchNorm2d(1)
         self.levels = nn.ModuleList(
@@ -115,7 +122,10 @@ class SoundUNet(nn.Module):
             for index in range(num_downs)
         )
         self.head = QueryProduct(pooled_dim, out_dim)
-        if num_noise:
+        self.noise_nets = nn.ModuleList()
+        if num_noise and noise_of_queries:
+            self.noise_nets.extend(nn.Linear(out_dim, out_dim) for _ in range(num_noise))
+        elif num_noise:
             # Of length 1 like the queries, for which the head's start is meant.
             noise_queries = F.normalize(torch.randn(num_noise, pooled_dim), dim=-1)
             self.noise_queries = nn.Parameter(noise_queries)
@@ -123,7 +133,7 @@ class SoundUNet(nn.Module):
     def forward(self, log_mag: Tensor, query: QueryEmbedding) -> Tensor:
         """Returns the masks of all queries; see the class for shapes."""
         check_input(log_mag, query, self._config["pooled_dim"])
-        return self._mask(log_mag, query.pooled)
+        return self._mask(log_mag, self.head.weights(query.pooled))
 
     def forward_with_noise(self, log_mag: Tensor, query: QueryEmbedding) -> MasksWithNoise:
         """Returns the masks of all queries, and those of the noise heads.
@@ -138,24 +148,31 @@ class SoundUNet(nn.Module):
                 "Expected a network with noise heads, received one without: build it with "
                 "num_noise of 1 or more, as many as an example has queries."
             )
-        noise = self.noise_queries.expand(len(log_mag), -1, -1)  # (B, M, E)
-        masks = self._mask(log_mag, torch.cat([query.pooled, noise], dim=1))  # (B, Q + M, F, T)
+        features = self.head.weights(query.pooled)  # (B, Q, C)
+        if self.noise_nets:
+            mean = features.mean(dim=1)
+            noise = torch.stack([net(mean) for net in self.noise_nets], dim=1)  # (B, M, C)
+        else:
+            noise = self.head.weights(self.noise_queries).expand(len(log_mag), -1, -1)
+        masks = self._mask(log_mag, torch.cat([features, noise], dim=1))  # (B, Q + M, F, T)
         return MasksWithNoise(masks[:, :-num_noise], masks[:, -num_noise:])
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments that build this network again."""
         return dict(self._config)
 
-    def _mask(self, log_mag: Tensor, pooled: Tensor) -> Tensor:
-        """Runs the U-Net once, and the head for all queries: (B, Q, E) to (B, Q, F, T)."""
+    def _mask(self, log_mag: Tensor, features: Tensor) -> Tensor:
+        """Runs the U-Net once, and the head for all features: (B, Q, C) to (B, Q, F, T)."""
         warped = log_mag
         if self.log_freq_bins is not None:
             warped = to_log_frequency(log_mag, self.log_freq_bins)  # (B, 1, H, T)
-        logits = self.head(
-            cast(Level, self.levels[0]).up_conv, self._decode(warped), pooled.flatten(0, 1)
+        if self.on_magnitudes:
+            warped = (warped + _FAINTEST).log()
+        logits = self.head.weigh(
+            cast(Level, self.levels[0]).up_conv, self._decode(warped), features.flatten(0, 1)
         )
         masks = torch.sigmoid(logits)[..., : warped.shape[-2], : warped.shape[-1]]
-        masks = masks.unflatten(0, pooled.shape[:2])  # (B, Q, H, T)
+        masks = masks.unflatten(0, features.shape[:2])  # (B, Q, H, T)
         if self.log_freq_bins is None:
             return masks
         return to_linear_frequency(masks, log_mag.shape[-2])  # (B, Q, F, T)

