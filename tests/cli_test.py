@@ -214,9 +214,9 @@ def test_evaluate_asks_for_an_experiment(tmp_path, capsys):
     assert "conf.yml" in problem(capsys, "evaluate", tmp_path, "--test_n_src", 3)
 
 
-def test_import_official_writes_a_model_once(tmp_path, capsys):
+def test_import_writes_a_model_once(tmp_path, capsys):
     checkpoint, out = CHECKPOINT, tmp_path / "out"
-    main(["import-official", str(checkpoint), str(out)])
+    main(["import-official", str(checkpoint), str(out)])  # its name of before
     assert capsys.readouterr().out.strip() == str(out)
     assert names(out) == ["config.json", "model.safetensors"]
     imported, expected = (
@@ -224,15 +224,15 @@ def test_import_official_writes_a_model_once(tmp_path, capsys):
         for model in (BiModalUNet.from_pretrained(out), BiModalUNet.from_official(checkpoint))
     )
     assert all(torch.equal(imported[key], expected[key]) for key in expected)
-    assert "exists already" in problem(capsys, "import-official", checkpoint, out)
+    assert "exists already" in problem(capsys, "import", checkpoint, out)
 
 
-def test_import_official_refuses_other_files_and_writes_nothing(experiment, tmp_path, capsys):
+def test_import_refuses_other_files_and_writes_nothing(experiment, tmp_path, capsys):
     out = tmp_path / "out"
     for checkpoint in (tmp_path / "no.pth.tar", experiment / "best_model.pth"):
-        assert "release" in problem(capsys, "import-official", checkpoint, out)
+        assert str(checkpoint) in problem(capsys, "import", checkpoint, out)
     # This one holds no CLAP.
-    assert "CLAP" in problem(capsys, "import-official", CHECKPOINT, out, "--with-scorer")
+    assert "CLAP" in problem(capsys, "import", CHECKPOINT, out, "--with-scorer")
     assert not out.exists()
 
 

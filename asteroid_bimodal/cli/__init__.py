@@ -1,4 +1,4 @@
-"""The command line: separate, evaluate, report, check, demo, download, publish, import-official."""
+"""The command line: separate, evaluate, report, check, demo, download, publish, import."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from .. import __version__
 from ..utils.signals import exit_code, stopped_by_signals
 from ..utils.streams import patient_streams
-from . import check, demo, download, evaluate, import_official, publish, report, separate
+from . import check, demo, download, evaluate, import_model, publish, report, separate
 
 # What a command needs is imported when it runs: `--help` should not wait for torch.
 
@@ -55,6 +55,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for part in (check, demo, separate, evaluate, report, download, publish, import_official):
+    for part in (check, demo, separate, evaluate, report, download, publish, import_model):
         part.add_command(commands)
     return parser

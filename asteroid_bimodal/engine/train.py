@@ -165,7 +165,8 @@ def _check_same(conf: Config, exp_dir: Path) -> None:
 
 def _load_weights(model: nn.Module, name: str) -> None:
     """Starts from the weights of a saved model of the same shape (`training.init`)."""
-    state = load_package(name)["state_dict"]
+    package = load_package(name)
+    state, model.origin = package["state_dict"], package.get("origin")
     check_fit(model.state_dict(), state, name)
     model.train().load_state_dict(state)
 

@@ -1,6 +1,7 @@
-"""The frozen CLAP inside a checkpoint of the paper's release, as a folder for transformers.
+"""The frozen CLAP inside a published checkpoint, as a folder for transformers.
 
-The release carries LAION's CLAP under `net_clap.model.model`, without its tokenizer.
+The paper's release carries LAION's CLAP under `net_clap.model.model`, AudioSep under
+`query_encoder.model`, both without its tokenizer.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ..utils.checkpoints import first_line
 from ..utils.laion import build_clap, build_extractor, read_clap_config, rename_clap
 from .official import read_state_dict
 
-PREFIX = "net_clap.model.model."
+PREFIXES = ("net_clap.model.model.", "query_encoder.model.")
 
 
 def export_scorer(
@@ -26,7 +27,7 @@ def export_scorer(
     """Writes the CLAP of a checkpoint for `ClapScorer` and `ClapTextEncoder`.
 
     Args:
-        path: checkpoint of the release.
+        path: a published checkpoint.
         folder: where to; must be missing or empty, and is written whole or not at all.
         tokenizer: folder or hub id of CLAP's tokenizer.
 
@@ -54,9 +55,14 @@ def export_scorer(
 def read_clap(path: str | PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Reads the weights of a `transformers.ClapModel` and the arguments of its `ClapConfig`."""
     official = read_state_dict(path)
-    laion = {k.removeprefix(PREFIX): v for k, v in official.items() if k.startswith(PREFIX)}
+    laion = {
+        name.removeprefix(prefix): value
+        for prefix in PREFIXES
+        for name, value in official.items()
+        if name.startswith(prefix)
+    }
     if not laion:
-        raise ValueError(f"Expected a CLAP in {path} under {PREFIX}, found none.")
+        raise ValueError(f"Expected a CLAP in {path} under {' or '.join(PREFIXES)}, found none.")
     state = rename_clap(laion)
     try:
         return state, read_clap_config(state)

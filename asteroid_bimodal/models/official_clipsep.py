@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from os import PathLike
+from typing import Any
 
 from torch import Tensor
 
@@ -56,7 +57,7 @@ def load_clipsep(path: str | PathLike) -> OfficialModel:
         raise ValueError(
             f"Expected a checkpoint of CLIPSep in {path}; found {', '.join(published)[:100]}."
         )
-    config = {
+    config: dict[str, Any] = {
         "out_dim": state["levels.0.up_conv.weight"].shape[0],
         "pooled_dim": state["head.weights.weight"].shape[1],
         "num_downs": len({name.split(".")[1] for name in state if name.startswith("levels.")}),

@@ -19,6 +19,7 @@ from ..utils.checkpoints import check_fit, check_numbers, first_line, no_larger_
 from ..utils.files import atomic_write
 from ..utils.mappings import read_mapping
 from .download import CONFIG, PICKLED, WEIGHTS, download
+from .layouts import explain
 
 FORMAT_VERSION = 1  # of what is saved; a reader of an older one cannot read it right
 _SHIPPED = Path(__file__).parents[1] / "pretrained"
@@ -32,13 +33,16 @@ class PretrainedMixin(BaseModel):
 
     Attributes:
         loaded_from: the folder that the model was found in; None when it came without one.
+        origin: what others' checkpoint it was imported from, or further trained; None of none.
     """
 
     loaded_from: Path | None = None
+    origin: str | None = None
 
     def serialize(self) -> dict[str, Any]:
         """Returns weights and arguments; `torch.load` reads a file of them in its safe mode."""
-        return {**with_plain_versions(super().serialize()), "format_version": FORMAT_VERSION}
+        package = {**with_plain_versions(super().serialize()), "format_version": FORMAT_VERSION}
+        return package if self.origin is None else {**package, "origin": self.origin}
 
     def save_pretrained(
         self,
@@ -135,7 +139,7 @@ def build(
         ) from error
     check_fit(model.state_dict(), package["state_dict"], source)
     model.load_state_dict(package["state_dict"])
-    model.loaded_from = folder
+    model.loaded_from, model.origin = folder, package.get("origin")
     return model.eval()
 
 
@@ -160,10 +164,11 @@ def _encoder_spec(args: dict[str, Any]) -> EncoderSpec | None:
 def _check_keys(package: dict[str, Any], source: str) -> dict[str, Any]:
     missing = [key for key in _KEYS if key not in package]
     if missing:
-        hint = " BiModalUNet.from_official reads the paper's own." if "optimizer" in package else ""
+        weights = package.get("state_dict", package)
         raise ValueError(
-            f"Expected {', '.join(_KEYS)} in {source}, found no {', '.join(missing)}: it was not "
-            f"saved by this package or by Asteroid's serialize().{hint}"
+            explain(weights, source)
+            or f"Expected {', '.join(_KEYS)} in {source}, found no {', '.join(missing)}: it was "
+            "not saved by this package or by Asteroid's serialize()."
         )
     version = package.get("format_version", 1)
     if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
@@ -171,7 +176,7 @@ def _check_keys(package: dict[str, Any], source: str) -> dict[str, Any]:
             f"Expected a model of format {FORMAT_VERSION} or older in {source}, found format "
             f"{version!r}: it was saved by a newer asteroid_bimodal. Upgrade the package."
         )
-    return {key: package[key] for key in _KEYS}
+    return {key: package[key] for key in (*_KEYS, "origin") if key in package}
 
 
 def _find(name: str | PathLike, revision: str | None) -> Path:

@@ -57,7 +57,7 @@ def read_laion(path: Path) -> ClapModel:
         raise ValueError(
             f"Expected the weights of LAION's CLAP in {path}, found "
             f"{', '.join(map(str, content))[:200] or 'nothing'}. A checkpoint of the paper's "
-            f"release is read by `asteroid-bimodal import-official`."
+            f"release is read by `asteroid-bimodal import`."
         )
     try:
         state = rename_clap({str(name).removeprefix("module."): v for name, v in weights.items()})

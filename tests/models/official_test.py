@@ -211,7 +211,7 @@ def test_other_layouts_are_refused(tmp_path, content, message):
 
 
 def test_missing_file_is_named(tmp_path):
-    with pytest.raises(ValueError, match="none.pth.tar, found no file"):
+    with pytest.raises(ValueError, match="none.pth.tar does not exist"):
         BiModalUNet.from_official(tmp_path / "none.pth.tar")
 
 

@@ -153,7 +153,6 @@ def test_broken_or_missing_config_is_refused(tmp_path):
         (lambda p: p["model_args"].update(num_heads=0), "num_heads|arguments"),
         (lambda p: p.update(format_version=2), "found format 2.*Upgrade the package"),
         (lambda p: p.update(format_version="1"), "found format '1'"),
-        (lambda p: p.update(optimizer={}) or p.pop("model_args"), "from_official"),
     ],
 )
 def test_files_that_do_not_fit_are_refused(tmp_path, change, message):

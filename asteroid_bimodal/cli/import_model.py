@@ -1,0 +1,47 @@
+"""`asteroid-bimodal import`: converts a published checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_command(commands) -> None:
+    parser = commands.add_parser(
+        "import",
+        aliases=["import-official"],
+        help="convert a checkpoint of AudioSep, CLIPSep or the paper's release",
+    )
+    add = parser.add_argument
+    add("checkpoint", type=Path, help="the file as its authors host it")
+    add("out", type=Path, help="folder for model.safetensors and config.json")
+    add("--query-encoder", help="another than the checkpoint's, such as laion:FILE")
+    add(
+        "--tokenizer", help="of its CLAP: a folder or hub id (roberta-base, beside it or the hub's)"
+    )
+    add("--sample-rate", type=int, help="AudioSep: in hertz, where its n_fft does not tell")
+    add("--hop-length", type=int, help="AudioSep: in samples, where its n_fft does not tell")
+    add("--binary-masks", action="store_true", help="CLIPSep: let places through whole or not")
+    add("--num-heads", type=int, help="the paper's release: attention heads (8)")
+    add("--with-scorer", action="store_true", help="the paper's release: its CLAP, to OUT/clap")
+    parser.set_defaults(run=_import)
+
+
+def _import(args: argparse.Namespace) -> None:
+    from ..models.published import import_published
+
+    given = {
+        "query_encoder": args.query_encoder,
+        "sample_rate": args.sample_rate,
+        "hop_length": args.hop_length,
+        "num_heads": args.num_heads,
+        "binary_masks": args.binary_masks or None,
+    }
+    import_published(
+        args.checkpoint,
+        args.out,
+        with_scorer=args.with_scorer,
+        tokenizer=args.tokenizer,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    print(args.out)
