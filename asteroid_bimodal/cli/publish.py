@@ -9,7 +9,11 @@ from pathlib import Path
 def add_command(commands) -> None:
     parser = commands.add_parser("publish", help="put an experiment's best model on the hub")
     add = parser.add_argument
-    add("experiment", type=Path, help="folder of the experiment, or its publish_dir as it is")
+    add(
+        "experiment",
+        type=Path,
+        help="folder of the experiment, its publish_dir as it is, or a saved model",
+    )
     add("--repo", help="user/name on the hub")
     add("--private", action="store_true", help="make a new repository private")
     add(
@@ -23,6 +27,11 @@ def add_command(commands) -> None:
         help="leave out recordings of the test set: the example and the report",
     )
     add("--license", default="mit", help="of the model, as the hub names it (%(default)s)")
+    add(
+        "--i-have-the-right-to-publish",
+        action="store_true",
+        help="of a model that was imported from others: their licence lets you pass it on",
+    )
     add("--dry-run", action="store_true", help="write publish_dir/ only")
     parser.set_defaults(run=_publish)
 
@@ -36,6 +45,7 @@ def _publish(args: argparse.Namespace) -> None:
         "bundle_encoder": args.bundle_encoder,
         "example": not args.no_example,
         "license_id": args.license,
+        "may_publish": args.i_have_the_right_to_publish,
     }
     if args.dry_run:
         print(write_publish_dir(args.experiment, repo_id=args.repo, **options))

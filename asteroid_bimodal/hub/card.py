@@ -61,6 +61,7 @@ def model_card(
         sample_rate=f"{args['sample_rate']:.0f}",
         band=f"{args['sample_rate'] / 2:.0f}",
         license_id=license_id,
+        origin=model.origin,
         data_licence=_data_licence(conf),
     )
     return f"{str(card).strip()}\n"

@@ -37,6 +37,7 @@ def write_publish_dir(
     bundle_encoder: bool = False,
     example: bool = True,
     license_id: str = "mit",
+    may_publish: bool = False,
 ) -> Path:
     """Writes `<exp_dir>/publish_dir`, whole or not at all, in place of an earlier one.
 
@@ -48,27 +49,29 @@ def write_publish_dir(
     training and an example as far as the experiment has them; and a model card made of these.
 
     Args:
-        exp_dir: folder of the experiment.
+        exp_dir: folder of the experiment, or of a saved model.
         repo_id: where it is meant to go, for the card; by default named like the experiment.
         bundle_encoder: add a copy of the query encoder, so that the model works with nothing else.
         example: add a test mixture with its estimates, and the report, which has such, too. Leave
             them out where the recordings may not be passed on.
         license_id: of the model, as the hub names licences.
+        may_publish: say so for a model that was imported from others, or trained further.
 
     Returns:
         The folder.
 
     Raises:
-        ValueError: when there is no trained model, a file cannot be read, or the query encoder is
-            in a folder of this machine and not bundled.
+        ValueError: when there is no trained model, a file cannot be read, the query encoder is in a
+            folder of this machine and not bundled, or others decide about publishing the model.
     """
     with extra("recipes"):  # a second to import
         from .artifacts import CURVES, SPECTROGRAMS, write_curves, write_example
 
     exp_dir = Path(exp_dir)
-    if not (exp_dir / BEST).is_file():
+    if not any((exp_dir / name).is_file() for name in (BEST, WEIGHTS)):
         raise ValueError(f"{exp_dir} has no {BEST}: it was not trained. Train it first.")
-    model = load_separator(exp_dir / BEST)
+    model = load_separator(exp_dir / BEST if (exp_dir / BEST).is_file() else exp_dir)
+    _check_origin(model, may_publish)
     _check_encoder(model, bundle_encoder)
     conf = read_dict(exp_dir / "conf.yml")
     finals = sorted(exp_dir.glob("final_metrics*.json"), key=lambda path: len(path.name))
@@ -110,6 +113,7 @@ def publish(
     bundle_encoder: bool = False,
     example: bool = True,
     license_id: str = "mit",
+    may_publish: bool = False,
 ) -> str:
     """Uploads a model to the Hugging Face hub.
 
@@ -125,6 +129,7 @@ def publish(
         bundle_encoder: as for `write_publish_dir`.
         example: as for `write_publish_dir`.
         license_id: as for `write_publish_dir`.
+        may_publish: as for `write_publish_dir`.
 
     Returns:
         The address of the repository.
@@ -147,6 +152,7 @@ def publish(
             bundle_encoder=bundle_encoder,
             example=example,
             license_id=license_id,
+            may_publish=may_publish,
         )
     elif bundle_encoder or not example or license_id != "mit":
         raise ValueError(
@@ -154,6 +160,14 @@ def publish(
             "the experiment again."
         )
     return upload(folder, repo_id, private=private, owned=_OPTIONAL)
+
+
+def _check_origin(model: QueriedSeparator, may_publish: bool) -> None:
+    if model.origin is not None and not may_publish:
+        raise ValueError(
+            f"This model comes from {model.origin}, and its authors say who may pass it on. If you "
+            "may: --i-have-the-right-to-publish or may_publish=True, with their --license."
+        )
 
 
 def _check_encoder(model: QueriedSeparator, bundle_encoder: bool) -> None:

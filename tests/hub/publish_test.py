@@ -213,3 +213,14 @@ def test_model_without_an_encoder_has_none_to_bundle(experiment, tiny_model):
     with pytest.raises(ValueError, match="its queries are embeddings"):
         write_publish_dir(experiment, bundle_encoder=True)
     assert "QueryEmbedding" in (write_publish_dir(experiment) / "README.md").read_text()
+
+
+def test_a_model_of_others_is_published_by_who_may(tiny_model, tmp_path):
+    model = tiny_model()
+    model.origin = "AudioSep (file.ckpt)"
+    model.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=r"comes from AudioSep \(file.ckpt\).*--i-have-the-right"):
+        write_publish_dir(tmp_path)
+    assert not (tmp_path / "publish_dir").exists()
+    folder = write_publish_dir(tmp_path, may_publish=True, license_id="other")
+    assert "come from AudioSep (file.ckpt)" in " ".join((folder / CARD).read_text().split())
