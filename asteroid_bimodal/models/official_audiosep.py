@@ -24,8 +24,8 @@ from os import PathLike
 from torch import Tensor
 
 from ..masknn.res_unet30 import ResUNet30
+from ..utils.checkpoints import check_fit, count_layers, no_larger_than
 from .official import OfficialModel, read_state_dict
-from .pretrained import check_fit
 
 PREFIX = "ss_model."
 
@@ -76,7 +76,9 @@ def load_audiosep(
         )
     state = rename(separator)
     config = _read_config(state)
-    check_fit(ResUNet30(**config).state_dict(), state, str(path))
+    with no_larger_than(state, str(path)):
+        network = ResUNet30(**config)
+    check_fit(network.state_dict(), state, str(path))
     n_fft = 2 * (config["num_freqs"] - 1)
     known = _RATES.get(n_fft, (None, None))
     rate, hop = sample_rate or known[0], hop_length or known[1]
@@ -102,13 +104,12 @@ def _rename(name: str) -> str:
 
 def _read_config(state: Mapping[str, Tensor]) -> dict[str, int]:
     """Reads the arguments of `ResUNet30` off renamed weights."""
-    levels = {name.split(".")[1] for name in state if name.startswith("encoders.")}
     try:
         return {
             "num_freqs": state["input_norm.weight"].shape[0],
             "pooled_dim": state["middle.shift1.weight"].shape[1],
-            "num_downs": len(levels),
+            "num_downs": count_layers(state, r"encoders\.(\d+)\..*"),
             "ngf": state["stem.weight"].shape[0],
         }
-    except (KeyError, IndexError) as error:
+    except (KeyError, IndexError, ValueError) as error:
         raise ValueError(f"The checkpoint is not of AudioSep: it has no usable {error}.") from error

@@ -20,8 +20,8 @@ from typing import Any
 from torch import Tensor
 
 from ..masknn.sound_unet import SoundUNet
+from ..utils.checkpoints import check_fit, count_layers, no_larger_than
 from .official import OfficialModel, read_state_dict
-from .pretrained import check_fit
 
 # What the authors' configuration fixes instead of storing it.
 _SETTINGS = {"sample_rate": 16000, "n_fft": 1024, "hop_length": 256}
@@ -60,7 +60,7 @@ def load_clipsep(path: str | PathLike) -> OfficialModel:
     config: dict[str, Any] = {
         "out_dim": state["levels.0.up_conv.weight"].shape[0],
         "pooled_dim": state["head.weights.weight"].shape[1],
-        "num_downs": len({name.split(".")[1] for name in state if name.startswith("levels.")}),
+        "num_downs": count_layers(state, r"levels\.(\d+)\..*"),
         "ngf": state["levels.0.down_conv.weight"].shape[0],
         "log_freq_bins": _ROWS,
         "num_noise": sum(
@@ -69,7 +69,9 @@ def load_clipsep(path: str | PathLike) -> OfficialModel:
         "on_magnitudes": True,
         "noise_of_queries": True,
     }
-    check_fit(SoundUNet(**config).state_dict(), state, str(path))
+    with no_larger_than(state, str(path)):
+        network = SoundUNet(**config)
+    check_fit(network.state_dict(), state, str(path))
     return OfficialModel({**_SETTINGS, "query_encoder": _CLIP, **config}, state)
 
 

@@ -198,10 +198,10 @@ def test_truncated_checkpoints_are_refused(tmp_path, size):
     "content, message",
     [
         ([torch.zeros(1)], "Expected a dictionary"),
-        ({"weights": torch.zeros(1)}, "'state_dict' of tensors .* found weights"),
+        ({"weights": torch.zeros(1)}, "it has an unexpected weights"),
         ({"state_dict": {"a": 1}}, "'state_dict' of tensors"),
         ({"state_dict": {}}, "no usable levels.0"),
-        ({}, "found nothing"),
+        ({}, "no usable levels.0"),
     ],
 )
 def test_other_layouts_are_refused(tmp_path, content, message):
