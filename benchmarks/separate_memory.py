@@ -4,6 +4,10 @@ The file, noise over a wandering tone, is written by another process to a tempor
 separated on the CPU with one thread, and deleted. The peak is that of a fresh process.
 
     python benchmarks/separate_memory.py --minutes 10 --rate 44100 --channels 2 violin flute
+    python benchmarks/separate_memory.py --model audiosep --minutes 10 violin
+
+The model `audiosep` is made up for this: AudioSep and its CLAP of the published sizes, with random
+weights, as an import writes them.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from pathlib import Path
 import torch
 from long_files import peak, write_input
 
-from asteroid_bimodal.models import load_separator
+from asteroid_bimodal.models import AudioSep, load_separator
 
 
 def measure(path: Path, model_name: str, queries: list[str]) -> None:
@@ -32,6 +36,28 @@ def measure(path: Path, model_name: str, queries: list[str]) -> None:
     print(f"the result holds {holds:.0f} MB, separating took {above - holds:.0f} MB more")
 
 
+def write_audiosep(folder: Path) -> Path:
+    """Writes the folder of an imported AudioSep with random weights."""
+    from tokenizers import Tokenizer, models
+    from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, PreTrainedTokenizerFast
+
+    audio = {"hidden_size": 1024, "patch_embeds_hidden_size": 128, "depths": [2, 2, 12, 2]}
+    text = {"vocab_size": 50265, "max_position_embeddings": 514}
+    config = {"audio_config": audio, "text_config": text, "projection_dim": 512}
+    words = {word: index for index, word in enumerate(["<pad>", "<unk>", "violin", "flute"])}
+    words |= {f"word{index}": index for index in range(len(words), text["vocab_size"])}
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(models.WordLevel(words, "<unk>")),
+        **{"pad_token": "<pad>", "unk_token": "<unk>", "model_max_length": 512},
+    )
+    for part in (ClapModel(ClapConfig(**config)), tokenizer, ClapFeatureExtractor()):
+        part.save_pretrained(folder / "clap")
+    AudioSep(query_encoder=f"{folder}/clap").save_pretrained(
+        folder / "audiosep", bundle_encoder=True
+    )
+    return folder / "audiosep"
+
+
 def main() -> None:
     """Writes the file and measures in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -44,6 +70,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "long.wav"
         write_input(path, args.minutes, args.rate, args.channels)
+        if args.model == "audiosep":
+            args.model = str(write_audiosep(Path(folder)))
         process = multiprocessing.get_context("spawn").Process(
             target=measure, args=(path, args.model, args.queries)
         )

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from huggingface_hub import constants
+from laion_clap import as_laion, tiny_clap
 from PIL import Image
+from published_weights import small_audiosep
 
 from asteroid_bimodal import __version__
 from asteroid_bimodal.cli import main
 from asteroid_bimodal.models import BiModalUNet, CLIPSep
 from asteroid_bimodal.queries import ClapTextEncoder, ClipImageEncoder
 from asteroid_bimodal.separate import read_log
+from asteroid_bimodal.utils.clap import MINI
 
 CHECKPOINT = Path(__file__).parent / "fixtures" / "release" / "checkpoint_small.pth.tar"
 
@@ -234,6 +239,74 @@ def test_import_refuses_other_files_and_writes_nothing(experiment, tmp_path, cap
     # This one holds no CLAP.
     assert "CLAP" in problem(capsys, "import", CHECKPOINT, out, "--with-scorer")
     assert not out.exists()
+
+
+def broken(path, state):
+    torch.save(state, path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+class Payload:
+    def __reduce__(self):
+        return Path.touch, (Path("sprung"),)
+
+
+def misshapen(path):
+    state = small_audiosep()
+    state["ss_model.base.after_conv.weight"] = torch.ones(3, 3, 1, 1)
+    torch.save(state, path)
+
+
+# Files as their authors host them, and what is none: how they are made; what is said of them as a
+# model, and what when they are to be imported, None where an import succeeds.
+RAW = {
+    "AudioSep": (lambda path: torch.save(small_audiosep(), path), "CONVERT", "has an n_fft of 128"),
+    "CLIPSep": (
+        lambda path: torch.save({"module.sound_net.bn0.weight": torch.ones(1)}, path),
+        "CONVERT",
+        "Expected a checkpoint of CLIPSep",
+    ),
+    "the paper's release": (lambda path: shutil.copy(CHECKPOINT, path), "CONVERT", None),
+    "CLAP": (lambda path: torch.save(as_laion(tiny_clap()), path), "is a CLAP", "is a CLAP"),
+    "garbage": (lambda path: path.write_bytes(b"\x00\xff" * 99), "no PyTorch", "no PyTorch"),
+    "truncated": (lambda path: broken(path, small_audiosep()), "another kind", "another kind"),
+    "code": (
+        lambda path: torch.save({"state_dict": {"a": Payload()}}, path),
+        "nothing of it was run",
+        "nothing of it was run",
+    ),
+    "misshapen": (misshapen, "CONVERT", "head.weight has shape"),
+}
+
+
+@pytest.mark.parametrize("name", RAW)
+def test_a_published_file_is_told_what_it_is(name, duet, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write, as_model, imported = RAW[name]
+    path, before = tmp_path / "model.ckpt", names(tmp_path)
+    write(path)
+    message = problem(capsys, "separate", duet, "violin", "--model", path)
+    if as_model == "CONVERT":
+        kind = "AudioSep" if name == "misshapen" else name
+        assert f"{path} is a checkpoint of {kind}: convert it with `asteroid-bimodal" in message
+    else:
+        assert as_model in message and str(path) in message
+    if imported is not None:
+        assert imported in problem(capsys, "import", path, tmp_path / "out")
+    assert names(tmp_path) == sorted([*before, path.name])
+
+
+def test_without_a_tokenizer_nothing_is_imported(duet, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    clap = {f"query_encoder.model.{key}": value for key, value in as_laion(tiny_clap()).items()}
+    torch.save({**small_audiosep(pooled_dim=12), **clap}, tmp_path / "audiosep.ckpt")
+    command = ["import", tmp_path / "audiosep.ckpt", tmp_path / "out"]
+    command += ["--sample-rate", 8000, "--hop-length", 40]
+    assert "folder of a copy of roberta-base's" in problem(capsys, *command)
+    assert not (tmp_path / "out").exists()
+    main([str(arg) for arg in [*command, "--tokenizer", MINI]])
+    main(["separate", str(duet), "violin", "--model", str(tmp_path / "out")])
+    assert (tmp_path / "duet_violin.wav").exists()
 
 
 @pytest.mark.parametrize(

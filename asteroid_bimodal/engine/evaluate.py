@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from ..data.batches import Skipped, UnusableClipsError
 from ..data.datasets import EvaluationItem, PinnedMixtures
+from ..dsp.resample import resample
 from ..metrics import evaluate_item, match_outputs, summarise
 
 
@@ -78,7 +79,7 @@ def evaluate(
     """Separates and scores every mixture of a list.
 
     Args:
-        model: a separator on the device to be used.
+        model: a separator on the device to be used; its rate may be another than the list's.
         items: the list.
         scorer: embeds estimates and phrases for the CLAP score; None leaves it out.
         num_examples: how many items to keep.
@@ -99,7 +100,8 @@ def evaluate(
         items, batch_size=None, num_workers=num_workers, timeout=timeout if num_workers else 0
     )
     most = max_skipped * len(items)
-    separations = _separate(model, _batches(loader, result, batch_size, most))
+    batches = _batches(loader, result, batch_size, most)
+    separations = _separate(model, batches, items.sample_rate)
     for separated in tqdm(separations, total=len(items), desc="evaluating"):
         item = separated.item
         rows = evaluate_item(
@@ -108,7 +110,7 @@ def evaluate(
             item.mixture,
             phrases=item.phrases,
             scorer=scorer,
-            sample_rate=model.sample_rate,
+            sample_rate=items.sample_rate,
         )
         result.rows += [
             {"item": item.item, "label": label, **row}
@@ -127,23 +129,30 @@ def evaluate(
     return result
 
 
-def separate_items(model, items: Sequence[EvaluationItem]) -> list[Tensor]:
+def separate_items(
+    model, items: Sequence[EvaluationItem], sample_rate: float | None = None
+) -> list[Tensor]:
     """Separates test mixtures of one length: (K, T) for each, in the order of its sources.
 
     The outputs of a blind separator, whose order means nothing, are matched to the references.
+    Mixtures are at `sample_rate`, by default the model's.
     """
     wavs = torch.stack([item.mixture for item in items]).to(model.device)
-    encoder = model.query_encoder
-    estimates = model(wavs, [encoder.item_queries(item) for item in items]).float().cpu()
+    encoder, length = model.query_encoder, wavs.shape[-1]
+    rates = (sample_rate, model.sample_rate) if sample_rate else (1, 1)
+    estimates = model(resample(wavs, *rates), [encoder.item_queries(item) for item in items])
+    estimates = resample(estimates.float(), *rates[::-1], length=length).cpu()
     if encoder.modality != "output":
         return list(estimates)
     pairs = zip(estimates, items, strict=True)
     return [match_outputs(outputs, item.references) for outputs, item in pairs]
 
 
-def _separate(model, batches: Iterable[list[EvaluationItem]]) -> Iterator[SeparatedItem]:
+def _separate(
+    model, batches: Iterable[list[EvaluationItem]], sample_rate: float
+) -> Iterator[SeparatedItem]:
     for batch in batches:
-        estimates = separate_items(model, batch)
+        estimates = separate_items(model, batch, sample_rate)
         yield from map(SeparatedItem, batch, estimates)
 
 

@@ -18,14 +18,15 @@ from ..data.shards import runs_command
 from ..metrics import write_json, write_rows
 from ..models import load_separator
 from ..report import Example
-from ..utils.conf import Settings, load_conf, plain_names, read_conf
+from ..utils.conf import Settings, load_conf, plain_names, read_conf, save_conf
 from .build import build_scorer
+from .checkpoints import list_checkpoints
 from .evaluate import Evaluation, evaluate
 from .examples import save_examples
 from .loaders import build_test_set
 from .schema import Config, check
 from .skipped import Tally
-from .train import BEST, train
+from .train import BEST, CONF, train
 
 BASE = "music"  # the recipe beside the others whose configuration they start from
 NUM_EXAMPLES = 4  # items shown in a report
@@ -132,14 +133,17 @@ def train_main(recipe: Path, options: list[str]) -> None:
         train(conf, args.exp_dir, resume=args.resume == "true")
 
 
-def eval_main(recipe: Path, options: list[str]) -> None:
+def eval_main(recipe: Path | None, options: list[str]) -> None:
     """Stage 4, `eval.py`: scores an experiment's best model on a pinned test list.
 
     Writes metrics.csv, final_metrics.json and examples/ into the experiment; the results of other
     lists than the 2-source one go to metrics_<K>src.csv and final_metrics_<K>src.json.
 
+    With `--model`, another saved separator is scored, on the data of the options, in a folder that
+    becomes its own.
+
     Args:
-        recipe: folder of the recipe.
+        recipe: folder of the recipe; None for what is in the experiment's folder alone.
         options: the command line, with `--exp_dir`.
     """
     parser = argparse.ArgumentParser(allow_abbrev=False)
@@ -147,17 +151,24 @@ def eval_main(recipe: Path, options: list[str]) -> None:
     parser.add_argument("--test_n_src", type=int, default=2)
     parser.add_argument("--limit", type=int, help="score the first items only")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    args = parser.parse_args(plain_names(options))
-    conf = experiment_conf(args.exp_dir)
-    if not (args.exp_dir / BEST).is_file():
-        raise FileNotFoundError(
-            f"{args.exp_dir} has no {BEST}: its training has not ended. Run stage 3 again, which "
-            "goes on where it was stopped."
-        )
-    model = load_separator(args.exp_dir / BEST).to(args.device)
+    parser.add_argument("--model", help="a saved separator, by name, in place of the experiment's")
+    args, rest = parser.parse_known_args(plain_names(options))
+    if args.model is None:
+        if rest:
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        conf = experiment_conf(args.exp_dir)
+        if not (args.exp_dir / BEST).is_file():
+            raise FileNotFoundError(
+                f"{args.exp_dir} has no {BEST}: its training has not ended. Run stage 3 again, "
+                "which goes on where it was stopped."
+            )
+    else:
+        conf = _conf_of_scores(recipe, args.exp_dir, rest)
+    model = load_separator(args.model or args.exp_dir / BEST).to(args.device)
     items = build_test_set(conf, "test", args.test_n_src, limit=args.limit)
     scorer = build_scorer(conf).to(args.device)
     suffix = "" if args.test_n_src == 2 else f"_{args.test_n_src}src"
+    args.exp_dir.mkdir(parents=True, exist_ok=True)
     try:
         result = evaluate(
             model,
@@ -174,11 +185,25 @@ def eval_main(recipe: Path, options: list[str]) -> None:
         raise
     summary = result.summary()
     summary["command"] = " ".join([Path(sys.argv[0]).name, *options])
+    if args.model is not None:
+        summary["model"] = args.model
+        save_conf(conf, args.exp_dir / CONF)
     write_rows(result.rows, args.exp_dir / f"metrics{suffix}.csv")
     write_json(summary, args.exp_dir / f"final_metrics{suffix}.json")
     if not suffix:
-        save_examples(report_examples(result, model.sample_rate), args.exp_dir / "examples")
+        save_examples(report_examples(result, items.sample_rate), args.exp_dir / "examples")
     print(_headline(summary))
+
+
+def _conf_of_scores(recipe: Path | None, exp_dir: Path, options: list[str]) -> Config:
+    """The configuration with which a model of elsewhere is scored."""
+    if (exp_dir / BEST).exists() or list_checkpoints(exp_dir):
+        raise FileExistsError(
+            f"{exp_dir} has a model of its own, whose scores stay: choose another --exp_dir."
+        )
+    if recipe is None or (exp_dir / CONF).exists() and not options:
+        return experiment_conf(exp_dir)
+    return recipe_conf(recipe, options)
 
 
 def report_examples(result: Evaluation, sample_rate: int) -> list[Example]:

@@ -163,10 +163,12 @@ class BiModalSystem(System):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> dict[str, Any]:
         checkpoint["bad_steps"] = self.guard.count
+        checkpoint["origin"] = self.model.origin
         return super().on_save_checkpoint(checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.guard.count = checkpoint.get("bad_steps", 0)
+        self.model.origin = checkpoint.get("origin")
 
     def validation_step(self, items: Sequence[EvaluationItem], batch_nb: int) -> None:
         """Separates pinned mixtures by the phrases of their sources, and scores them."""

@@ -15,6 +15,7 @@ from ..utils.checkpoints import first_line
 from ..utils.extras import extra
 from ..utils.files import safe_name
 from ..utils.folders import atomic_folder
+from ..utils.mappings import read_mapping
 from .card import model_card
 from .preserve_edits import CARD, preserve_edits, sign
 from .sanitize_paths import copy_sanitized, read_dict
@@ -71,7 +72,7 @@ def write_publish_dir(
     if not any((exp_dir / name).is_file() for name in (BEST, WEIGHTS)):
         raise ValueError(f"{exp_dir} has no {BEST}: it was not trained. Train it first.")
     model = load_separator(exp_dir / BEST if (exp_dir / BEST).is_file() else exp_dir)
-    _check_origin(model, may_publish)
+    _check_origin(model.origin, may_publish)
     _check_encoder(model, bundle_encoder)
     conf = read_dict(exp_dir / "conf.yml")
     finals = sorted(exp_dir.glob("final_metrics*.json"), key=lambda path: len(path.name))
@@ -159,13 +160,15 @@ def publish(
             f"{folder} is written already and is uploaded as it is. To change its options, publish "
             "the experiment again."
         )
+    else:
+        _check_origin(read_mapping(folder / CONFIG).get("origin"), may_publish)
     return upload(folder, repo_id, private=private, owned=_OPTIONAL)
 
 
-def _check_origin(model: QueriedSeparator, may_publish: bool) -> None:
-    if model.origin is not None and not may_publish:
+def _check_origin(origin: str | None, may_publish: bool) -> None:
+    if origin is not None and not may_publish:
         raise ValueError(
-            f"This model comes from {model.origin}, and its authors say who may pass it on. If you "
+            f"This model comes from {origin}, and its authors say who may pass it on. If you "
             "may: --i-have-the-right-to-publish or may_publish=True, with their --license."
         )
 

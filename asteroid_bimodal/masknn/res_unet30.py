@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _MAX_WIDTH = 12  # channels, in multiples of ngf
 _LEAST = 1e-5  # magnitude
+_SLOPE = 0.01  # of LeakyReLU
 _FEW = 1e-10  # length of a rotation below which it is none
 
 
@@ -163,8 +164,14 @@ class ShiftedBlock(nn.Module):
 
     def forward(self, x: Tensor, cond: Tensor) -> Tensor:
         residual = x if self.shortcut is None else self.shortcut(x)
-        x = self.conv1(_activate(self.norm1(x), self.shift1(cond)))
-        x = self.conv2(_activate(self.norm2(x), self.shift2(cond)))
+        x = _activate(self.norm1, x, self.shift1(cond))
+        if self.training or len(cond) > 1:
+            x = _activate(self.norm2, self.conv1(x), self.shift2(cond))
+        else:  # norm and shift of one query are part of the convolution: a seventh less time
+            scale, bias = _as_affine(self.norm2, self.shift2(cond))
+            weight = self.conv1.weight * scale[:, None, None, None]
+            x = F.leaky_relu_(F.conv2d(x, weight, bias[0], padding=1), _SLOPE)
+        x = self.conv2(x)
         return x.add_(repeat_for_queries(residual, len(cond)))
 
 
@@ -181,12 +188,23 @@ class Decoder(nn.Module):
         self.block = ShiftedBlock(2 * channels, channels, pooled_dim)
 
     def forward(self, x: Tensor, skip: Tensor, cond: Tensor) -> Tensor:
-        x = self.up_conv(_activate(self.norm(x), self.shift(cond)))
+        x = self.up_conv(_activate(self.norm, x, self.shift(cond)))
         return self.block(torch.cat([x, skip], dim=1), cond)
 
 
-def _activate(x: Tensor, shift: Tensor) -> Tensor:
-    """Shifts the maps (G, C, T, F) by (N, C), and applies LeakyReLU: (N, C, T, F)."""
-    shift = shift[:, :, None, None]
-    shifted = x.add_(shift) if len(x) == len(shift) else repeat_for_queries(x, len(shift)) + shift
-    return F.leaky_relu_(shifted, 0.01)
+def _activate(norm: nn.BatchNorm2d, x: Tensor, shift: Tensor) -> Tensor:
+    """Normalises the maps (G, C, T, F), shifts them by (N, C), applies LeakyReLU: (N, C, T, F)."""
+    if norm.training or x.dtype != torch.float32:
+        x = repeat_for_queries(norm(x), len(shift)).add_(shift[:, :, None, None])
+    else:  # in one step
+        scale, bias = _as_affine(norm, shift)
+        x = repeat_for_queries(x, len(shift))
+        x = torch.addcmul(bias[:, :, None, None], x, scale[:, None, None])
+    return F.leaky_relu_(x, _SLOPE)
+
+
+def _as_affine(norm: nn.BatchNorm2d, shift: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns what norm and shift (N, C) multiply with, (C,), and add, (N, C), in eval mode."""
+    mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+    scale = norm.weight * (variance + norm.eps).rsqrt()
+    return scale, shift + (norm.bias - mean * scale)

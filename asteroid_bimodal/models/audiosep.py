@@ -5,8 +5,10 @@ from __future__ import annotations
 from os import PathLike
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from ..masknn.checks import check_input
 from ..masknn.res_unet30 import ResUNet30
 from ..queries import QueryEmbedding
 from .official_audiosep import load_audiosep
@@ -18,6 +20,13 @@ class AudioSep(QueriedSeparator):
 
     In training the masks are of magnitudes, as losses on magnitudes want them; in eval mode they
     turn phases, too.
+
+    Args:
+        sample_rate: rate in hertz that the model works at.
+        n_fft: samples of an STFT frame.
+        hop_length: samples between frames.
+        query_encoder: as for `QueriedSeparator`.
+        **args: input_level, and arguments of `ResUNet30`.
 
     References:
         Liu et al., "Separate anything you describe", IEEE/ACM TASLP 2024.
@@ -35,6 +44,8 @@ class AudioSep(QueriedSeparator):
     """
 
     masker_class = ResUNet30
+    # It holds large maps of each frame, and was trained with excerpts of a few seconds.
+    window_hop, window_overlap = 6, 4
 
     def __init__(
         self,
@@ -77,4 +88,10 @@ class AudioSep(QueriedSeparator):
         """Finds the masks of all queries: (B, 2·F, T) to (B, Q, F, T)."""
         if self.training:
             return super().forward_masker(tf_rep, query)
-        return self.masker.forward_complex(self.masker_input(tf_rep), query)
+        mag = self.masker_input(tf_rep)
+        check_input(mag, query, query.pooled.shape[-1])
+        # One after the other: they would share nothing but the memory.
+        mags = mag.repeat_interleave(query.num_queries, dim=0).split(1)
+        pairs = zip(mags, query.split(), strict=True)
+        masks = torch.cat([self.masker.forward_complex(mag, one) for mag, one in pairs])
+        return masks.view(*query.pooled.shape[:2], *masks.shape[2:])

@@ -176,6 +176,8 @@ def _check_keys(package: dict[str, Any], source: str) -> dict[str, Any]:
             f"Expected a model of format {FORMAT_VERSION} or older in {source}, found format "
             f"{version!r}: it was saved by a newer asteroid_bimodal. Upgrade the package."
         )
+    if not isinstance(package.get("origin"), (str, type(None))):
+        raise ValueError(f"Expected a text as origin in {source}.")
     return {key: package[key] for key in (*_KEYS, "origin") if key in package}
 
 

@@ -47,6 +47,10 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
 
     A new model is in training mode, one that was loaded in eval mode.
 
+    Attributes:
+        window_hop: seconds from window to window of `separate`, about.
+        window_overlap: seconds that windows overlap.
+
     Args:
         sample_rate: rate in hertz that the model works at.
         n_fft: samples of an STFT frame.
@@ -71,6 +75,8 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
     """
 
     masker_class: type[nn.Module]
+    window_hop: float = 16
+    window_overlap: float = 8
     _mode_was_set = False
 
     @classmethod

@@ -21,7 +21,6 @@ from ..queries import QueryEmbedding
 from ..queries.query import ConditionedModel
 from .masked_spectra import MaskedSpectra
 
-HOP_SECONDS, OVERLAP_SECONDS = 16, 8
 _GRID = 64  # STFT frames: a network of six levels halves their number six times
 _MOST_CHANNELS = 64
 
@@ -32,6 +31,8 @@ class Separator(ConditionedModel, Protocol):
     sample_rate: float
     n_fft: int
     hop_length: int
+    window_hop: float
+    window_overlap: float
 
     def modules(self) -> Iterator[nn.Module]: ...
 
@@ -175,18 +176,18 @@ class SeparationStream:
 
 def window_sizes(model: Separator, sample_rate: int) -> tuple[int, int]:
     """Returns the hop and the overlap of windows in samples of the signal."""
-    # The hop is as near to HOP_SECONDS as the grid allows on which samples of both rates, and then
+    # The hop is as near to window_hop as the grid allows on which samples of both rates, and then
     # frames of the model, coincide; where those are too rare, frames or samples alone.
     model_rate = int(model.sample_rate)
     common = math.gcd(sample_rate, model_rate)
     per_common = model_rate // common  # samples of the model's in which both rates meet
-    wanted = HOP_SECONDS * model_rate
+    wanted = model.window_hop * model_rate
     for frames in (_GRID * model.hop_length, model.hop_length, 1):
         grid = math.lcm(per_common, frames)
         if grid <= wanted:
             break
     hop = max(1, round(wanted / grid)) * grid
-    return hop // per_common * (sample_rate // common), OVERLAP_SECONDS * sample_rate
+    return hop // per_common * (sample_rate // common), round(model.window_overlap * sample_rate)
 
 
 def check_wav(wav: Tensor) -> Tensor:

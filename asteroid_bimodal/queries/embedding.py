@@ -83,6 +83,12 @@ class QueryEmbedding:
             self.tokens.flatten(0, 1), self.mask.flatten(0, 1), self.pooled.flatten(0, 1)
         )
 
+    def split(self) -> list[QueryEmbedding]:
+        """Returns each query of each mixture by itself: B·Q embeddings (1, 1, …)."""
+        flat = self.flatten()
+        parts = (part.unsqueeze(1).split(1) for part in (flat.tokens, flat.mask, flat.pooled))
+        return [QueryEmbedding(*one) for one in zip(*parts, strict=True)]
+
 
 def mean_query(
     embeddings: Sequence[QueryEmbedding], weights: Sequence[float] | None = None

@@ -43,10 +43,11 @@ def read_experiment(exp_dir: Path, train_log: Path | None = None) -> Experiment:
     experiment = Experiment()
     experiment.configuration = experiment.attempt(_read_text, exp_dir / "conf.yml", "")
     conf = experiment.attempt(read_mapping, exp_dir / "conf.yml", {})
-    experiment.facts = _facts(conf, experiment.attempt(read_mapping, exp_dir / "run.json", {}))
     experiment.rows = experiment.attempt(_read_rows, exp_dir / "metrics.csv", [])
     final = experiment.attempt(read_mapping, exp_dir / "final_metrics.json", {})
     experiment.summary = summarise(experiment.rows) | final
+    run = experiment.attempt(read_mapping, exp_dir / "run.json", {})
+    experiment.facts = _facts(conf, run, final.get("model"))
     logs = find_logs(exp_dir) if train_log is None else [train_log]
     experiment.panels = experiment.attempt(lambda _: read_panels(logs), exp_dir, [])
     for path in sorted(exp_dir.glob("skipped*.csv")):
@@ -72,21 +73,27 @@ def _read_skipped(path: Path) -> list[dict[str, Any]]:
     return pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
 
 
-def _facts(conf: Mapping[str, Any], run: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _facts(
+    conf: Mapping[str, Any], run: Mapping[str, Any], model: Any = None
+) -> list[tuple[str, str]]:
+    """Names and values of what is known; of a model of elsewhere, no options of a training."""
     data = conf.get("data")
     data = data if isinstance(data, dict) else {}
     versions = run.get("versions")
     versions = versions if isinstance(versions, dict) else {}
-    known = {
+    of_training = {
         "System": conf.get("system"),
         "Sources in training": _with_unit(data.get("n_src"), "per mixture"),
+        "Seed": conf.get("seed"),
+    }
+    known = {
+        **(of_training if model is None else {"Model": model}),
         "Sample rate": _with_unit(data.get("sample_rate"), "Hz"),
         "Device": run.get("device"),
         "Training time": _with_unit(run.get("minutes"), "min"),
         "Steps": _with_unit(run.get("steps"), ""),
         "Epochs": run.get("epochs"),
         "Parameters": _with_unit(run.get("parameters"), ""),
-        "Seed": conf.get("seed"),
         "Versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
         "Commit": run.get("commit"),
         "Command": run.get("command"),

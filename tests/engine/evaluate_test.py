@@ -23,7 +23,7 @@ class Oracle(nn.Module):
         assert not self.training and not torch.is_grad_enabled()
         self.batches.append(len(wavs))
         spectra = torch.fft.rfft(wavs)
-        hertz = torch.fft.rfftfreq(wavs.shape[-1], 1 / 8000)
+        hertz = torch.fft.rfftfreq(wavs.shape[-1], 1 / self.sample_rate)
         rows = []
         for spectrum, texts in zip(spectra, queries, strict=True):
             tones = [self.tones[text.removeprefix("The sound of ")] for text in texts]
@@ -45,6 +45,15 @@ def test_an_oracle_scores_high(tone_set):
     assert all(row["si_sdr"] > 30 and row["si_sdr_imp"] > 20 for row in result.rows)
     assert all(row["phrase"] == f"The sound of {row['label']}" for row in result.rows)
     assert not result.skipped and not result.examples
+
+
+@pytest.mark.parametrize("rate", [11025, 32000])
+def test_a_model_of_another_rate_is_scored_at_that_of_the_list(tone_set, rate):
+    model = Oracle(tone_set.tones)
+    model.sample_rate = rate
+    result = evaluate(model, pinned(tone_set), num_examples=1)
+    assert all(row["si_sdr"] > 25 for row in result.rows)
+    assert result.examples[0].estimates.shape == (2, 8000)
 
 
 def test_a_model_that_swaps_scores_low(tone_set):

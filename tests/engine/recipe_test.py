@@ -2,9 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from omegaconf import OmegaConf
 
+from asteroid_bimodal.cli import main as cli_main
 from asteroid_bimodal.data.datasets import EvaluationItem
 from asteroid_bimodal.engine.build import encoder_spec
 from asteroid_bimodal.engine.evaluate import Evaluation, SeparatedItem
@@ -16,7 +18,9 @@ from asteroid_bimodal.engine.recipe import (
     report_examples,
     train_main,
 )
+from asteroid_bimodal.models import AudioSep
 from asteroid_bimodal.utils.conf import save_conf
+from asteroid_bimodal.utils.mappings import read_mapping
 
 RECIPE = Path(__file__).parents[2] / "egs" / "music"
 
@@ -142,6 +146,49 @@ def test_scores_of_a_training_that_has_not_ended(tmp_path):
     save_conf(recipe_conf(RECIPE, []), tmp_path / "conf.yml")
     with pytest.raises(FileNotFoundError, match="training has not ended. Run stage 3 again"):
         eval_main(RECIPE, ["--exp_dir", str(tmp_path)])
+
+
+@pytest.fixture(scope="module")
+def of_elsewhere(tone_set, tmp_path_factory):
+    """The command that scores a model which no experiment made, of another rate than the data."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    torch.manual_seed(0)
+    model = AudioSep(11025, 128, 32, "mini", pooled_dim=128, num_downs=3, ngf=2)
+    model.save_pretrained(folder / "model")
+    options = ["--data.root", str(tone_set.root), "--eval_samples", "8000", "--num_workers", "0"]
+    return ["--model", str(folder / "model"), "--device", "cpu", "--limit", "2", *options]
+
+
+def test_a_model_of_elsewhere_is_scored_in_a_folder_that_becomes_its_own(
+    of_elsewhere, tone_set, tmp_path
+):
+    exp_dir = tmp_path / "scores"
+    eval_main(RECIPE, ["--exp_dir", str(exp_dir), *of_elsewhere])
+    assert experiment_conf(exp_dir).data.root == str(tone_set.root)
+    final = read_mapping(exp_dir / "final_metrics.json")
+    assert final["n_items"] == 2 and final["model"] == of_elsewhere[1]
+    wav, rate = soundfile.read(exp_dir / "examples/item_000/estimate_0.wav")
+    assert (len(wav), rate) == (8000, 8000) and abs(wav).max() > 0
+    cli_main(["report", str(exp_dir)])
+    assert of_elsewhere[1] in (exp_dir / "report.html").read_text()
+    before = (exp_dir / "metrics.csv").read_text()
+    (exp_dir / "metrics.csv").unlink()
+    cli_main(["evaluate", str(exp_dir), "--model", of_elsewhere[1], "--device", "cpu"])
+    assert (exp_dir / "metrics.csv").read_text().startswith(before)
+
+
+@pytest.mark.parametrize("own", ["best_model.pth", "checkpoints/last.ckpt"])
+def test_scores_of_a_model_of_elsewhere_replace_none_of_an_experiment(of_elsewhere, own, tmp_path):
+    (tmp_path / own).parent.mkdir(exist_ok=True)
+    (tmp_path / own).touch()
+    with pytest.raises(FileExistsError, match="has a model of its own"):
+        eval_main(RECIPE, ["--exp_dir", str(tmp_path), *of_elsewhere])
+
+
+def test_options_of_data_are_for_a_model_of_elsewhere(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        eval_main(RECIPE, ["--exp_dir", str(tmp_path), "--data", "mini"])
+    assert "--data" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("options", [[], ["--exp_dir", "x", "--resume", "perhaps"]])

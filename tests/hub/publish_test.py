@@ -14,7 +14,7 @@ import torch
 import yaml
 from PIL import Image
 
-from asteroid_bimodal.hub import write_publish_dir
+from asteroid_bimodal.hub import publish, write_publish_dir
 from asteroid_bimodal.models import BiModalUNet
 
 EXPERIMENT = {
@@ -217,10 +217,13 @@ def test_model_without_an_encoder_has_none_to_bundle(experiment, tiny_model):
 
 def test_a_model_of_others_is_published_by_who_may(tiny_model, tmp_path):
     model = tiny_model()
-    model.origin = "AudioSep (file.ckpt)"
+    model.origin = "AudioSep (<b>\n# file.ckpt)"
     model.save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match=r"comes from AudioSep \(file.ckpt\).*--i-have-the-right"):
+    with pytest.raises(ValueError, match=r"comes from AudioSep (?s:.*)--i-have-the-right"):
         write_publish_dir(tmp_path)
     assert not (tmp_path / "publish_dir").exists()
     folder = write_publish_dir(tmp_path, may_publish=True, license_id="other")
-    assert "come from AudioSep (file.ckpt)" in " ".join((folder / CARD).read_text().split())
+    card = " ".join((folder / CARD).read_text().split())
+    assert r"come from AudioSep (&lt;b&gt; \# file.ckpt)" in card
+    with pytest.raises(ValueError, match="--i-have-the-right"):
+        publish(folder, "me/model")  # as it is

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_model import build_tiny
 
-from asteroid_bimodal.models import streaming
+from asteroid_bimodal.models import QueriedSeparator
 from asteroid_bimodal.models.masked_spectra import mono_spectrum
 from asteroid_bimodal.models.streaming import SeparationStream
 
@@ -44,8 +44,8 @@ def test_where_channels_do_not_cancel_their_mean_is_kept_bit_by_bit():
 
 def test_nothing_clicks_where_windows_begin_to_cancel(monkeypatch):
     """The rule holds for a window; from one to the next, estimates are faded."""
-    monkeypatch.setattr(streaming, "HOP_SECONDS", 2)
-    monkeypatch.setattr(streaming, "OVERLAP_SECONDS", 1)
+    monkeypatch.setattr(QueriedSeparator, "window_hop", 2)
+    monkeypatch.setattr(QueriedSeparator, "window_overlap", 1)
     time = torch.arange(12 * 8000) / 8000
     left = 0.1 * torch.sin(2 * torch.pi * 200 * time)
     sign = torch.where(time < 6, 1.0, -1.0)

@@ -54,6 +54,14 @@ def test_the_origin_stays_with_a_model(audiosep, tmp_path):
     assert BiModalUNet.from_pretrained("mini").origin is None
 
 
+def test_an_origin_is_a_text(audiosep, tmp_path):
+    model = read_published(audiosep, **SIZES)
+    model.origin = {"name": ["AudioSep"]}
+    model.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="Expected a text as origin in"):
+        load_separator(tmp_path)
+
+
 def test_the_paper_s_release_is_recognised():
     assert type(read_published(RELEASE, num_heads=8)) is BiModalUNet
 

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 import torch
 
-from asteroid_bimodal.models import streaming
+from asteroid_bimodal.models import QueriedSeparator
 from asteroid_bimodal.models.inference import _join
 from asteroid_bimodal.queries import Query
 from asteroid_bimodal.separate import separate_files
@@ -119,8 +119,8 @@ def test_other_inputs_are_refused(model, tmp_path):
 
 
 def test_a_file_gives_what_the_command_writes(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(streaming, "HOP_SECONDS", 1)
-    monkeypatch.setattr(streaming, "OVERLAP_SECONDS", 1)
+    monkeypatch.setattr(QueriedSeparator, "window_hop", 1)
+    monkeypatch.setattr(QueriedSeparator, "window_overlap", 1)
     wav = 0.1 * np.random.default_rng(0).standard_normal((5 * 11025, 2))
     soundfile.write(tmp_path / "duet.wav", wav, 11025, subtype="FLOAT")
     bowed = Query.blend("bowed", [("violin", 0.7), ("cello", 0.3)])

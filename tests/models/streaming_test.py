@@ -10,7 +10,7 @@ import torch
 from tiny_model import build_tiny
 
 from asteroid_bimodal.dsp.resample import resample
-from asteroid_bimodal.models import streaming
+from asteroid_bimodal.models import AudioSep, BiModalUNet, QueriedSeparator
 from asteroid_bimodal.models.streaming import SeparationStream, window_sizes
 
 
@@ -25,8 +25,8 @@ def halving_model():
 
 @pytest.fixture
 def short_windows(monkeypatch):
-    monkeypatch.setattr(streaming, "HOP_SECONDS", 2)
-    monkeypatch.setattr(streaming, "OVERLAP_SECONDS", 1)
+    monkeypatch.setattr(QueriedSeparator, "window_hop", 2)
+    monkeypatch.setattr(QueriedSeparator, "window_overlap", 1)
 
 
 def noise(*shape, seed=0):
@@ -84,7 +84,9 @@ def test_stationary_signal_is_separated_as_in_one_pass_to_60_db(short_windows):
 def test_windows_start_where_samples_of_both_rates_and_frames_coincide(
     model_rate, hop_length, rate
 ):
-    model = SimpleNamespace(sample_rate=model_rate, hop_length=hop_length)
+    model = SimpleNamespace(
+        sample_rate=model_rate, hop_length=hop_length, window_hop=16, window_overlap=8
+    )
     hop, overlap = window_sizes(model, rate)
     assert hop * model_rate % rate == 0
     assert 8 * rate <= hop <= 24 * rate and overlap == 8 * rate
@@ -93,9 +95,14 @@ def test_windows_start_where_samples_of_both_rates_and_frames_coincide(
 
 
 def test_windows_are_about_sixteen_seconds_and_eight():
-    model = SimpleNamespace(sample_rate=8000, hop_length=255)
+    model = BiModalUNet(8000, 1022, 255, None, ngf=2, num_heads=2)
     assert window_sizes(model, 8000) == (8 * 64 * 255, 64000)
     assert window_sizes(model, 44100) == (719712, 352800)
+
+
+def test_windows_of_audiosep_are_shorter():
+    model = AudioSep(32000, 2048, 320, None, ngf=2)
+    assert window_sizes(model, 44100) == (9 * 64 * 320 * 441 // 320, 4 * 44100)
 
 
 def with_masks(*levels):

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from tiny_model import HashedTexts, build_tiny
 
-from asteroid_bimodal.models import streaming
+from asteroid_bimodal.models import QueriedSeparator
 
 
 @pytest.fixture(scope="module")
@@ -42,5 +42,5 @@ def duet(tmp_path):
 
 @pytest.fixture
 def short_windows(monkeypatch):
-    monkeypatch.setattr(streaming, "HOP_SECONDS", 1)
-    monkeypatch.setattr(streaming, "OVERLAP_SECONDS", 1)
+    monkeypatch.setattr(QueriedSeparator, "window_hop", 1)
+    monkeypatch.setattr(QueriedSeparator, "window_overlap", 1)
