@@ -15,7 +15,9 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from long_files import peak, write_input
@@ -36,7 +38,7 @@ def measure(path: Path, model_name: str, queries: list[str]) -> None:
     print(f"the result holds {holds:.0f} MB, separating took {above - holds:.0f} MB more")
 
 
-def write_audiosep(folder: Path) -> Path:
+def write_audiosep(folder: Path) -> None:
     """Writes the folder of an imported AudioSep with random weights."""
     from tokenizers import Tokenizer, models
     from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, PreTrainedTokenizerFast
@@ -55,11 +57,19 @@ def write_audiosep(folder: Path) -> Path:
     AudioSep(query_encoder=f"{folder}/clap").save_pretrained(
         folder / "audiosep", bundle_encoder=True
     )
-    return folder / "audiosep"
+
+
+def run_alone(function: Callable[..., None], *args: Any) -> None:
+    """Runs in a process of its own, whose peak is that of nothing else."""
+    process = multiprocessing.get_context("spawn").Process(target=function, args=args)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit(process.exitcode)
 
 
 def main() -> None:
-    """Writes the file and measures in a process of its own."""
+    """Writes the file and measures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("queries", nargs="+")
     parser.add_argument("--minutes", type=int, default=10)
@@ -71,13 +81,9 @@ def main() -> None:
         path = Path(folder) / "long.wav"
         write_input(path, args.minutes, args.rate, args.channels)
         if args.model == "audiosep":
-            args.model = str(write_audiosep(Path(folder)))
-        process = multiprocessing.get_context("spawn").Process(
-            target=measure, args=(path, args.model, args.queries)
-        )
-        process.start()
-        process.join()
-    raise SystemExit(process.exitcode)
+            run_alone(write_audiosep, Path(folder))
+            args.model = f"{folder}/audiosep"
+        run_alone(measure, path, args.model, args.queries)
 
 
 if __name__ == "__main__":

@@ -76,6 +76,18 @@ def test_separate_writes_one_file_for_each_query_and_the_rest(experiment, duet, 
     np.testing.assert_array_equal(tracks[2], mixture - (tracks[0] + tracks[1]))
 
 
+def test_separate_in_bf16_is_nearly_the_same(experiment, duet, tmp_path):
+    tracks = []
+    for precision in ("32", "bf16"):
+        out = tmp_path / precision
+        options = ["--model", experiment, "--out", out, "--precision", precision]
+        main([str(arg) for arg in ["separate", duet, "violin", *options]])
+        tracks.append(soundfile.read(out / "duet_violin.wav")[0])
+    exact, rounded = tracks
+    error = np.linalg.norm(rounded - exact) / np.linalg.norm(exact)
+    assert 0 < error < 0.1
+
+
 def test_separate_a_folder_goes_on_after_a_bad_file(experiment, duet, tmp_path, capsys):
     (tmp_path / "bad.wav").write_text("no audio")
     out = tmp_path / "out"

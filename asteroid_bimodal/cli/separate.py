@@ -35,6 +35,12 @@ def add_command(commands) -> None:
     add("--overwrite", action="store_true", help="replace existing files")
     add("--skip-existing", action="store_true", help="keep existing files, skip finished inputs")
     add("--batch-size", type=int, default=1, help="windows in one pass; more are faster on a GPU")
+    add(
+        "--precision",
+        choices=("32", "bf16"),
+        default="32",
+        help="bf16: faster where the processor computes in it, and nearly the same",
+    )
     add_device(parser)
     parser.set_defaults(run=partial(_separate, parser))
 
@@ -71,25 +77,29 @@ def _separate(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None
     if args.batch_size < 1:
         parser.error("--batch-size must be at least 1")
 
+    import torch
+
     from ..hub import load_model
     from ..separate import find_inputs, output_names, separate_files
 
     queries, without = _queries(args), [_part(text) for text in args.without]
     output_names(queries, args.residual, without)  # refused before any work
     inputs = find_inputs(args.input)
-    results = separate_files(
-        load_model(args.model, args.device),
-        inputs,
-        queries,
-        without=without,
-        out=args.out,
-        residual=args.residual,
-        overwrite=args.overwrite,
-        skip_existing=args.skip_existing,
-        log=inputs != [Path(args.input)],
-        batch_size=args.batch_size,
-        progress=sys.stderr.isatty(),
-    )
+    model = load_model(args.model, args.device)
+    with torch.autocast(model.device.type, torch.bfloat16, enabled=args.precision == "bf16"):
+        results = separate_files(
+            model,
+            inputs,
+            queries,
+            without=without,
+            out=args.out,
+            residual=args.residual,
+            overwrite=args.overwrite,
+            skip_existing=args.skip_existing,
+            log=inputs != [Path(args.input)],
+            batch_size=args.batch_size,
+            progress=sys.stderr.isatty(),
+        )
     _print(results)
     if results.failed:
         sys.exit(1)

@@ -19,7 +19,7 @@ _ROLLOFF = 0.97  # where the filter cuts, as a part of the lower Nyquist frequen
 
 
 def resample(wav: Tensor, from_rate: float, to_rate: float, length: int | None = None) -> Tensor:
-    """Changes the sample rate; the filter of a pair of rates is computed once.
+    """Changes the sample rate, in full precision; the filter of a pair of rates is computed once.
 
     Args:
         wav: samples, time last.
@@ -55,7 +55,8 @@ def resample(wav: Tensor, from_rate: float, to_rate: float, length: int | None =
     if (from_rate // common) * (to_rate // common) > _MOST_WEIGHTS:
         wav = _resample_by_taps(wav, from_rate, to_rate)
     elif from_rate != to_rate:
-        wav = _resampler(from_rate, to_rate, wav.device, wav.dtype)(wav)
+        with torch.autocast(wav.device.type, enabled=False):  # it would round samples
+            wav = _resampler(from_rate, to_rate, wav.device, wav.dtype)(wav)
     return wav if wav.shape[-1] == length else F.pad(wav, (0, length - wav.shape[-1]))
 
 

@@ -164,7 +164,7 @@ class ShiftedBlock(nn.Module):
 
     def forward(self, x: Tensor, cond: Tensor) -> Tensor:
         residual = x if self.shortcut is None else self.shortcut(x)
-        x = _activate(self.norm1, x, self.shift1(cond))
+        x = _activate(self.norm1, x, self.shift1(cond), last_use=self.shortcut is not None)
         if self.training or len(cond) > 1:
             x = _activate(self.norm2, self.conv1(x), self.shift2(cond))
         else:  # norm and shift of one query are part of the convolution: a seventh less time
@@ -188,18 +188,22 @@ class Decoder(nn.Module):
         self.block = ShiftedBlock(2 * channels, channels, pooled_dim)
 
     def forward(self, x: Tensor, skip: Tensor, cond: Tensor) -> Tensor:
-        x = self.up_conv(_activate(self.norm, x, self.shift(cond)))
-        return self.block(torch.cat([x, skip], dim=1), cond)
+        x = _activate(self.norm, x, self.shift(cond), last_use=True)
+        return self.block(torch.cat([self.up_conv(x), skip], dim=1), cond)
 
 
-def _activate(norm: nn.BatchNorm2d, x: Tensor, shift: Tensor) -> Tensor:
-    """Normalises the maps (G, C, T, F), shifts them by (N, C), applies LeakyReLU: (N, C, T, F)."""
+def _activate(norm: nn.BatchNorm2d, x: Tensor, shift: Tensor, *, last_use: bool = False) -> Tensor:
+    """Normalises the maps (G, C, T, F), shifts them by (N, C), applies LeakyReLU: (N, C, T, F).
+
+    After their last use, and without gradients, they are overwritten.
+    """
     if norm.training or x.dtype != torch.float32:
         x = repeat_for_queries(norm(x), len(shift)).add_(shift[:, :, None, None])
     else:  # in one step
         scale, bias = _as_affine(norm, shift)
         x = repeat_for_queries(x, len(shift))
-        x = torch.addcmul(bias[:, :, None, None], x, scale[:, None, None])
+        out = x if last_use and not torch.is_grad_enabled() else None
+        x = torch.addcmul(bias[:, :, None, None], x, scale[:, None, None], out=out)
     return F.leaky_relu_(x, _SLOPE)
 
 

@@ -111,3 +111,10 @@ def test_gradients_at_odd_rates(monkeypatch):
     monkeypatch.setattr(module, "_MOST_WEIGHTS", 0)
     wav = torch.randn(30, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: resample(x, 3, 2), wav)
+
+
+def test_autocast_does_not_round_samples():
+    wav = torch.randn(2000)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = resample(wav, 22050, 8000)
+    torch.testing.assert_close(found, resample(wav, 22050, 8000), rtol=0, atol=0)

@@ -48,7 +48,7 @@ def test_a_system_trains_evaluates_saves_loads_and_separates(name, system_conf, 
     assert conf.system == name
     system = build_system(conf)
     before = {key: value.clone() for key, value in system.model.named_parameters()}
-    report = system.common_step(next(iter(system.train_dataloader())), 0)
+    report = system.common_step(next(iter(system.train_loader)), 0)
     assert torch.isfinite(report.total) and set(conf.loss) <= set(report.terms)
     report.total.backward()
     system.optimizer.step()
@@ -91,7 +91,7 @@ def test_outputs_are_matched_to_the_references(system_conf):
 @pytest.mark.parametrize("name", ["clipsep_img", "clipsep_img_star", "sop", "cosep"])
 def test_systems_that_see_are_tested_with_frames(name, system_conf):
     conf = system_conf(name)
-    batch = next(iter(build_system(conf).train_dataloader()))
+    batch = next(iter(build_system(conf).train_loader))
     assert all(Path(path).is_file() for row in batch.flat_frames for path in row)
     assert len(build_test_set(conf, "test", 2)[0].frames) == 2
 
@@ -102,7 +102,7 @@ def test_nit_is_trained_with_frames_and_asked_with_texts(system_conf, tmp_path):
     assert isinstance(system.query_encoder, ClipImageEncoder)
     assert isinstance(system.model.query_encoder, ClipTextEncoder)
     assert build_test_set(conf, "test", 2)[0].frames == []
-    batch = next(iter(system.train_dataloader()))
+    batch = next(iter(system.train_loader))
     estimates = system.estimate(batch, system.loss_func.needs(0))
     assert estimates.noise_masks.shape == estimates.caption_masks.shape
     system.model.save_pretrained(tmp_path)
@@ -149,7 +149,7 @@ def test_clean_and_mixed_recordings_are_disjoint(system_conf):
 
 def test_semi_supervised_loss_adds_up(system_conf):
     system = build_system(system_conf("bimodal_semi", **{"data.clean.weight": 2.5}))
-    batch = next(iter(system.train_dataloader()))
+    batch = next(iter(system.train_loader))
     system.eval()
     with torch.no_grad():
         both = system.common_step(batch, 0)
@@ -161,7 +161,7 @@ def test_semi_supervised_loss_adds_up(system_conf):
 def test_absent_sounds_are_asked_for(system_conf):
     changes = {"loss.absent": 5, "data.num_absent": 2}
     system = build_system(system_conf("clapsep", **changes))
-    batch = next(iter(system.train_dataloader()))
+    batch = next(iter(system.train_loader))
     for absent, present in zip(batch.absent, batch.flat_phrases, strict=True):
         assert len(set(absent)) == 2 and not set(absent) & set(present)
     assert system.common_step(batch, 0).terms["absent"] > 0
@@ -169,7 +169,7 @@ def test_absent_sounds_are_asked_for(system_conf):
 
 def test_a_label_outside_the_classes_is_refused(system_conf):
     system = build_system(system_conf("weaksup"))
-    batch = next(iter(system.train_dataloader()))
+    batch = next(iter(system.train_loader))
     del system.classes[batch.labels[0][0][0]]
     with pytest.raises(ValueError, match="Expected labels of the classifier"):
         system.common_step(batch, 0)
@@ -180,7 +180,7 @@ def test_a_timbre_classifier_learns_tones(system_conf):
     conf = system_conf("bimodal_timbre", **{"timbre.steps": 60, "timbre.peak_lr": 0.01})
     classifier = train_classifier(conf)
     system = build_system(conf)
-    batch = next(iter(system.train_dataloader()))
+    batch = next(iter(system.train_loader))
     logits = classifier(system.model.magnitude(batch.mixtures.flatten(0, 1)))
     heard = [set(row.topk(2).indices.tolist()) for row in logits]
     groups = [labels for example in batch.labels for labels in example]

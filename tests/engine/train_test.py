@@ -11,12 +11,13 @@ import torch
 from pytorch_lightning import loggers
 
 from asteroid_bimodal.engine import schema
+from asteroid_bimodal.engine.build import build_system
 from asteroid_bimodal.engine.schema import count_devices
 from asteroid_bimodal.engine.script import run_script
 from asteroid_bimodal.engine.system import BiModalSystem
 from asteroid_bimodal.engine.train import train
 from asteroid_bimodal.engine.trainer import build_trainer, choose_precision
-from asteroid_bimodal.models import BiModalUNet
+from asteroid_bimodal.models import BiModalUNet, load_separator
 from asteroid_bimodal.report.training_curves import find_logs, read_panels
 from asteroid_bimodal.utils.conf import save_conf
 from asteroid_bimodal.utils.ledger import lock_file
@@ -67,6 +68,19 @@ def test_what_training_leaves(trained):
     assert run["versions"]["torch"] == str(torch.__version__)
     logged = {name for row in log_rows(trained) for name, value in row.items() if value}
     assert {"step", "epoch", "loss_epoch", "train_url", "val_sdr", "lr-Adam"} <= logged
+
+
+def test_what_begins_with_a_model_of_others_keeps_its_origin(tiny_conf, broken_tones, tmp_path):
+    quick = {**QUICK, "loss": "{cnt: 0}", "system": "audiosep_bimodal", "training.epochs": 1}
+    model = build_system(tiny_conf(broken_tones, **quick)).model
+    model.origin = "AudioSep (a.ckpt)"
+    model.save_pretrained(tmp_path / "imported")
+    quick["training.init"] = tmp_path / "imported"
+    train(tiny_conf(broken_tones, **quick), tmp_path / "exp")
+    assert load_separator(tmp_path / "exp").origin == model.origin
+    shutil.rmtree(tmp_path / "imported")
+    train(tiny_conf(broken_tones, **{**quick, "training.epochs": 2}), tmp_path / "exp", resume=True)
+    assert load_separator(tmp_path / "exp").origin == model.origin
 
 
 def test_the_best_epoch_is_kept(trained):

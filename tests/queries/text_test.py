@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer, BertModel, CLIPModel
 
-from asteroid_bimodal.queries import BertEncoder, ClapTextEncoder, ClipTextEncoder
+from asteroid_bimodal.queries import BertEncoder, ClapTextEncoder, ClipTextEncoder, EncoderSpec
 from asteroid_bimodal.scorers import ClapScorer, load_clap
 
 TEXTS = ["violin", "The sound mixture of violin and acoustic guitar", "a zebra hums"]
@@ -124,6 +124,17 @@ def test_clip_equals_transformers(clip_folder):
         assert_close(query.tokens[0, index][real], states)
         assert_close(query.pooled[0, index], pooled / pooled.norm())
     assert (encoder.token_dim, encoder.pooled_dim) == (8, 6)
+
+
+def test_clip_may_keep_the_length_of_its_queries(clip_folder):
+    spec = EncoderSpec.parse(f"clip:{clip_folder}|raw")
+    raw, unit = spec.load(), ClipTextEncoder(clip_folder)
+    assert str(raw.spec) == str(spec) and raw.fingerprint != unit.fingerprint
+    lengths = raw([WORDS]).pooled.norm(dim=-1, keepdim=True)
+    assert (lengths - 1).abs().min() > 1e-3
+    assert_close(raw([WORDS]).pooled / lengths, unit([WORDS]).pooled)
+    with pytest.raises(ValueError, match="Expected clip:NAME or clip:NAME.raw"):
+        EncoderSpec.parse(f"clip:{clip_folder}|long").load()
 
 
 @pytest.mark.parametrize("pooling", [None, "cls", "mean", "sentence"])

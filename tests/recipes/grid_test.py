@@ -91,7 +91,7 @@ def test_a_failing_cell_is_told_and_the_others_run(grid):
 
 def test_an_interrupted_cell_goes_on(grid):
     exp, _, result = grid
-    assert "was interrupted and goes on from its last epoch" in result.stdout, result.stderr
+    assert "was interrupted and goes on from " in result.stdout, result.stderr
     run_json = json.loads((exp / "mini_clapsep_2src_seed0_data.share=0.5/run.json").read_text())
     assert (run_json["steps"], run_json["epochs"]) == (4, 4)
     assert "--data.share 0.5" in run_json["command"] and "commit" in run_json
