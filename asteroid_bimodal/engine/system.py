@@ -203,8 +203,9 @@ class BiModalSystem(System):
 
         An epoch that was stopped in its middle goes on with what it had not drawn.
         """
-        loader, fit = self.train_loader, self.trainer.fit_loop
-        taken = fit.epoch_loop.batch_progress.current.processed if fit.restarting else 0
-        loader.dataset.epoch = self.current_epoch
-        loader.dataset.start = taken * loader.batch_size * self.trainer.world_size
+        loader = self.train_loader
+        loader.dataset.epoch, loader.dataset.start = self.current_epoch, 0
+        if self._trainer is not None and self.trainer.fit_loop.restarting:
+            taken = self.trainer.fit_loop.epoch_loop.batch_progress.current.processed
+            loader.dataset.start = taken * loader.batch_size * self.trainer.world_size
         return loader
