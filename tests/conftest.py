@@ -115,3 +115,8 @@ def make_tone_set():
 def own_tone_set(tmp_path) -> ToneSet:
     """One that the test may break."""
     return write_tone_set(tmp_path / "tones")
+
+
+def pytest_collection_modifyitems(items):
+    """Begins with what takes longest, so that no process is left alone with it at the end."""
+    items.sort(key=lambda item: "tests/recipes/" not in item.nodeid)

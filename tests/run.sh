@@ -12,5 +12,5 @@ EXTRAS=dev
 # One thread per process: on small machines more only get in each other's way.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 # Files, not tests, are shared out: what a file's tests have in common is then made once.
-"$PYTHON" -m pytest -n auto --maxprocesses 4 --dist loadfile \
+"$PYTHON" -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
   -m "not slow" --doctest-modules asteroid_bimodal tests "$@"

@@ -154,7 +154,7 @@ def _log_means(trainer: pl.Trainer) -> None:
     """Logs the epoch's means, as Lightning does after the checkpoints: a kill may come between."""
     step = trainer.fit_loop.epoch_loop._batches_that_stepped - 1
     connector = trainer._logger_connector
-    connector.log_metrics(connector.metrics["log"], step=step)
+    connector.log_metrics({**connector.metrics["log"], "epoch": trainer.current_epoch}, step=step)
 
 
 def _leave(trainer: pl.Trainer) -> None:

@@ -90,11 +90,14 @@ def train(conf: Config, exp_dir: str | Path, *, resume: bool = False) -> Path:
         checkpoints = trainer.checkpoint_callback
         if trainer.is_global_zero:
             _begin(conf, exp_dir, fresh=checkpoint is None)
-        _fit(trainer, system, checkpoint)
-        if trainer.is_global_zero:
-            _export_best(checkpoints, system, best)
-            _write_run(trainer, system, exp_dir)
-        checkpoints.stop.obey()
+        try:
+            _fit(trainer, system, checkpoint)
+            if trainer.is_global_zero:
+                _export_best(checkpoints, system, best)
+                _write_run(trainer, system, exp_dir)
+            checkpoints.stop.obey()
+        finally:
+            checkpoints.stop.end()
     return best
 
 

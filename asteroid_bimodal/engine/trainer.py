@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -75,10 +76,22 @@ def choose_precision(precision: str) -> str:
     return "bf16-mixed" if capabilities.get("avx512_bf16") else "32"
 
 
+class _Rows(CSVLogger):
+    """Writes no row twice: `Checkpoints` logs an epoch's means first, and Lightning again."""
+
+    _last: tuple[dict[str, Any], int | None] | None = None
+
+    def log_metrics(self, metrics: dict[str, Any], step: int | None = None) -> None:
+        row = ({name: value for name, value in metrics.items() if name != "epoch"}, step)
+        if row != self._last:
+            super().log_metrics(metrics, step)
+        self._last = row
+
+
 def _loggers(name: str, exp_dir: Path) -> list[Logger]:
     """The CSV that the report reads, and the logger that was asked for beside it."""
     # A resumed run logs to a folder of its own; the report joins them.
-    found: list[Logger] = [CSVLogger(exp_dir, name="logs")]
+    found: list[Logger] = [_Rows(exp_dir, name="logs")]
     run = exp_dir.resolve().name
     arguments = {
         "tensorboard": lambda: {"save_dir": exp_dir, "name": "tensorboard"},

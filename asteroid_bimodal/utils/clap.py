@@ -29,6 +29,13 @@ MINI_EVENTS = MINI.with_name("mini_clap_events")
 _SHIPPED = {"mini": MINI, "mini-events": MINI_EVENTS}
 CONTEXT_LENGTH = 77  # tokens that CLAP was trained with
 LAION = "laion:"
+# Of a feature extractor, which makes its mel filters at once.
+_LARGEST = {
+    "feature_size": 1024,
+    "fft_window_size": 8192,
+    "sampling_rate": 192_000,
+    "max_length_s": 60,
+}
 
 
 @dataclass(frozen=True)
@@ -80,15 +87,24 @@ def load_clap(name: str | Path = "mini") -> PretrainedClap:
 @lru_cache(maxsize=8)
 @torch.inference_mode(False)  # or a model first loaded in a validation loop could not train
 def _load(source: str) -> PretrainedClap:
-    from transformers import ClapFeatureExtractor
-
     with explained(source, "a CLAP with its tokenizer and feature extractor", SHIPPED):
         model = load_network("ClapModel", source, ("clap",))
         tokenizer = load_tokenizer(source)
-        extractor = ClapFeatureExtractor.from_pretrained(source, trust_remote_code=False)
+        extractor = _load_extractor(source)
     check_tokenizer(source, tokenizer, model.config.text_config.vocab_size)
     freeze_norms(model)
     return PretrainedClap(model, tokenizer, extractor)
+
+
+def _load_extractor(source: str) -> ClapFeatureExtractor:
+    from transformers import ClapFeatureExtractor
+
+    config, _ = ClapFeatureExtractor.get_feature_extractor_dict(source)
+    for name, most in _LARGEST.items():
+        value = config.get(name, 1)
+        if not isinstance(value, (int, float)) or not 0 < value <= most:
+            raise ValueError(f"its {name} is {value!r} instead of 1 to {most}")
+    return ClapFeatureExtractor.from_dict(config)
 
 
 @lru_cache(maxsize=2)

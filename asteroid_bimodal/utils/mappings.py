@@ -17,7 +17,7 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
     """Reads a .json or .yml file; ValueError when it is broken, too large or no mapping."""
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"There is no {path}.")
+        raise FileNotFoundError(f"{path} does not exist.")
     kind = "JSON" if path.suffix == ".json" else "YAML"
     try:
         if path.stat().st_size > _LARGEST:

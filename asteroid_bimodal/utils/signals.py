@@ -34,6 +34,7 @@ class StopRequest:
     """
 
     number = 0
+    _of_children: Any = None  # handler of SIGCHLD, while a stop is under way
 
     def listen(self) -> None:
         """Begins to take note, in place of the handlers that there are."""
@@ -50,8 +51,13 @@ class StopRequest:
         self.number = self.number or number
         # Of several processes told to stop, a DataLoader's workers leave first; PyTorch has an
         # error of its own for that, at any place.
-        if hasattr(signal, "SIGCHLD"):
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        if hasattr(signal, "SIGCHLD") and self._of_children is None:
+            self._of_children = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+    def end(self) -> None:
+        """Hears of children again, for whoever goes on."""
+        if self._of_children is not None:
+            signal.signal(signal.SIGCHLD, self._of_children)
 
 
 @contextmanager

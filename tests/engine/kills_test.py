@@ -53,6 +53,7 @@ def whole(tmp_path_factory, tone_set):
     return exp_dir
 
 
+@pytest.mark.slow
 def test_killed_where_it_hurts(whole, tone_set, tmp_path):
     """Half of a best checkpoint is there; that is and the last one is not; no run.json."""
     for moment in ("writing:3", "written:1", "exported:1"):

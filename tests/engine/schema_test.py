@@ -91,9 +91,9 @@ def test_options_of_the_loss():
         ("--gain [0.5,-1]", r"data.gain must be at least 0; received \[0.5, -1.0\]"),
         ("--data.share 1.5", "data.share must be at most 1; received 1.5"),
         ("--devices two", "training.devices takes a number, GPU ids such as 0,1 or auto"),
-        ("--separator clapsep", "separator must be one of bimodal_unet, .*nearest: clipsep"),
+        ("--separator clapsep", "separator must be one of .*bimodal_unet, .*nearest: clipsep"),
         ("--n-src 2 --system pit", "--n_src of at most 1"),
-        ("--config nowhere.yml", "There is no configuration nowhere.yml"),
+        ("--config nowhere.yml", "nowhere.yml does not exist"),
     ],
 )
 def test_what_a_configuration_cannot_be(options, message):

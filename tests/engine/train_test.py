@@ -54,6 +54,12 @@ def trained(tmp_path_factory, tiny_conf, broken_tones):
     return exp_dir
 
 
+def test_every_figure_is_logged_once(trained):
+    rows = log_rows(trained)
+    means = [row["epoch"] for row in rows if row["train_url"]]
+    assert means == [row["epoch"] for row in rows if row["val_sdr"]] == ["0", "1"]
+
+
 def test_what_training_leaves(trained):
     names = {path.name for path in trained.iterdir()}
     files = {"conf.yml", "best_model.pth", "skipped.csv", "run.json", "checkpoints", "logs"}
@@ -404,7 +410,7 @@ def test_patience_and_loggers(tiny_conf, tone_set, tmp_path):
     stopping = {type(callback).__name__ for callback in trainer.callbacks}
     assert "EarlyStopping" in stopping
     names = {type(logger).__name__ for logger in trainer.loggers}
-    assert names == {"CSVLogger"}
+    assert names == {"_Rows"}
 
 
 def test_a_logger_by_name_beside_the_csv(tiny_conf, tone_set, tmp_path, monkeypatch):
@@ -419,7 +425,7 @@ def test_a_logger_by_name_beside_the_csv(tiny_conf, tone_set, tmp_path, monkeypa
     monkeypatch.setattr(schema, "find_spec", lambda name: True)
     conf = tiny_conf(tone_set, **{"training.logger": "wandb"})
     trainer = build_trainer(conf, tmp_path / "run")
-    assert [type(logger).__name__ for logger in trainer.loggers] == ["CSVLogger", "WandbLogger"]
+    assert [type(logger).__name__ for logger in trainer.loggers] == ["_Rows", "WandbLogger"]
     (arguments,) = made
     assert (arguments["project"], arguments["name"]) == ("asteroid_bimodal", "run")
 

@@ -14,6 +14,7 @@ from asteroid_bimodal.models import QueriedSeparator
 from asteroid_bimodal.queries.base import QueryEmbedding
 
 SIZES = {
+    "AudioSep": dict(num_downs=3, ngf=2),
     "BiModalUNet": dict(out_dim=3, cond_dim=6, num_downs=5, ngf=2, num_heads=2),
     "CLIPSep": dict(out_dim=3, num_downs=5, ngf=2, log_freq_bins=32),
     "LASSNet": dict(num_downs=5, ngf=4, film_dim=4),
@@ -35,9 +36,10 @@ def build(name, input_level):
     )
 
 
-def draw(data):
+def draw(data, shortest=1):
     """Mixtures (B, C, T) and as many rows of queries."""
-    batch, channels, length = (data.draw(st.integers(1, most)) for most in (2, 2, 200))
+    batch, channels = (data.draw(st.integers(1, 2)) for _ in range(2))
+    length = data.draw(st.integers(shortest, 200))
     numbers = Numbers(data.draw(fills), data.draw(dtypes), seeded())
     wav = numbers.signals(batch, channels, length)
     num_queries = data.draw(st.integers(1, 2))
@@ -72,7 +74,7 @@ def test_estimates_and_gradients_are_finite_and_the_input_is_as_before(name, dat
 @settings(max_examples=6)
 @given(data=st.data())
 def test_mixtures_do_not_see_each_other_and_the_residual_completes_them(name, data):
-    model, (wav, query) = build(name, None).eval(), draw(data)
+    model, (wav, query) = build(name, None).eval(), draw(data, shortest=64)  # a frame
     with torch.no_grad():
         swapped = model(wav.flip(0), _flip(query))
         torch.testing.assert_close(swapped.flip(0), model(wav, query), rtol=1e-2, atol=1e-4)

@@ -1,4 +1,6 @@
+import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -277,3 +279,15 @@ def test_a_text_has_the_same_embedding_whatever_is_beside_it():
         assert torch.equal(ClapScorer("mini").embed_text([text])[0], row)
         (alone,) = encoder.encode([text])
         assert all(map(torch.equal, alone, found))
+
+
+@pytest.mark.parametrize(
+    "name", ["feature_size", "fft_window_size", "sampling_rate", "max_length_s"]
+)
+@pytest.mark.parametrize("value", [10**9, 0, "many"])
+def test_features_that_no_clap_has_are_not_made(name, value, tmp_path):
+    shutil.copytree(MINI, tmp_path / "clap")
+    path = tmp_path / "clap" / "preprocessor_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
+    with pytest.raises(ValueError, match=f"its {name} is {value!r} instead"):
+        load_clap(tmp_path / "clap")

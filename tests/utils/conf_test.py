@@ -126,7 +126,7 @@ def test_an_empty_file_changes_nothing(base, tmp_path):
 
 
 def test_a_missing_file(base, tmp_path):
-    with pytest.raises(FileNotFoundError, match="There is no .*none.yml"):
+    with pytest.raises(FileNotFoundError, match="none.yml does not exist"):
         load_conf([base, tmp_path / "none.yml"])
 
 

@@ -185,9 +185,12 @@ def test_a_process_that_lives_on_holds_no_lock_of_its_parent(path):
         import os, signal, sys
         from asteroid_bimodal.utils.ledger import lock_file
         lock = lock_file(sys.argv[1])
+        listen, tell = os.pipe()
         child = os.fork()
         if not child:
+            os.write(tell, b"alive")
             signal.pause()
+        os.read(listen, 5)
         print(child, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
     """
