@@ -61,7 +61,9 @@ class Tally:
     def write(self, path: Path) -> None:
         """Writes the rows as CSV."""
         with atomic_write(path) as temporary:
-            with temporary.open("w", newline="", encoding="utf-8") as file:
+            # Names of files may be any bytes.
+            options = {"encoding": "utf-8", "errors": "surrogateescape"}
+            with temporary.open("w", newline="", **options) as file:
                 csv.writer(file).writerows([("path", "reason", "times"), *self.rows])
 
     @staticmethod

@@ -203,3 +203,8 @@ def test_too_many_broken_validation_items_end_the_training(own_tone_set, tmp_pat
     with pytest.raises(UnusableClipsError, match="^3 of 3 items of the validation list.* 20%"):
         train(conf, tmp_path / "exp")
     assert rows_of(tmp_path / "exp/skipped.csv")
+
+
+def test_names_of_files_may_be_any_bytes(tmp_path):
+    Tally([("a\udcff.wav", "It is empty.", 2)]).write(tmp_path / "skipped.csv")
+    assert b"a\xff.wav,It is empty.,2" in (tmp_path / "skipped.csv").read_bytes()
