@@ -6,6 +6,7 @@ Its "videos" have two frames each, of a brightness of their own.
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,10 @@ from asteroid_bimodal.data.pinned import draw_test_list, write_test_list
 # which has some, may wait for ever on a lock that another thread held.
 multiprocessing.set_forkserver_preload(["asteroid_bimodal.data"])
 multiprocessing.set_start_method("forkserver", force=True)
+
+# Shells have what runs in their background ignore Ctrl-C, which tests send.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Tests that draw draw the same each time, and few. Nothing shrinks: a failing draw is small anyway.
 settings.register_profile(

@@ -69,7 +69,7 @@ def test_another_folder(tmp_path):
     ("options", "message"),
     [
         (["--system", "clapsepp"], "no system 'clapsepp'; .* Did you mean clapsep"),
-        (["--system", ""], "no system ''; choose bertsep, bimodal_clap"),
+        (["--system", ""], "no system ''; choose audiosep, audiosep_bimodal, bertsep"),
         (["--data", "huge"], "no data set 'huge'; choose full, mini"),
         (["--learnig_rate", "1"], "Unknown key 'learnig_rate'"),
         (["--masker.nfg", "1"], "Did you mean masker.ngf"),

@@ -117,7 +117,7 @@ WILD = [
     ({"query_encoder": "resnet:mini|1000000000"}, "image_size"),
 ]
 SCRIPT = """
-import json, resource, sys
+import json, re, resource, sys
 from asteroid_bimodal.models import load_separator
 
 def used():
@@ -132,7 +132,7 @@ for folder in sys.argv[2:]:
         print("loaded")
     except ValueError as error:
         print(json.dumps(str(error)))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) // 1024)
 """
 
 

@@ -114,7 +114,7 @@ def test_a_folder_may_have_a_colon(tmp_path):
 
 
 def test_options_that_a_kind_does_not_take_are_refused():
-    with pytest.raises(ValueError, match="clip take no options"):
+    with pytest.raises(ValueError, match="Expected clip:NAME or clip:NAME.raw, received"):
         load_query_encoder("clip:mini|56")
 
 

@@ -161,7 +161,7 @@ def test_an_unknown_system_stops_the_recipe(tmp_path):
     result = run("--system", "clapsepp", "--exp", tmp_path / "exp", "--data.root", tmp_path / "d")
     assert result.returncode != 0 and "Traceback" not in result.stderr
     message = result.stderr.strip().splitlines()[-1]
-    assert message.startswith("Error: There is no system 'clapsepp'; choose bertsep, ")
+    assert message.startswith("Error: There is no system 'clapsepp'; choose audiosep, ")
     assert message.endswith(" Did you mean clapsep?")
     assert not any(tmp_path.iterdir())
 

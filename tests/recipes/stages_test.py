@@ -44,7 +44,7 @@ def test_a_stop_reaches_the_program_and_ends_the_script(tmp_path, name, everybod
         assert script.poll() is None
     (os.killpg if everybody else os.kill)(script.pid, getattr(signal, name))
     out, errors = script.communicate()
-    assert out.startswith("saved\n") and "Stage 4" not in out
+    assert out.startswith("saved") and "Stage 4" not in out
     assert errors == "Stopped in stage 3: the same command goes on from there.\n"
     # A terminal that closes is handed on as SIGTERM; the program may have heard of it before.
     assert script.returncode in (128 + getattr(signal, name), 128 + signal.SIGTERM)
