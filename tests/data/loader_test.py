@@ -26,12 +26,13 @@ class Broken(Dataset):
 @pytest.mark.parametrize(
     ("fault", "timeout", "sentence"),
     [
+        # First: PyTorch speaks of a dead worker until its loader is collected.
+        ("hangs", 1, r"Error: .* after 1 seconds \(data.timeout\): look whether the disk.*goes on"),
         (
             "dies",
             3,  # a fork server hears of its end, this process when the time is over
             r"Error: DataLoader worker .*memory ran out. Lower data.num_workers.*goes on",
         ),
-        ("hangs", 1, r"Error: .* after 1 seconds \(data.timeout\): look whether the disk.*goes on"),
     ],
 )
 def test_a_worker_that_does_not_answer(fault, timeout, sentence):
