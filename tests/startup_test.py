@@ -18,7 +18,7 @@ from asteroid_bimodal.utils.extras import extra
 ROOT = Path(__file__).parents[1]
 # Modules of the extras, by the extra that has them.
 OF_EXTRAS = {
-    "recipes": ("fast_bss_eval", "matplotlib", "midirenderer", "omegaconf", "pretty_midi"),
+    "recipes": ("matplotlib", "midirenderer", "omegaconf", "pretty_midi"),
     "demo": ("gradio",),
     "download": ("yt_dlp", "imageio_ffmpeg"),
     "shards": ("webdataset",),
@@ -133,11 +133,6 @@ print(violin.shape[-1])
     [
         ("from asteroid_bimodal.engine.recipe import recipe_conf", "recipes"),
         ("from asteroid_bimodal.report import write_report", "recipes"),
-        (
-            "from asteroid_bimodal.metrics import bss_eval; import numpy as np; "
-            "bss_eval(np.random.randn(1, 999), np.random.randn(1, 999))",
-            "recipes",
-        ),
         ("from asteroid_bimodal.demo import serve", "demo"),
     ],
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -14,7 +15,9 @@ from tqdm import tqdm
 from ..data.batches import Skipped, UnusableClipsError
 from ..data.datasets import EvaluationItem, PinnedMixtures
 from ..dsp.resample import resample
-from ..metrics import evaluate_item, match_outputs, summarise
+from ..metrics import match_outputs, summarise
+from ..metrics.items import ItemSignals, clap_scores
+from ..metrics.pool import ScoringPool
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,8 @@ def evaluate(
         num_examples: how many items to keep.
         batch_size: items separated at a time.
         max_skipped: share of the list that may be unusable.
-        num_workers: 1 reads items while others are separated.
+        num_workers: processes that score items while others are separated, and one that reads
+            them; 0 does everything in turn, with the same result.
         timeout: seconds to wait for an item of a worker, 0 for ever.
 
     Returns:
@@ -97,27 +101,23 @@ def evaluate(
     model.eval()
     result = Evaluation(items.name, len(items))
     loader = DataLoader(
-        items, batch_size=None, num_workers=num_workers, timeout=timeout if num_workers else 0
+        items,
+        batch_size=None,
+        num_workers=min(1, num_workers),
+        timeout=timeout if num_workers else 0,
     )
     most = max_skipped * len(items)
-    batches = _batches(loader, result, batch_size, most)
-    separations = _separate(model, batches, items.sample_rate)
-    for separated in tqdm(separations, total=len(items), desc="evaluating"):
-        item = separated.item
-        rows = evaluate_item(
-            separated.estimates,
-            item.references,
-            item.mixture,
-            phrases=item.phrases,
-            scorer=scorer,
-            sample_rate=items.sample_rate,
-        )
-        result.rows += [
-            {"item": item.item, "label": label, **row}
-            for label, row in zip(item.labels, rows, strict=True)
-        ]
-        if len(result.examples) < num_examples:
-            result.examples.append(separated)
+    rate, progress = items.sample_rate, tqdm(total=len(items), desc="evaluating")
+    with progress, ScoringPool(num_workers, rate) as pool:
+        batches = _separate(model, _batches(loader, result, batch_size, most), rate)
+        for separated, rows in pool.score(_with_signals(batches, scorer, rate)):
+            for one, item_rows in zip(separated, rows, strict=True):
+                result.rows += [
+                    {"item": one.item.item, "label": label, **row}
+                    for label, row in zip(one.item.labels, item_rows, strict=True)
+                ]
+            progress.update(len(separated))
+            result.examples += separated[: num_examples - len(result.examples)]
     missing = len(result.missing)
     if missing > most or not result.rows:
         reason = f" Last problem: {result.skipped[-1].reason}" if result.skipped else ""
@@ -150,10 +150,25 @@ def separate_items(
 
 def _separate(
     model, batches: Iterable[list[EvaluationItem]], sample_rate: float
-) -> Iterator[SeparatedItem]:
+) -> Iterator[list[SeparatedItem]]:
     for batch in batches:
         estimates = separate_items(model, batch, sample_rate)
-        yield from map(SeparatedItem, batch, estimates)
+        yield [SeparatedItem(*pair) for pair in zip(batch, estimates, strict=True)]
+
+
+def _with_signals(
+    batches: Iterable[list[SeparatedItem]], scorer, sample_rate: int
+) -> Iterator[tuple[list[SeparatedItem], list[tuple[ItemSignals, np.ndarray | None]]]]:
+    """Adds what is scored, and the cosines, which the scorer's device computes."""
+    for batch in batches:
+        signals = [
+            ItemSignals.of(one.estimates, one.item.references, one.item.mixture, one.item.phrases)
+            for one in batch
+        ]
+        cosines = [
+            None if scorer is None else clap_scores(one, scorer, sample_rate) for one in signals
+        ]
+        yield batch, list(zip(signals, cosines, strict=True))
 
 
 def _batches(

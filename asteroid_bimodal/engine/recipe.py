@@ -176,7 +176,7 @@ def eval_main(recipe: Path | None, options: list[str]) -> None:
             scorer=scorer,
             num_examples=NUM_EXAMPLES,
             max_skipped=conf.data.max_skipped,
-            num_workers=min(1, conf.data.num_workers),
+            num_workers=conf.data.num_workers,
             timeout=conf.data.timeout,
         )
     except UnusableClipsError as error:

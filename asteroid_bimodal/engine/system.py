@@ -15,7 +15,7 @@ from ..data.batches import Batch, SemiSupervisedBatch
 from ..data.datasets import EvaluationItem
 from ..losses.checks import NotFiniteError
 from ..losses.composite import CompositeLoss, LossReport, SeparatorOutputs
-from ..metrics import bss_eval
+from ..metrics import bss_evals
 from ..queries import QueryEncoder, concat_queries
 from .bad_steps import StepGuard, nan_loss
 from .evaluate import separate_items
@@ -175,8 +175,9 @@ class BiModalSystem(System):
         items = [item for item in items if item.mixture is not None]
         if not items:
             return
-        for item, estimate in zip(items, separate_items(self.model, items), strict=True):
-            scores = bss_eval(estimate, item.references)
+        references = [item.references for item in items]
+        pairs = zip(separate_items(self.model, items), references, strict=True)
+        for scores in bss_evals(pairs):
             means = {name: torch.as_tensor(value).nanmean() for name, value in scores.items()}
             for name, mean in means.items():
                 self.log(

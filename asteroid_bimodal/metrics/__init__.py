@@ -33,6 +33,7 @@ from .waveform import (
     SILENCE_PEAK,
     SILENT_ESTIMATE_DB,
     bss_eval,
+    bss_evals,
     match_outputs,
     si_sdr,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "SILENT_ESTIMATE_DB",
     "Scorer",
     "bss_eval",
+    "bss_evals",
     "colouration",
     "evaluate_item",
     "match_outputs",

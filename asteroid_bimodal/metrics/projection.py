@@ -100,7 +100,7 @@ def _levinson(acf: np.ndarray, xcorr: np.ndarray) -> np.ndarray:
 
 
 def _explained(acf: np.ndarray, xcorr: np.ndarray) -> np.ndarray:
-    """b' T^-1 b of a batch of positive definite block Toeplitz systems, by Schur's algorithm.
+    """Gives b' T^-1 b of positive definite block Toeplitz systems, by Schur's algorithm.
 
     Args:
         acf: (B, L, S, S), the first block columns of T.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import scipy.fft
 from numpy.typing import ArrayLike
 
 from .waveform import LIMIT_DB, checked_pair, is_silent
@@ -34,12 +36,7 @@ def octave_deviation(est: ArrayLike, ref: ArrayLike, sample_rate: int) -> dict[i
         ([-3.0], [3.0])
     """
     est, ref = checked_pair(est, ref)
-    est_levels, ref_levels = (_octave_levels(x, sample_rate) for x in (est, ref))  # (O, S)
-    heard = (ref_levels >= ref_levels.max(0) + _HEARD_DB) & ~is_silent(ref)
-    change = np.where(heard, est_levels - ref_levels, 0.0)
-    change -= change.sum(0) / np.maximum(heard.sum(0), 1)
-    change = np.where(is_silent(est), -LIMIT_DB, change.clip(-LIMIT_DB, LIMIT_DB))
-    return dict(zip(OCTAVES, np.where(heard, change, np.nan), strict=False))
+    return level_deviation(octave_levels(est, sample_rate), octave_levels(ref, sample_rate))
 
 
 def colouration(est: ArrayLike, ref: ArrayLike, sample_rate: int) -> np.ndarray:
@@ -68,12 +65,34 @@ def mean_size(deviation: dict[int, np.ndarray]) -> np.ndarray:
     return np.where(counts, np.nansum(sizes, 0) / np.maximum(counts, 1), np.nan)
 
 
-def _octave_levels(signals: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Levels (O, S) in dB of the octaves of signals (S, T)."""
-    power = np.abs(np.fft.rfft(signals)) ** 2
+@dataclass(frozen=True)
+class OctaveLevels:
+    """Levels (O, S) in dB of the octaves of S signals, and which signals are silent, (S,)."""
+
+    levels: np.ndarray
+    silent: np.ndarray
+
+    def __getitem__(self, signals: slice) -> OctaveLevels:
+        return OctaveLevels(self.levels[:, signals], self.silent[signals])
+
+
+def octave_levels(signals: np.ndarray, sample_rate: int) -> OctaveLevels:
+    """Measures the octaves of signals (S, T)."""
+    spectra = scipy.fft.rfft(signals)
+    power = np.square(spectra.real) + np.square(spectra.imag)
     hertz = np.fft.rfftfreq(signals.shape[-1], 1 / sample_rate)
     edges = [62.5 * 2 ** (k - 0.5) for k in range(len(OCTAVES) + 1)]
-    bands = [(low, high) for low, high in pairwise(edges) if low < sample_rate / 2]
-    energy = [power[:, (low <= hertz) & (hertz < high)].sum(-1) for low, high in bands]
+    inside = sum(edge < sample_rate / 2 for edge in edges[:-1])  # octaves that begin there
+    bands = pairwise(np.searchsorted(hertz, edges[: inside + 1]))
+    energy = [power[:, low:high].sum(-1) for low, high in bands]
     floor = np.maximum(_FLOOR * power.sum(-1), np.finfo(float).tiny)
-    return 10 * np.log10(np.maximum(energy, floor))
+    return OctaveLevels(10 * np.log10(np.maximum(energy, floor)), is_silent(signals))
+
+
+def level_deviation(est: OctaveLevels, ref: OctaveLevels) -> dict[int, np.ndarray]:
+    """Compares levels as `octave_deviation` does; one estimate stands for all references."""
+    heard = (ref.levels >= ref.levels.max(0) + _HEARD_DB) & ~ref.silent
+    change = np.where(heard, est.levels - ref.levels, 0.0)
+    change -= change.sum(0) / np.maximum(heard.sum(0), 1)
+    change = np.where(est.silent, -LIMIT_DB, change.clip(-LIMIT_DB, LIMIT_DB))
+    return dict(zip(OCTAVES, np.where(heard, change, np.nan), strict=False))

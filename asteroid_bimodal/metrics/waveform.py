@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -38,9 +38,28 @@ def bss_eval(est: ArrayLike, ref: ArrayLike) -> dict[str, np.ndarray]:
         >>> {name: value.round(1).tolist() for name, value in scores.items()}
         {'sdr': [20.5, 20.6], 'sir': [20.5, 20.6], 'sar': [80.0, 80.0]}
     """
-    est, ref = checked_pair(est, ref)
-    pairwise = pairwise_bss_eval(est, ref)
-    return {name: np.diagonal(value).copy() for name, value in pairwise.items()}
+    return bss_evals([(est, ref)])[0]
+
+
+def bss_evals(pairs: Iterable[tuple[ArrayLike, ArrayLike]]) -> list[dict[str, np.ndarray]]:
+    """Computes `bss_eval` of several items: the same numbers in half the time and less.
+
+    Args:
+        pairs: estimates and references of each item.
+
+    Returns:
+        The scores of each item.
+
+    Examples:
+        >>> refs = np.random.default_rng(0).standard_normal((3, 2, 4000))
+        >>> [scores["sdr"].tolist() for scores in bss_evals((ref, ref) for ref in refs)][2]
+        [80.0, 80.0]
+    """
+    checked = [checked_pair(est, ref) for est, ref in pairs]
+    return [
+        {name: np.diagonal(value).copy() for name, value in scores.items()}
+        for scores in pairwise_bss_evals(checked)
+    ]
 
 
 def si_sdr(est: ArrayLike, ref: ArrayLike) -> np.ndarray:
