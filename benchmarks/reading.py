@@ -25,6 +25,7 @@ from statistics import median
 import numpy as np
 import soundfile
 import torch
+from paired import ratio
 from tqdm import tqdm
 
 from asteroid_bimodal.data.batches import collate
@@ -32,7 +33,7 @@ from asteroid_bimodal.data.crops import read_crop
 from asteroid_bimodal.data.datasets import LabelledMixtures
 from asteroid_bimodal.data.manifest import Clip, write_manifest
 from asteroid_bimodal.data.prepare import resample_clip
-from asteroid_bimodal.dsp.resample import resample
+from asteroid_bimodal.dsp.resample import resample_recording
 
 RATE, NUM_SAMPLES = 16_000, 131_070
 BATCH, STEP = 16, 0.2  # examples, seconds
@@ -53,7 +54,8 @@ def read_whole(path: Path, start: float) -> torch.Tensor:
     """Reads everything and keeps a crop, which alone is resampled."""
     audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
     first, length = round(start * rate), -(-NUM_SAMPLES * rate // RATE)
-    return resample(torch.from_numpy(audio[first : first + length]).mean(1), rate, RATE)
+    wav = torch.from_numpy(audio[first : first + length]).mean(1)
+    return resample_recording(wav, rate, RATE)
 
 
 def milliseconds(work: Callable[[float], object], starts: list[float]) -> float:
@@ -75,7 +77,7 @@ def measure(path: Path, minutes: float, crops: int) -> str:
     crop = milliseconds(lambda start: read_crop(path, start, NUM_SAMPLES, RATE), starts)
     whole = milliseconds(lambda start: read_whole(path, start), starts[: max(3, crops // 4)])
     wav = torch.randn(-(-NUM_SAMPLES * rate // RATE))
-    resampling = milliseconds(lambda _: resample(wav, rate, RATE), starts)
+    resampling = milliseconds(lambda _: resample_recording(wav, rate, RATE), starts)
     batch = milliseconds(lambda start: draw_batch(path, minutes, round(1000 * start)), starts[:5])
     workers = math.ceil(batch / 1000 / STEP)
     figures = f"{crop:.1f} | {whole:.0f} | {whole / crop:.0f} | {resampling:.1f}"
@@ -92,6 +94,18 @@ def draw_batch(path: Path, minutes: float, seed: int) -> object:
         manifest, sample_rate=RATE, num_samples=NUM_SAMPLES, epoch_size=BATCH, seed=seed
     )
     return collate([data[index] for index in range(BATCH)])
+
+
+def short() -> dict[str, float]:
+    """Time of a crop over that of the whole file, for `benchmarks.check`."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.flac"
+        write_file(path, 1.0, 44_100, 2)
+        found = ratio(
+            lambda: read_crop(path, 20.0, NUM_SAMPLES, RATE), lambda: read_whole(path, 20.0)
+        )
+    return {"a crop of a minute of FLAC, the whole = 1": found}
 
 
 def main() -> None:

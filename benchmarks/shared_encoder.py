@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
+from paired import ratio
 from torch import Tensor
 
 from asteroid_bimodal.masknn import CondUNet
@@ -73,6 +74,26 @@ def training_step(masker: CondUNet, masks: Callable[[], Tensor]) -> float:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter() - start
+
+
+def short() -> dict[str, float]:
+    """Time of a shared pass over one for each query, forwards, for `benchmarks.check`."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    masker = CondUNet(ngf=8, num_downs=6).eval()
+    query = random_query(1, NUM_QUERIES, masker.get_config())
+    log_mag = torch.rand(1, 1, 256, 64)
+
+    @torch.no_grad()
+    def alone() -> None:
+        for index in range(NUM_QUERIES):
+            plain_unet(masker, log_mag, one_query(query, index))
+
+    @torch.no_grad()
+    def shared() -> None:
+        masker(log_mag, query)
+
+    return {"queries in one pass, each by itself = 1": ratio(shared, alone)}
 
 
 def main() -> None:

@@ -31,6 +31,13 @@ def seconds(arguments: list[str]) -> float:
     return user + after.children_system - before.children_system
 
 
+def short() -> dict[str, float]:
+    """Time to answer over that of Python alone, for `benchmarks.check`."""
+    names = ("separate --help", "python alone")
+    ours, python = (median(seconds(QUESTIONS[name]) for _ in range(9)) for name in names)
+    return {"separate --help, Python alone = 1": ours / python}
+
+
 if __name__ == "__main__":
     for name, arguments in QUESTIONS.items():
         print(f"{name:26}{median(seconds(arguments) for _ in range(5)):6.2f} s")

@@ -22,7 +22,7 @@ from asteroid_bimodal.data.pinned import draw_test_list, write_test_list
 
 # Processes that the tests start come from a server that has no threads: a fork of this process,
 # which has some, may wait for ever on a lock that another thread held.
-multiprocessing.set_forkserver_preload(["asteroid_bimodal.data", "asteroid_bimodal.metrics.pool"])
+multiprocessing.set_forkserver_preload(["asteroid_bimodal.data"])
 multiprocessing.set_start_method("forkserver", force=True)
 
 # Shells have what runs in their background ignore Ctrl-C, which tests send.

@@ -99,9 +99,15 @@ class Batch:
         return _flatten(self.frames)
 
     def to(self, device: torch.device | str) -> Batch:
-        """Moves the tensors."""
-        weights = self.phrase_weights.to(device)
-        return replace(self, mixtures=self.mixtures.to(device), phrase_weights=weights)
+        """Moves the tensors; of pinned ones the copy goes on while the next step is prepared."""
+        weights = self.phrase_weights.to(device, non_blocking=True)
+        mixtures = self.mixtures.to(device, non_blocking=True)
+        return replace(self, mixtures=mixtures, phrase_weights=weights)
+
+    def pin_memory(self) -> Batch:
+        """Copies the tensors to memory that an accelerator reads by itself; for a DataLoader."""
+        weights = self.phrase_weights.pin_memory()
+        return replace(self, mixtures=self.mixtures.pin_memory(), phrase_weights=weights)
 
 
 def _flatten(rows: list[list[list[str]]]) -> list[list[str]]:
@@ -157,6 +163,10 @@ class SemiSupervisedBatch:
     def to(self, device: torch.device | str) -> SemiSupervisedBatch:
         """Moves the tensors."""
         return SemiSupervisedBatch(self.mixed.to(device), self.clean.to(device))
+
+    def pin_memory(self) -> SemiSupervisedBatch:
+        """Copies the tensors to memory that an accelerator reads by itself."""
+        return SemiSupervisedBatch(self.mixed.pin_memory(), self.clean.pin_memory())
 
 
 def collate_pairs(pairs: list[tuple[Example, Example]]) -> SemiSupervisedBatch:

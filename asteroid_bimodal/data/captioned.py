@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..queries.captions import PhraseAllocation, allocate_phrases, lexicon, parse_caption
 from .batches import Example, Skipped
-from .crops import SILENT, StoredClip, crop_start
+from .crops import SILENT, StoredClip, crop_start, draw_in_turn
 from .datasets import OnTheFlyDataset, too_few
 from .manifest import Clip, read_manifest, take_share
 from .mixture_builder import draw_gains, mix
@@ -87,8 +87,8 @@ class CaptionedMixtures(OnTheFlyDataset):
     def draw_example(self, generator: torch.Generator) -> Example:
         crops: list[_CaptionedCrop] = []
         skipped: list[Skipped] = []
-        for choice in torch.randperm(len(self.clips), generator=generator).tolist():
-            drawn = self._draw_crop(self.clips[choice], generator, crops)
+        for clip in draw_in_turn(self.clips, generator):
+            drawn = self._draw_crop(clip, generator, crops)
             if isinstance(drawn, Skipped):
                 skipped.append(drawn)
             elif drawn:
@@ -138,10 +138,10 @@ class CaptionedMixtures(OnTheFlyDataset):
         """Phrases of other clips that name no sound of these."""
         present = frozenset().union(*(crop.sounds for crop in crops))
         absent: dict[frozenset[str], str] = {}
-        for choice in torch.randperm(len(self.clips), generator=generator).tolist():
+        for clip in draw_in_turn(self.clips if self.num_absent else (), generator):
             if len(absent) >= self.num_absent:
                 break
-            for phrase in phrases_of(self.clips[choice].caption):
+            for phrase in phrases_of(clip.caption):
                 if _sound(phrase) not in present:
                     absent.setdefault(_sound(phrase), phrase)
         if len(absent) < self.num_absent:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from ..dsp.resample import resample
+from ..dsp.resample import resample_recording
 from ..dsp.samples import fault_of
 from ..utils.audio_file import Source, UnreadableAudioError, open_audio, read_segment, to_mono
 from .batches import Skipped
@@ -69,7 +69,7 @@ def _read_mono(
 
 
 def _fit(mono: Tensor, rate: int, num_samples: int, sample_rate: int) -> Tensor:
-    mono = resample(mono, rate, sample_rate)
+    mono = resample_recording(mono, rate, sample_rate)
     return torch.nn.functional.pad(mono[:num_samples], (0, max(0, num_samples - len(mono))))
 
 
@@ -128,6 +128,20 @@ class StoredClip:
 def draw_one(items: Sequence[T], generator: torch.Generator) -> T:
     """Draws one of some items."""
     return items[int(torch.randint(len(items), (1,), generator=generator))]
+
+
+def draw_in_turn(items: Sequence[T], generator: torch.Generator) -> Iterator[T]:
+    """Draws all items in random order, each only when it is asked for: a lazy Fisher-Yates shuffle.
+
+    Examples:
+        >>> sorted(draw_in_turn("abc", torch.Generator().manual_seed(0)))
+        ['a', 'b', 'c']
+    """
+    moved: dict[int, int] = {}
+    for last in reversed(range(len(items))):
+        place = int(torch.randint(last + 1, (1,), generator=generator))
+        yield items[moved.get(place, place)]
+        moved[place] = moved.pop(last, last)
 
 
 class ClipSource(Protocol):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ..dsp.resample import resample
+from ..dsp.resample import resample_recording
 from ..utils.audio_file import AUDIO_SUFFIXES, UnreadableAudioError, cancels, open_audio
 from ..utils.files import atomic_write, raw_path
 from .batches import Skipped
@@ -55,7 +55,7 @@ def resample_clip(source: str | Path, target: str | Path, sample_rate: int) -> f
         16000
     """
     wav, rate = _read_mono(source)
-    wav = resample(wav, rate, sample_rate)
+    wav = resample_recording(wav, rate, sample_rate)
     if not torch.isfinite(wav).all():
         raise UnreadableAudioError(f"{source} holds NaN or infinite samples.")
     gain = 1 / max(1.0, float(wav.abs().max()))

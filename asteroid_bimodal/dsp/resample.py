@@ -1,10 +1,11 @@
-"""Resampling, differentiable, to an exact length."""
+"""Resampling to an exact length: differentiable, on any device; and of recordings, faster."""
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
 
+import soxr
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -40,15 +41,7 @@ def resample(wav: Tensor, from_rate: float, to_rate: float, length: int | None =
         >>> resample(torch.zeros(2, 8000), 8000, 44100, length=44099).shape
         torch.Size([2, 44099])
     """
-    for rate in (from_rate, to_rate):
-        if not (rate > 0 and float(rate).is_integer()):
-            raise ValueError(f"Expected a sample rate of a whole number of hertz, received {rate}.")
-        if rate > HIGHEST_RATE:
-            raise ValueError(
-                f"Expected a sample rate of at most {HIGHEST_RATE} hertz, received {rate}. Check "
-                "the file that it comes from."
-            )
-    from_rate, to_rate = int(from_rate), int(to_rate)
+    from_rate, to_rate = _checked(from_rate, to_rate)
     if length is None:
         length = -(-wav.shape[-1] * to_rate // from_rate)
     common = math.gcd(from_rate, to_rate)
@@ -57,7 +50,53 @@ def resample(wav: Tensor, from_rate: float, to_rate: float, length: int | None =
     elif from_rate != to_rate:
         with torch.autocast(wav.device.type, enabled=False):  # it would round samples
             wav = _resampler(from_rate, to_rate, wav.device, wav.dtype)(wav)
+    return _fit(wav, length)
+
+
+def resample_recording(wav: Tensor, from_rate: float, to_rate: float) -> Tensor:
+    """Changes the sample rate of a recording by libsoxr, without gradient: for reading audio.
+
+    It takes a half to a twentieth of the time of `resample`, and does not slow down for rates with
+    hardly a common divisor. Up to 80 % of the lower Nyquist frequency both give the same within
+    -79 dB, up to 90 % within -68 dB; above 95 % `resample` rolls off earlier
+    (`python benchmarks/resampling.py`).
+
+    Args:
+        wav: (T,), samples on the CPU.
+        from_rate: rate of `wav` in hertz, a whole number.
+        to_rate: rate wanted, a whole number.
+
+    Returns:
+        As long as `wav` lasts, rounded up; `wav` itself when nothing changes.
+
+    Raises:
+        ValueError: as `resample`.
+
+    Examples:
+        >>> resample_recording(torch.zeros(44101), 44101, 8000).shape
+        torch.Size([8000])
+    """
+    from_rate, to_rate = _checked(from_rate, to_rate)
+    if from_rate == to_rate:
+        return wav
+    length = -(-wav.shape[-1] * to_rate // from_rate)
+    return _fit(torch.from_numpy(soxr.resample(wav.numpy(), from_rate, to_rate)), length)
+
+
+def _fit(wav: Tensor, length: int) -> Tensor:
     return wav if wav.shape[-1] == length else F.pad(wav, (0, length - wav.shape[-1]))
+
+
+def _checked(from_rate: float, to_rate: float) -> tuple[int, int]:
+    for rate in (from_rate, to_rate):
+        if not (rate > 0 and float(rate).is_integer()):
+            raise ValueError(f"Expected a sample rate of a whole number of hertz, received {rate}.")
+        if rate > HIGHEST_RATE:
+            raise ValueError(
+                f"Expected a sample rate of at most {HIGHEST_RATE} hertz, received {rate}. Check "
+                "the file that it comes from."
+            )
+    return int(from_rate), int(to_rate)
 
 
 @lru_cache(maxsize=16)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+import torch
+
 from ..data.batches import collate, collate_pairs
 from ..data.captioned import CaptionedMixtures
 from ..data.datasets import LabelledMixtures, PinnedMixtures, SemiSupervised
@@ -59,6 +61,7 @@ def build_train_loader(conf: Config) -> ExampleLoader:
         num_workers=data.num_workers,
         timeout=data.timeout,
         drop_last=True,
+        pin_memory=torch.cuda.is_available() and conf.training.accelerator != "cpu",
     )
 
 

@@ -63,12 +63,11 @@ def _correlations(est: np.ndarray, ref: np.ndarray, length: int) -> tuple[np.nda
 
     Entry (k, i, j) is the sum of x_i(t) y_j(t + k) over t, for signals of norm 1.
     """
-    signals = np.concatenate([ref, est])
-    signals = signals / np.linalg.norm(signals, axis=-1, keepdims=True)
-    hop, count = _BLOCK - length + 1, len(ref)
-    blocks = -(-signals.shape[-1] // hop)
-    padded = np.zeros((len(signals), blocks * hop + length - 1))
-    padded[:, : signals.shape[-1]] = signals
+    hop, count, samples = _BLOCK - length + 1, len(ref), ref.shape[-1]
+    blocks = -(-samples // hop)
+    padded = np.zeros((count + len(est), blocks * hop + length - 1))
+    for signals, unit in ((ref, padded[:count, :samples]), (est, padded[count:, :samples])):
+        np.divide(signals, np.linalg.norm(signals, axis=-1, keepdims=True), out=unit)
     first = padded[:count, : blocks * hop].reshape(count, blocks, hop)
     second = np.lib.stride_tricks.sliding_window_view(padded, _BLOCK, axis=1)[:, ::hop]
     spectra = scipy.fft.rfft(first, _BLOCK).conj(), scipy.fft.rfft(second)  # (…, blocks, F)

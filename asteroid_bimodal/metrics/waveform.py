@@ -133,7 +133,7 @@ def pairwise_bss_evals(
             )
     heard = [(~is_silent(est), ~is_silent(ref)) for est, ref in pairs]
     audible = [
-        (_peak_normalised(est[heard_est]), _peak_normalised(ref[heard_ref]))
+        (est[heard_est], ref[heard_ref])
         for (est, ref), (heard_est, heard_ref) in zip(pairs, heard, strict=True)
         if heard_est.any() and heard_ref.any()
     ]

@@ -183,9 +183,9 @@ class ClapAudioEncoder(FrozenModule, QueryEncoder):
     @torch.no_grad()
     def encode(self, queries: list[str | os.PathLike | AudioExample]) -> list[EncodedQuery]:
         """Encodes distinct sounds."""
-        known = self._text([self._prompts])
+        known = self._text([self._prompts]).to("cpu")  # each copy waits for the device
         encoded = []
-        for chances in self.probabilities(queries):
+        for chances in self.probabilities(queries).cpu():
             likeliest = int(chances.argmax())
             real = known.mask[0, likeliest]
             pooled = normalize(chances @ known.pooled[0], dim=-1)

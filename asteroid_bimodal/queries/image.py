@@ -116,7 +116,8 @@ class ImageEncoder(FrozenModule, QueryEncoder):
         for start in range(0, len(queries), _BATCH):
             pixels = torch.stack([self.pixels(query) for query in queries[start : start + _BATCH]])
             with torch.autocast(self.device.type, enabled=False):
-                tokens, pooled = self.run(pixels.to(self.device))
+                # To main memory as a batch: each copy waits for the device.
+                tokens, pooled = (part.cpu() for part in self.run(pixels.to(self.device)))
             mask = torch.ones(tokens.shape[1], dtype=torch.bool)
             encoded += [
                 EncodedQuery(token.clone(), mask, vector.clone())

@@ -60,8 +60,9 @@ class TextEncoder(FrozenModule, QueryEncoder):
         encoded = []
         for start in range(0, len(queries), size):
             states = self.run(queries[start : start + size])
-            rows = zip(states.tokens, states.mask, states.pooled, strict=True)
-            encoded += [self._trim(EncodedQuery(*row)) for row in rows]
+            # To main memory as a batch: each copy waits for the device.
+            parts = (part.cpu() for part in (states.tokens, states.mask, states.pooled))
+            encoded += [self._trim(EncodedQuery(*row)) for row in zip(*parts, strict=True)]
         return encoded
 
     def _trim(self, item: EncodedQuery) -> EncodedQuery:

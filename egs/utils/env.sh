@@ -16,7 +16,7 @@ has_package() {
 import importlib.util as util, pathlib, sys
 spec = util.find_spec("asteroid_bimodal")
 ours = spec and pathlib.Path(sys.argv[1]).resolve() in pathlib.Path(spec.origin).resolve().parents
-needed = ["torch", "asteroid", "matplotlib", "midirenderer", "omegaconf"]
+needed = ["torch", "asteroid", "soxr", "matplotlib", "midirenderer", "omegaconf"]
 needed += ["pytest", "xdist", "hypothesis", "mir_eval", "onnxruntime"] if "dev" in sys.argv[2] else []
 sys.exit(not (ours and all(map(util.find_spec, needed))))
 PY

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from asteroid_bimodal.data.batches import Batch, Example, Skipped, collate
+from asteroid_bimodal.data.batches import Batch, Example, SemiSupervisedBatch, Skipped, collate
 
 
 def example(value: float, skipped=()) -> Example:
@@ -40,3 +40,11 @@ def test_examples_have_to_be_alike():
     other = Example(torch.zeros(2, 5), ["a", "b"], [["a"], ["b"]], torch.ones(2, 1))
     with pytest.raises(RuntimeError, match="equal size"):
         collate([example(0.0), other])
+
+
+def test_pinning_copies_tensors_and_keeps_the_words(monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "pin_memory", torch.Tensor.clone)  # needs an accelerator
+    batch = collate([example(0.0)])
+    pinned = SemiSupervisedBatch(batch, batch).pin_memory().clean
+    assert torch.equal(pinned.mixtures, batch.mixtures) and pinned.captions is batch.captions
+    assert pinned.mixtures is not batch.mixtures

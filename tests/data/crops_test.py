@@ -6,7 +6,13 @@ import soundfile
 import torch
 
 from asteroid_bimodal.data.captioned import CaptionedMixtures
-from asteroid_bimodal.data.crops import SILENT, crop_start, is_audible, read_audible
+from asteroid_bimodal.data.crops import (
+    SILENT,
+    crop_start,
+    draw_in_turn,
+    is_audible,
+    read_audible,
+)
 from asteroid_bimodal.data.datasets import LabelledMixtures
 from asteroid_bimodal.data.manifest import Clip, write_manifest
 from asteroid_bimodal.data.pinned import draw_test_list
@@ -107,3 +113,22 @@ def test_an_offset_under_a_sound_is_no_silence(tmp_path):
 def test_where_crops_start():
     assert [crop_start(10.0, 4.0, place) for place in (0.0, 0.5, 1.0)] == [0.0, 3.0, 6.0]
     assert crop_start(1.0, 4.0, 0.7) == 0.0
+
+
+def test_what_is_drawn_in_turn_is_all_in_any_order():
+    generator = torch.Generator().manual_seed(0)
+    orders = ["".join(draw_in_turn("abcd", generator)) for _ in range(2400)]
+    assert {"".join(sorted(order)) for order in orders} == {"abcd"}
+    counts = [orders.count(order) for order in set(orders)]
+    assert len(counts) == 24 and 60 < min(counts) and max(counts) < 145  # 100 in the mean, SD 10
+
+
+def test_drawing_some_of_many_asks_for_no_others():
+    class Asked(list):
+        def __getitem__(self, index):
+            asked.append(index)
+            return super().__getitem__(index)
+
+    asked = []
+    drawn = draw_in_turn(Asked(range(10**6)), torch.Generator().manual_seed(0))
+    assert [next(drawn) for _ in range(3)] == asked

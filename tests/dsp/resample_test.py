@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 
-from asteroid_bimodal.dsp.resample import resample
+from asteroid_bimodal.dsp.resample import resample, resample_recording
 
 module = importlib.import_module("asteroid_bimodal.dsp.resample")  # dsp.resample is the function
 
@@ -118,3 +118,26 @@ def test_autocast_does_not_round_samples():
     with torch.autocast("cpu", torch.bfloat16):
         found = resample(wav, 22050, 8000)
     torch.testing.assert_close(found, resample(wav, 22050, 8000), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    "from_rate, to_rate", [(44_100, 16_000), (16_000, 8000), (8000, 44_100), (44_101, 16_000)]
+)
+def test_recordings_are_resampled_alike(from_rate, to_rate):
+    """Up to 80 % of the lower Nyquist frequency, away from the ends: within -75 dB."""
+    wav = torch.randn(from_rate, generator=torch.Generator().manual_seed(0))
+    spectrum, hertz = torch.fft.rfft(wav), torch.fft.rfftfreq(len(wav), 1 / from_rate)
+    wav = torch.fft.irfft(spectrum * (hertz < 0.4 * min(from_rate, to_rate)), len(wav))
+    found, expected = (f(wav, from_rate, to_rate) for f in (resample_recording, resample))
+    assert found.shape == expected.shape and found.dtype == expected.dtype
+    error, energy = ((x[500:-500]).square().sum() for x in (found - expected, expected))
+    assert 10 * (error / energy).log10() < -75
+
+
+@pytest.mark.parametrize("length", [1, 2, 999])
+def test_recordings_of_any_length(length):
+    assert resample_recording(torch.randn(length), 44_100, 8000).shape == (-(-length * 80 // 441),)
+    wav = torch.randn(length)
+    assert resample_recording(wav, 8000, 8000) is wav
+    with pytest.raises(ValueError, match="a whole number of hertz"):
+        resample_recording(wav, 8000, 0.5)

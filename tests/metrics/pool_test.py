@@ -33,35 +33,38 @@ def batches():
     return [("first", found[:3]), ("second", found[3:6]), ("third", found[6:])]
 
 
-def scored(batches, num_workers):
-    with ScoringPool(num_workers, RATE) as pool:
+@pytest.fixture(scope="module")
+def pool():
+    with ScoringPool(2, RATE) as pool:
+        yield pool
+
+
+def scored(batches):
+    with ScoringPool(0, RATE) as pool:
         return list(pool.score(batches))
 
 
-def test_results_do_not_depend_on_workers_or_batches(batches):
-    expected = scored(batches, 0)
+def test_results_do_not_depend_on_workers_or_batches(batches, pool):
+    expected = scored(batches)
     assert [name for name, _ in expected] == ["first", "second", "third"]
-    alone = scored([(name, [item]) for name, items in batches for item in items], 0)
+    alone = scored([(name, [item]) for name, items in batches for item in items])
     rows = [row for _, rows in expected for row in rows]
     np.testing.assert_equal([row for _, rows in alone for row in rows], rows)
-    np.testing.assert_equal(scored(batches, 2), expected)
+    np.testing.assert_equal(list(pool.score(batches)), expected)
 
 
-def test_an_error_of_a_worker_is_raised_here(batches):
+def test_an_error_of_a_worker_is_raised_here(batches, pool):
     item, _ = batches[0][1][0]
     short = ItemSignals(item.signals[:, :900], item.references[:, :900], item.phrases)
     with pytest.raises(ValueError, match="at least 512 samples per source"):
-        scored([("short", [(short, None)])], 1)
+        list(pool.score([("short", [(short, None)])]))
 
 
-def test_a_killed_worker_is_told(batches):
-    with ScoringPool(1, RATE) as pool:
-        (worker,) = pool._pool._processes
-        scores = pool.score(batches)
-        next(scores)
+def test_a_killed_worker_is_told(batches, pool):
+    for worker in pool._pool._processes:
         os.kill(worker, signal.SIGKILL)
-        with pytest.raises(OSError, match="A process that scores was killed: .*num_workers"):
-            list(scores)
+    with pytest.raises(OSError, match="A process that scores was killed: .*num_workers"):
+        list(pool.score(batches))
 
 
 def test_workers_end_with_a_killed_parent():
