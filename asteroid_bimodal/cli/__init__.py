@@ -1,18 +1,32 @@
-"""The command line: separate, evaluate, report, check, demo, download, publish, import."""
+"""The command line: separate, example, demo, check, evaluate, report, publish and the others."""
 
 from __future__ import annotations
 
-import argparse
+import logging
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from .. import __version__
 from ..utils.signals import exit_code, stopped_by_signals
 from ..utils.streams import patient_streams
-from . import check, demo, download, evaluate, import_model, publish, report, separate
+from . import (
+    check,
+    completion,
+    demo,
+    download,
+    evaluate,
+    example,
+    import_model,
+    publish,
+    report,
+    separate,
+)
+from .parsing import Parser
 
 # What a command needs is imported when it runs: `--help` should not wait for torch.
+_COMMANDS = (separate, example, demo, check, download, evaluate, report, publish, import_model)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -22,16 +36,30 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     try:
         with patient_streams(), stopped_by_signals():
-            args = _parser().parse_args(_with_dashes(sys.argv[1:] if argv is None else argv))
+            args = build_parser().parse_args(_with_dashes(sys.argv[1:] if argv is None else argv))
             warnings.showwarning = _show_warning
             # Of torchmetrics, each time; nothing that a user could do about it.
             warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
-            args.run(args)
+            with _details(args.verbose):
+                args.run(args)
     except (ModuleNotFoundError, ValueError, OSError) as error:
         sys.exit(f"asteroid-bimodal: {' '.join(str(error).split())}")
     except KeyboardInterrupt as stop:
         print("asteroid-bimodal: stopped.", file=sys.stderr)
         sys.exit(exit_code(stop))
+
+
+def build_parser() -> Parser:
+    """Builds the parser of all commands."""
+    parser = Parser(
+        prog="asteroid-bimodal", description="Separate sounds by words.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for part in _COMMANDS:
+        part.add_command(commands)
+    completion.add_command(commands, parser)
+    return parser
 
 
 def _with_dashes(argv: Sequence[str]) -> list[str]:
@@ -49,12 +77,23 @@ def _show_warning(message: Warning | str, *_: object) -> None:
     print(f"asteroid-bimodal: {' '.join(str(message).split())}", file=sys.stderr)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="asteroid-bimodal", description="Separate sounds by words.", allow_abbrev=False
-    )
-    parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for part in (check, demo, separate, evaluate, report, download, publish, import_model):
-        part.add_command(commands)
-    return parser
+@contextmanager
+def _details(wanted: bool) -> Iterator[None]:
+    """Has the package tell on standard error what it does, and where errors come from."""
+    if not wanted:
+        yield
+        return
+    log, handler = logging.getLogger("asteroid_bimodal"), logging.StreamHandler(sys.stderr)
+    level, propagates = log.level, log.propagate
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    log.propagate = False
+    try:
+        yield
+    except Exception:
+        log.debug("In detail:", exc_info=True)
+        raise
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+        log.propagate = propagates

@@ -7,14 +7,17 @@ import sys
 from threading import Event
 
 from ..utils.signals import exit_code
-from .options import add_device, add_model
+from .parsing import add_device, add_model, add_parser
 
 
 def add_command(commands) -> None:
-    parser = commands.add_parser(
+    parser = add_parser(
+        commands,
         "demo",
+        _demo,
         help="try a model on a page in the browser",
         description="Serves a page to this machine alone: upload or record, ask, hear and see.",
+        examples=["-m mini-events --port 8000"],
     )
     add = parser.add_argument
     add_model(parser)
@@ -26,7 +29,6 @@ def add_command(commands) -> None:
         help="also make a public address, through gradio's servers: anyone who has it can use it",
     )
     add_device(parser)
-    parser.set_defaults(run=_demo)
 
 
 def _demo(args: argparse.Namespace) -> None:

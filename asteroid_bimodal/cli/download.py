@@ -6,21 +6,26 @@ import argparse
 import sys
 from pathlib import Path
 
+from .parsing import add_parser
+
 SETS = ("music", "vggsound", "audiocaps")
 SPLITS = ("train", "valid", "test", "duet")
 _ALL_GONE = 3  # the exit code
 
 
 def add_command(commands) -> None:
-    parser = commands.add_parser(
+    parser = add_parser(
+        commands,
         "download",
+        _download,
         help="get a data set; interrupted, it goes on",
-        epilog="Exits with 0 when nothing is left to try, 1 when the same command may get more, "
-        "and 3 when every clip is gone.",
+        description="Gets a data set; interrupted, it goes on. Exits with 0 when nothing is left "
+        "to try, 1 when the same command may get more, and 3 when every clip is gone.",
+        examples=["music -o data/music --limit 20", "audiocaps -o data/audiocaps --split test"],
     )
     add = parser.add_argument
     add("set", choices=SETS, help="which")
-    add("--out", type=Path, required=True, help="folder of the set")
+    add("-o", "--out", type=Path, required=True, help="folder of the set")
     add(
         "--annotations",
         nargs="+",
@@ -34,7 +39,6 @@ def add_command(commands) -> None:
     add("--frames", action="store_true", help="fetch a picture of each second, too")
     add("--retry-gone", action="store_true", help="try those again that were gone")
     _add_network_options(parser)
-    parser.set_defaults(run=_download)
 
 
 def _add_network_options(parser: argparse.ArgumentParser) -> None:

@@ -5,18 +5,25 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .options import add_device
+from .parsing import add_device, add_parser
 
 
 def add_command(commands) -> None:
-    parser = commands.add_parser("evaluate", help="score an experiment's best model again")
+    parser = add_parser(
+        commands,
+        "evaluate",
+        _evaluate,
+        help="score an experiment's best model again",
+        examples=["egs/music/exp/mini_clapsep_2src --test-n-src 3"],
+    )
     parser.add_argument("experiment", type=Path, help="folder of the experiment")
     parser.add_argument(
-        "--model", help="another saved separator, in a folder that `eval.py --model` has begun"
+        "-m",
+        "--model",
+        help="another saved separator, in a folder that `eval.py --model` has begun",
     )
     parser.add_argument("--test-n-src", type=int, default=2, help="sources per test mixture")
     add_device(parser)
-    parser.set_defaults(run=_evaluate)
 
 
 def _evaluate(args: argparse.Namespace) -> None:

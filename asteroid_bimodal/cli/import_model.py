@@ -5,12 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .parsing import add_parser
+
 
 def add_command(commands) -> None:
-    parser = commands.add_parser(
+    parser = add_parser(
+        commands,
         "import",
+        _import,
         aliases=["import-official"],
         help="convert a checkpoint of AudioSep, CLIPSep or the paper's release",
+        examples=["audiosep.ckpt models/audiosep"],
     )
     add = parser.add_argument
     add("checkpoint", type=Path, help="the file as its authors host it")
@@ -24,7 +29,6 @@ def add_command(commands) -> None:
     add("--binary-masks", action="store_true", help="CLIPSep: let places through whole or not")
     add("--num-heads", type=int, help="the paper's release: attention heads (8)")
     add("--with-scorer", action="store_true", help="the paper's release: its CLAP, to OUT/clap")
-    parser.set_defaults(run=_import)
 
 
 def _import(args: argparse.Namespace) -> None:

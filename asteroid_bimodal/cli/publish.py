@@ -5,9 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .parsing import add_parser
+
 
 def add_command(commands) -> None:
-    parser = commands.add_parser("publish", help="put an experiment's best model on the hub")
+    parser = add_parser(
+        commands,
+        "publish",
+        _publish,
+        help="put an experiment's best model on the hub",
+        examples=["exp/tag --dry-run", "exp/tag --repo user/name --bundle-encoder"],
+    )
     add = parser.add_argument
     add(
         "experiment",
@@ -33,14 +41,13 @@ def add_command(commands) -> None:
         help="of a model that was imported from others: their licence lets you pass it on",
     )
     add("--dry-run", action="store_true", help="write publish_dir/ only")
-    parser.set_defaults(run=_publish)
 
 
 def _publish(args: argparse.Namespace) -> None:
     from ..hub import publish, write_publish_dir
 
     if not args.repo and not args.dry_run:
-        raise ValueError("Expected --repo user/name, received none. --dry-run needs none.")
+        raise ValueError("Where to? Add --repo user/name, or --dry-run.")
     options = {
         "bundle_encoder": args.bundle_encoder,
         "example": not args.no_example,

@@ -5,11 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .parsing import add_parser
+
 
 def add_command(commands) -> None:
-    parser = commands.add_parser("report", help="write an experiment's report.html")
+    parser = add_parser(
+        commands,
+        "report",
+        _report,
+        help="write an experiment's report.html",
+        examples=["egs/music/exp/mini_bimodal_clap_2src"],
+    )
     parser.add_argument("experiment", type=Path, help="folder of the experiment")
-    parser.set_defaults(run=_report)
 
 
 def _report(args: argparse.Namespace) -> None:
@@ -17,6 +24,8 @@ def _report(args: argparse.Namespace) -> None:
     from ..report import write_report
 
     if not args.experiment.is_dir():
-        raise FileNotFoundError(f"Expected an experiment folder, found none at {args.experiment}.")
+        raise FileNotFoundError(f"There is no folder {args.experiment}.")
+    if not (args.experiment / "conf.yml").is_file():
+        raise FileNotFoundError(f"{args.experiment} is no experiment: it has no conf.yml.")
     examples = load_examples(args.experiment / "examples")
     print(write_report(args.experiment, examples=examples))

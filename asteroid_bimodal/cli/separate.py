@@ -4,36 +4,48 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from .options import add_device, add_model
+from ..utils.streams import send_file
+from .parsing import add_device, add_model, add_parser
+from .separated import Report, standard_input
 
-_EXAMPLES = """examples:
-  asteroid-bimodal separate duet.wav violin "acoustic guitar" --residual
-  asteroid-bimodal separate street/ --caption "a horn honks while a dog barks" --model mini-events
-  asteroid-bimodal separate duet.wav --like "my violin.wav" --blend bowed violin:0.7 cello:0.3
-  asteroid-bimodal separate song.wav --without drums"""
+FORMATS = ("wav", "flac", "mp3", "ogg")
+PIPE = "-"
 
 
 def add_command(commands) -> None:
-    parser = commands.add_parser(
+    parser = add_parser(
+        commands,
         "separate",
+        lambda args: _separate(parser, args),
         help="write what each query names to <file>_<query>.wav",
-        description="Writes what each query names to <file>_<query>.wav.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples=[
+            'duet.wav violin "acoustic guitar" --residual',
+            "*.flac violin,flute -o parts --format flac",
+            'street/ --caption "a horn honks while a dog barks" -m mini-events',
+            'duet.wav --like "my violin.wav" --blend bowed violin:0.7 cello:0.3',
+            "song.wav --without drums --json",
+            "- violin -o - < duet.wav > violin.wav",
+        ],
+        usage="%(prog)s [options] INPUT [INPUT ...] [QUERY ...]",
     )
+    parser.more = "queries"
     add = parser.add_argument
-    add("input", help="audio file, folder or quoted glob")
-    queries = add("queries", nargs="+", metavar="QUERY", default=[], help="a text query")
-    queries.required = False  # other options ask, too
+    add(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="audio files, videos, folders and quoted patterns; - is standard input. What exists, "
+        "or is called as an audio file, is an input, all else a query",
+    )
+    add("queries", nargs="*", metavar="QUERY", help="text queries; commas separate them, too")
     _add_queries(parser)
+    _add_outputs(parser)
     add_model(parser)
-    add("--out", type=Path, help="folder to write to (default: the input's)")
-    add("--residual", action="store_true", help="also write what is left")
-    add("--overwrite", action="store_true", help="replace existing files")
-    add("--skip-existing", action="store_true", help="keep existing files, skip finished inputs")
     add("--batch-size", type=int, default=1, help="windows in one pass; more are faster on a GPU")
     add(
         "--precision",
@@ -42,77 +54,157 @@ def add_command(commands) -> None:
         help="bf16: faster where the processor computes in it, and nearly the same",
     )
     add_device(parser)
-    parser.set_defaults(run=partial(_separate, parser))
+    add("-q", "--quiet", action="store_true", help="print problems alone")
+    add("--json", action="store_true", help="print what became of each input as one JSON object")
 
 
 def _add_queries(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("other queries", "each may be given several times")
-    add = group.add_argument
-    repeated = {"action": "append", "default": []}
-    add("--like", metavar="FILE", **repeated, help="a sound to look for: an audio file")
-    add("--picture", metavar="FILE", **repeated, help="an image, for models trained with pictures")
-    add("--caption", metavar="TEXT", **repeated, help="a sentence; each phrase of it is a query")
+    add = partial(group.add_argument, default=[])
+    add(
+        "--query",
+        metavar="TEXT",
+        action="append",
+        help="a text query as it is, also with commas or the name of a file",
+    )
+    add("--like", metavar="FILE", action="append", help="a sound to look for: an audio file")
+    add(
+        "--picture",
+        metavar="FILE",
+        action="append",
+        help="an image, for models trained with pictures",
+    )
+    add(
+        "--caption",
+        metavar="TEXT",
+        action="append",
+        help="a sentence; each phrase of it is a query",
+    )
     add(
         "--blend",
         nargs="+",
         metavar=("NAME", "PART:WEIGHT"),
-        **repeated,
+        action="append",
         help="a weighted mean; a part is a text, like=FILE or picture=FILE",
     )
     add(
         "--without",
         metavar="PART",
-        **repeated,
+        action="append",
         help="a negative query, which no output is to hold; without queries, the one output is all "
         "else",
     )
 
 
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("outputs").add_argument
+    add(
+        "-o",
+        "--out",
+        type=Path,
+        help="folder to write to (default: the input's); - is standard output, for one output",
+    )
+    add("--residual", action="store_true", help="also write what is left")
+    add("--format", choices=FORMATS, default="wav", help="of the files (%(default)s)")
+    add(
+        "--bits",
+        type=int,
+        choices=(16, 24, 32),
+        help="of a sample; wav: 32, floating point, flac: 24, unless given",
+    )
+    add("--overwrite", action="store_true", help="replace existing files")
+    add("--skip-existing", action="store_true", help="keep existing files, skip finished inputs")
+
+
 def _separate(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    asked = (args.queries, args.like, args.picture, args.caption, args.blend, args.without)
-    if not any(asked):
-        parser.error("expected a QUERY, --like, --picture, --caption, --blend or --without")
+    from ..separate import OutputFormat, find_inputs, is_input, output_names
+
+    words = [*args.inputs, *args.queries]
+    named = [word for word in words if word == PIPE or is_input(word)] or words[:1]
+    texts = [word for word in words if word not in named]
+    _check_usage(parser, args, named, texts)
+    queries, without = _queries(args, texts), [_part(text) for text in args.without]
+    # Refused before any work.
+    OutputFormat(args.format, args.bits)
+    num_tracks = len(output_names(queries, args.residual, without))
+    to_pipe, from_pipe = args.out == Path(PIPE), named == [PIPE]
+    with standard_input() if from_pipe else nullcontext(named) as sources:
+        inputs = find_inputs(sources)
+        if to_pipe and len(inputs) * num_tracks > 1:
+            raise ValueError(
+                f"Standard output takes one track, not {len(inputs) * num_tracks}: name a folder."
+            )
+        out = args.out or (Path() if from_pipe else None)
+        report = Report(args.model, queries, quiet=args.quiet, as_json=args.json, to_pipe=to_pipe)
+        with TemporaryDirectory() if to_pipe else nullcontext(out) as folder:
+            log = not from_pipe and not to_pipe and inputs != list(map(Path, named))[:1]
+            _run(args, inputs, queries, without=without, out=folder, log=log, report=report)
+            if to_pipe and report.written:
+                send_file(report.written[0])
+    report.end()
+
+
+def _check_usage(
+    parser: argparse.ArgumentParser, args: argparse.Namespace, named: list[str], texts: list[str]
+) -> None:
+    other = (args.query, args.like, args.picture, args.caption, args.blend, args.without)
+    if not any((texts, *other)):
+        are = "is an input" if len(named) == 1 else "are inputs"
+        parser.error(
+            f"what is asked for? {' and '.join(named)} {are}: add a QUERY, --query, --like, "
+            "--picture, --caption, --blend or --without"
+        )
+    if PIPE in named and len(named) > 1:
+        parser.error("standard input (-) is an input by itself, without others")
+    if args.out == Path(PIPE) and args.json:
+        parser.error("standard output takes the sound (-o -) or --json, not both")
+    if args.out == Path(PIPE) and sys.stdout.isatty():
+        parser.error("-o - writes a file's bytes: add > FILE, or | and a program")
     if args.overwrite and args.skip_existing:
         parser.error("--overwrite and --skip-existing contradict each other")
     if args.batch_size < 1:
         parser.error("--batch-size must be at least 1")
 
+
+def _run(
+    args: argparse.Namespace, inputs: list[Path], queries: list, *, report: Report, **options
+) -> None:
     import torch
+    from tqdm import tqdm
 
     from ..hub import load_model
-    from ..separate import find_inputs, output_names, separate_files
+    from ..separate import separate_each
 
-    queries, without = _queries(args), [_part(text) for text in args.without]
-    output_names(queries, args.residual, without)  # refused before any work
-    inputs = find_inputs(args.input)
     model = load_model(args.model, args.device)
+    bars = sys.stderr.isatty() and not args.quiet
     with torch.autocast(model.device.type, torch.bfloat16, enabled=args.precision == "bf16"):
-        results = separate_files(
+        results = separate_each(
             model,
             inputs,
             queries,
-            without=without,
-            out=args.out,
             residual=args.residual,
             overwrite=args.overwrite,
             skip_existing=args.skip_existing,
-            log=inputs != [Path(args.input)],
             batch_size=args.batch_size,
-            progress=sys.stderr.isatty(),
+            progress=bars,
+            format=args.format,
+            bits=args.bits,
+            **options,
         )
-    _print(results)
-    if results.failed:
-        sys.exit(1)
-    if not results.written and not results.skipped:
-        raise ValueError("There is nothing to separate. Name the recordings that these are of.")
+        several = bars and len(inputs) > 1
+        for result in tqdm(results, total=len(inputs), unit="file", disable=not several):
+            with tqdm.external_write_mode():
+                report.add(result)
 
 
-def _queries(args: argparse.Namespace) -> list:
+def _queries(args: argparse.Namespace, texts: list[str]) -> list:
     from ..queries import parse_caption
+    from ..queries.naming import split_queries
     from ..separate import Query
 
     return [
-        *args.queries,
+        *split_queries(*texts),
+        *args.query,
         *(phrase for caption in args.caption for phrase in parse_caption(caption)),
         *(Query.like(path) for path in args.like),
         *(Query.picture(path) for path in args.picture),
@@ -137,15 +229,3 @@ def _weighted(text: str) -> tuple:
             f"Expected --blend NAME PART:WEIGHT …, such as --blend bowed violin:0.7 cello:0.3, "
             f"received {text!r}."
         ) from error
-
-
-def _print(results) -> None:
-    for path in results.written:
-        score = results.presence.get(path)
-        print(path if score is None else f"{path}  presence {score:.2f}")
-    for path in results.skipped:
-        print(f"{path}  skipped, finished before")
-    for path, reason in results.outputs.items():
-        print(f"{path}  left out: {reason}")
-    for path, reason in results.failed.items():
-        print(f"asteroid-bimodal: {path}: {reason}", file=sys.stderr)

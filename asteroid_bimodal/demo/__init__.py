@@ -1,9 +1,9 @@
 """A local page to try a model on: audio and queries in, tracks with spectrograms out."""
 
+from ..utils.example import EXAMPLE_QUERIES, write_example
 from ..utils.extras import extra
 
 with extra("demo"):
-    from .example import EXAMPLE_QUERIES, write_example
     from .gradio_setup import load_gradio
     from .page import build_page
     from .separation import (

@@ -11,8 +11,8 @@ from types import ModuleType
 from typing import Any
 
 from ..models import QueriedSeparator
+from ..utils.example import EXAMPLE_QUERIES, write_example
 from ..utils.markdown import code
-from .example import EXAMPLE_QUERIES, write_example
 from .gradio_setup import SCRIPT, load_gradio
 from .result_html import EMPTY, render_result
 from .separation import MAX_SECONDS, RESULT_PREFIX, parse_queries, separate_recording

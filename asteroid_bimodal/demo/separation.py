@@ -16,7 +16,7 @@ from torch import Tensor
 from ..models import QueriedSeparator
 from ..queries import parse_caption
 from ..queries.files import is_file
-from ..queries.naming import RESIDUAL
+from ..queries.naming import RESIDUAL, split_queries
 from ..separate import Query, separate_files
 from ..utils.audio_file import AudioStream, open_audio
 from ..utils.files import atomic_write, safe_name
@@ -91,9 +91,8 @@ def parse_queries(
         >>> parse_queries("violin, flute", "a man talks while a dog barks")
         ['violin', 'flute', 'a man talks', 'a dog barks']
     """
-    texts = [" ".join(text.split()) for text in re.split(r"[\n,;]", words or "")]
     phrases = parse_caption(caption) if (caption or "").strip() else []
-    queries: list[str | Query] = list(dict.fromkeys(filter(None, [*texts, *phrases])))
+    queries: list[str | Query] = list(dict.fromkeys([*split_queries(words or ""), *phrases]))
     if like:
         queries.append(Query.like(like, f"like {Path(like).stem}"))
     if not queries:

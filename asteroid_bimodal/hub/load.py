@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from os import PathLike
 
 import torch
 
 from ..models import QueriedSeparator, load_separator
+
+_log = logging.getLogger(__name__)
 
 
 def load_model(
@@ -30,7 +33,9 @@ def load_model(
         ValueError: for a model that is missing or broken, and for a device that is not there.
     """
     device = find_device(device)  # first: a model may have to be downloaded
-    return load_separator(name, revision=revision).to(device)
+    model = load_separator(name, revision=revision).to(device)
+    _log.debug("%s: %s at %g Hz, on %s", name, type(model).__name__, model.sample_rate, device)
+    return model
 
 
 def find_device(device: str | torch.device | None = None) -> torch.device:

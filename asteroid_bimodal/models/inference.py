@@ -72,11 +72,11 @@ def separate(
 
 @contextmanager
 def open_input(path: str | PathLike, model: Separator, title: str | None) -> Iterator[AudioStream]:
-    """Opens a file; shows a progress bar if it has a title."""
+    """Opens a file; shows a progress bar if it has a title, which stays unless others are shown."""
     with open_audio(path) as audio:
         rate = audio.sample_rate
         total = round(audio.frames / rate)
-        with tqdm(desc=title, total=total, unit="s", disable=title is None) as bar:
+        with tqdm(desc=title, total=total, unit="s", leave=None, disable=title is None) as bar:
             blocks = _counted(audio.blocks, rate, bar)
             yield replace(audio, blocks=blocks)
 

@@ -146,7 +146,7 @@ class SeparationResult:
                 subtype = "FLOAT" if format in _FLOATS else None
                 channels = len(track) if track.ndim > 1 else 1
                 style = {"samplerate": self.sample_rate, "channels": channels, "subtype": subtype}
-                with new_sound(temporary, format=format, **style) as file:
+                with new_sound(temporary, format=format.upper(), **style) as file:
                     file.write(track.T)
         return list(tracks)
 

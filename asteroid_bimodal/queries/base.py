@@ -285,9 +285,11 @@ class QueryEncoder(nn.Module):
                 f"Write [['violin', 'flute']] for one mixture."
             )
         counts = sorted({len(row) for row in queries})
-        if len(counts) != 1 or counts[0] == 0:
+        if not any(counts):
+            raise ValueError("There is no query: name a sound, such as 'violin'.")
+        if len(counts) != 1:
             raise ValueError(
-                f"Expected equally many queries, at least one, for every mixture; received "
+                f"Expected equally many queries for every mixture; received "
                 f"{counts or 'no mixture'}. Repeat a query to fill up."
             )
         for row in queries:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ..utils.files import safe_name
@@ -46,6 +47,20 @@ def output_names(
             )
         owners[key] = repr(text)
     return [*names, RESIDUAL] if residual else names
+
+
+def split_queries(*texts: str) -> list[str]:
+    """Splits texts of queries at commas, semicolons and ends of lines; repetitions count once.
+
+    Args:
+        *texts: what somebody wrote.
+
+    Examples:
+        >>> split_queries("violin, acoustic  guitar", "violin")
+        ['violin', 'acoustic guitar']
+    """
+    parts = (" ".join(part.split()) for text in texts for part in re.split(r"[\n,;]", text))
+    return list(dict.fromkeys(filter(None, parts)))
 
 
 def _texts(queries: Sequence[str | Query]) -> list[str]:

@@ -1,23 +1,28 @@
-"""Separating files by words, sounds and pictures: inputs and queries in, WAV files out."""
+"""Separating files by words, sounds and pictures: inputs and queries in, audio files out."""
 
 from ..queries import Part, Query, encode_queries
 from ..queries.naming import output_names
 from ..utils.audio_file import AUDIO_SUFFIXES
-from .files import FileResults, separate_file, separate_files
-from .inputs import find_inputs
+from .files import FileResult, FileResults, separate_each, separate_file, separate_files
+from .formats import OutputFormat
+from .inputs import find_inputs, is_input
 from .log import LOG_NAME, LogRow, read_log
 
 __all__ = [
     "AUDIO_SUFFIXES",
     "LOG_NAME",
+    "FileResult",
     "FileResults",
     "LogRow",
+    "OutputFormat",
     "Part",
     "Query",
     "encode_queries",
     "find_inputs",
+    "is_input",
     "output_names",
     "read_log",
+    "separate_each",
     "separate_file",
     "separate_files",
 ]

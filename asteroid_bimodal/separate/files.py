@@ -1,21 +1,49 @@
-"""Separating files: inputs and queries in, one WAV for each query out."""
+"""Separating files: inputs and queries in, a file for each query out."""
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ..models import QueriedSeparator, SeparationResult
 from ..models.inference import open_input
-from ..queries import Query, encode_queries
+from ..queries import Query, QueryEmbedding, encode_queries
 from ..queries.naming import output_names
+from .formats import OutputFormat
 from .log import BatchLog, LogRow
-from .outputs import missing_outputs, plan_outputs, write_outputs
+from .outputs import OutputPlan, missing_outputs, plan_outputs, write_outputs
 
 # Where memory does not suffice, PyTorch and what is below it raise RuntimeErrors of many kinds.
 _FAILURES = (ValueError, OSError, MemoryError, RuntimeError)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What became of one input.
+
+    Attributes:
+        path: the input.
+        status: "ok", "failed", "skipped" (finished before) or "left out" (an output itself).
+        reason: why, of one that failed or was left out.
+        outputs: its files, a path for each query and one for the residual; none where it failed.
+        written: those that were written now.
+        presence: presence score of each file of estimates, from 0 to 1; see
+            `MaskedSpectra.presence`.
+        seconds: that it took.
+    """
+
+    path: Path
+    status: str
+    reason: str = ""
+    outputs: list[Path] = field(default_factory=list)
+    written: list[Path] = field(default_factory=list)
+    presence: dict[Path, float] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
 @dataclass
@@ -38,8 +66,45 @@ class FileResults:
     outputs: dict[Path, str] = field(default_factory=dict)
     presence: dict[Path, float] = field(default_factory=dict)
 
+    def add(self, result: FileResult) -> None:
+        """Takes in what became of one input."""
+        self.written += result.written
+        self.presence |= result.presence
+        if result.status == "failed":
+            self.failed[result.path] = result.reason
+        elif result.status == "skipped":
+            self.skipped.append(result.path)
+        elif result.status == "left out":
+            self.outputs[result.path] = result.reason
+
 
 def separate_files(
+    model: QueriedSeparator,
+    inputs: Iterable[str | Path],
+    queries: Sequence[str | Query],
+    **options: Any,
+) -> FileResults:
+    """Separates each file by every query, and writes `<file>_<query>.wav`.
+
+    Args:
+        model: a separator.
+        inputs: audio files.
+        queries: texts, and `Query`s of audio examples, pictures and blends.
+        **options: those of `separate_each`, which does the same file by file.
+
+    Returns:
+        The files written, their presence scores, and why others were not written.
+
+    Raises:
+        ValueError: as `separate_each`.
+    """
+    results = FileResults()
+    for result in separate_each(model, inputs, queries, **options):
+        results.add(result)
+    return results
+
+
+def separate_each(
     model: QueriedSeparator,
     inputs: Iterable[str | Path],
     queries: Sequence[str | Query],
@@ -52,8 +117,10 @@ def separate_files(
     log: bool = False,
     batch_size: int = 1,
     progress: bool = False,
-) -> FileResults:
-    """Separates each file by every query, and writes `<file>_<query>.wav`.
+    format: str = "wav",
+    bits: int | None = None,
+) -> Iterator[FileResult]:
+    """Separates one file after the other, and tells of each when it is done.
 
     Rate, channels and length are the input's; nothing is rescaled, so that with the residual the
     files add up to the input. Files are read, separated and written in windows: memory does not
@@ -62,7 +129,7 @@ def separate_files(
     Args:
         model: a separator.
         inputs: audio files; what a separation wrote, and what is named like another one's output,
-            is left out, and listed.
+            is left out, and told.
         queries: texts, and `Query`s of audio examples, pictures and blends.
         without: negative queries. Each estimate loses what these take of it; without queries, the
             input does, and the only estimate is `<file>_without_<...>.wav`.
@@ -73,55 +140,85 @@ def separate_files(
         log: append a row for each input to `separated.csv` in the folder of its outputs.
         batch_size: windows in one pass of the model; on a GPU, several are faster.
         progress: show a bar for each file, on standard error.
+        format: "wav", "flac", "mp3" or "ogg". All but a wav of 32 bits cut off what passes ±1,
+            with a warning.
+        bits: of a sample, 16, 24 or 32 (floating point); by default 32 of wav and 24 of flac.
 
-    Returns:
-        The files written, their presence scores, and why others were not written.
+    Yields:
+        What became of each input, those that are left out first.
 
     Raises:
         ValueError: when a query is empty or of a kind that the model was not trained for, when two
-            have the same file name, and when files are to be replaced and kept.
+            have the same file name, when files are to be replaced and kept, and for a format that
+            is not known or lacks the bits.
     """
     if overwrite and skip_existing:
         raise ValueError("Expected --overwrite or --skip-existing, received both. Choose one.")
     names = output_names(queries, residual, without)
-    plan = plan_outputs([Path(path) for path in inputs], names, out and Path(out))
+    written_as = OutputFormat(format, bits)
+    plan = plan_outputs([Path(path) for path in inputs], names, out and Path(out), written_as)
     query = encode_queries(model, queries, without)
     options = {"num_negative": len(without), "residual": residual, "batch_size": batch_size}
-    results, logs = FileResults(outputs=plan.left_out), {}
-
-    def separate(path: Path, missing: list[Path], title: str | None) -> dict[Path, float]:
-        """Writes what is missing of a file's outputs, and returns the presence scores of all."""
-        with open_input(path, model, title if progress else None) as audio:
-            stream = model.separate_stream(audio.blocks, query, audio.sample_rate, **options)
-            write_outputs(plan.outputs[path], missing, stream, audio)
-        # The residual, if there is one, has no score.
-        return dict(zip(plan.outputs[path], stream.presence.tolist(), strict=False))
-
-    for number, (path, outputs) in enumerate(plan.outputs.items(), 1):
-        started, folder, row = time.monotonic(), outputs[0].parent, LogRow("ok")
-        title = path.name if len(plan.outputs) == 1 else f"{number}/{len(plan.outputs)} {path.name}"
+    batch = _Batch(model, plan, query, options, overwrite, skip_existing, progress)
+    for path, reason in plan.left_out.items():
+        yield FileResult(path, "left out", reason)
+    logs: dict[Path, BatchLog] = {}
+    for path, outputs in plan.outputs.items():
+        started, folder = time.monotonic(), outputs[0].parent
         try:
             if log and folder not in logs:
                 logs[folder] = BatchLog(folder)
-            missing = missing_outputs(path, plan, overwrite=overwrite, skip_existing=skip_existing)
-            if not missing:
-                results.skipped.append(path)
-                if log:
-                    logs[folder].skip(path, outputs)
-                continue
-            presence = separate(path, missing, title)
-            results.written.extend(missing)
-            results.presence.update(presence)
-            scores = {output.name: score for output, score in presence.items()}
-            row = LogRow("ok", outputs=[output.name for output in outputs], presence=scores)
+            result = batch.treat(path)
         except _FAILURES as error:
-            results.failed[path] = " ".join(str(error).split()) or type(error).__name__
-            row = LogRow("failed", results.failed[path])
+            _log.debug("%s cannot be separated:", path, exc_info=True)
+            reason = " ".join(str(error).split()) or type(error).__name__
+            result = FileResult(path, "failed", reason)
+        result = replace(result, seconds=time.monotonic() - started)
         if folder in logs:
-            logs[folder].add(path, replace(row, seconds=time.monotonic() - started))
+            _add_row(logs[folder], result)
+        yield result
     for batch_log in logs.values():
         batch_log.compact()
-    return results
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What all inputs of a batch have in common."""
+
+    model: QueriedSeparator
+    plan: OutputPlan
+    query: QueryEmbedding
+    options: dict[str, Any]  # of streams
+    overwrite: bool
+    skip_existing: bool
+    progress: bool
+
+    def treat(self, path: Path) -> FileResult:
+        """Writes what is missing of an input's outputs."""
+        outputs = self.plan.outputs[path]
+        missing = missing_outputs(
+            path, self.plan, overwrite=self.overwrite, skip_existing=self.skip_existing
+        )
+        if not missing:
+            return FileResult(path, "skipped", outputs=outputs)
+        with open_input(path, self.model, path.name if self.progress else None) as audio:
+            rate, seconds = audio.sample_rate, audio.frames / audio.sample_rate
+            _log.debug("%s: %.2f s, %d channels at %d Hz", path, seconds, audio.channels, rate)
+            stream = self.model.separate_stream(audio.blocks, self.query, rate, **self.options)
+            write_outputs(outputs, missing, stream, audio, self.plan.format)
+        # The residual, if there is one, has no score.
+        presence = dict(zip(outputs, stream.presence.tolist(), strict=False))
+        return FileResult(path, "ok", outputs=outputs, written=missing, presence=presence)
+
+
+def _add_row(log: BatchLog, result: FileResult) -> None:
+    if result.status == "skipped":
+        log.skip(result.path, result.outputs)
+        return
+    scores = {output.name: score for output, score in result.presence.items()}
+    names = [output.name for output in result.outputs]
+    row = LogRow(result.status, result.reason, result.seconds, names, scores)
+    log.add(result.path, row)
 
 
 def separate_file(

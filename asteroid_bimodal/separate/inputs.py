@@ -3,24 +3,51 @@
 from __future__ import annotations
 
 import glob
+import os
+from collections.abc import Iterable
+from os import PathLike
 from pathlib import Path
 
 from ..utils.audio_file import AUDIO_SUFFIXES
 from .log import LOG_NAME
 
 
-def find_inputs(source: str | Path) -> list[Path]:
-    """Finds the audio files that a file name, a folder or a glob pattern means.
+def find_inputs(source: str | PathLike | Iterable[str | PathLike]) -> list[Path]:
+    """Finds the audio files that file names, folders and glob patterns mean.
 
     Args:
-        source: "duet.wav", "recordings/" or "recordings/*.flac".
+        source: "duet.wav", "recordings/", "recordings/*.flac", or several of them.
 
     Returns:
-        The files, sorted.
+        The files, those of each folder and pattern sorted.
 
     Raises:
-        FileNotFoundError: when there is none.
+        FileNotFoundError: when there is none of one of them.
     """
+    sources = [source] if isinstance(source, (str, PathLike)) else source
+    found = list(dict.fromkeys(path for one in sources for path in _find(one)))
+    return [path for path in found if path.name != LOG_NAME or len(found) == 1]
+
+
+def is_input(word: str) -> bool:
+    """Whether a word among inputs and queries is an input.
+
+    Args:
+        word: what exists, what ends as audio files and videos do, and patterns that files match
+            are inputs.
+
+    Examples:
+        >>> is_input("missing.wav"), is_input("violin"), is_input("a dog, or two?")
+        (True, False, False)
+    """
+    return (
+        Path(word).suffix.lower() in AUDIO_SUFFIXES
+        or os.path.exists(word)
+        or (glob.has_magic(word) and next(glob.iglob(word, recursive=True), None) is not None)
+    )
+
+
+def _find(source: str | PathLike) -> list[Path]:
     path = Path(source)
     if path.is_file():
         return [path]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from ..queries.naming import RESIDUAL
 from ..utils.audio_file import AudioStream
 from ..utils.files import NoSpaceError, atomic_write, join_name
 from ..utils.own_sounds import is_ours, new_sound
+from .formats import OutputFormat
 
 _MOST_WAV = 2**32 - 2**16  # bytes that the header of a WAV can count; beyond, it is RF64
 
@@ -25,14 +27,19 @@ class OutputPlan:
     outputs: dict[Path, list[Path]]  # of each input to separate
     owners: dict[Path, Path]  # the first input that each output belongs to
     left_out: dict[Path, str]  # inputs that are outputs themselves, and why they are taken for it
+    format: OutputFormat
 
 
-def plan_outputs(inputs: Sequence[Path], names: Sequence[str], out: Path | None) -> OutputPlan:
+def plan_outputs(
+    inputs: Sequence[Path], names: Sequence[str], out: Path | None, format: OutputFormat
+) -> OutputPlan:
     """Gives the outputs of each input, `<input>_<name>.wav` in `out` or else in its own folder."""
     if out is not None and out.exists() and not out.is_dir():
         raise ValueError(f"Expected a folder to write to, found a file at {out}.")
     outputs = {
-        path: [(out or path.parent) / join_name(path.stem, f"_{name}.wav") for name in names]
+        path: [
+            (out or path.parent) / join_name(path.stem, f"_{name}.{format.name}") for name in names
+        ]
         for path in inputs
     }
     resolved = {output.resolve(): path for path, files in outputs.items() for output in files}
@@ -45,7 +52,7 @@ def plan_outputs(inputs: Sequence[Path], names: Sequence[str], out: Path | None)
     for path, files in outputs.items():
         for output in files:
             owners.setdefault(output, path)
-    return OutputPlan(outputs, owners, left_out)
+    return OutputPlan(outputs, owners, left_out, format)
 
 
 def missing_outputs(
@@ -68,7 +75,7 @@ def missing_outputs(
             "with --skip-existing."
         )
     missing = [output for output in outputs if output not in existing]
-    if missing and existing[-1].name == join_name(path.stem, f"_{RESIDUAL}.wav"):
+    if missing and existing[-1].name == join_name(path.stem, f"_{RESIDUAL}.{plan.format.name}"):
         raise FileExistsError(
             f"{existing[-1]} exists already, but not {missing[0]}: it is what other queries left. "
             "Replace it with --overwrite, or choose another folder with --out."
@@ -77,33 +84,40 @@ def missing_outputs(
 
 
 def write_outputs(
-    outputs: Sequence[Path], wanted: Sequence[Path], pieces: Iterable[Tensor], source: AudioStream
+    outputs: Sequence[Path],
+    wanted: Sequence[Path],
+    pieces: Iterable[Tensor],
+    source: AudioStream,
+    format: OutputFormat,
 ) -> None:
     """Writes a track to each wanted output as pieces (outputs, C, T) come; all files, or none."""
     # The residual is the last one, also to appear.
-    style = {
-        "samplerate": source.sample_rate,
-        "channels": source.channels,
-        # Floats: an estimate may pass ±1 where the input was clipped, and is not cut off.
-        "subtype": "FLOAT",
-        "format": "WAV" if _fits_wav(source) else "RF64",
-    }
+    is_rf64 = format.name == "wav" and not _fits_wav(source, format)
+    peaks = dict.fromkeys(wanted, 0.0)
     try:
         with ExitStack() as stack:
             # Those opened last are renamed first.
             temporaries = {
                 output: stack.enter_context(atomic_write(output)) for output in reversed(wanted)
             }
-            files = [
-                stack.enter_context(new_sound(temporaries[output], **style))
-                if output in temporaries
-                else None
+            files = {
+                output: stack.enter_context(
+                    new_sound(
+                        temporaries[output],
+                        format="RF64" if is_rf64 else format.name.upper(),
+                        samplerate=source.sample_rate,
+                        channels=source.channels,
+                        subtype=format.subtype,
+                    )
+                )
                 for output in outputs
-            ]
+                if output in temporaries
+            }
             for piece in pieces:
-                for file, track in zip(files, piece, strict=True):
-                    if file is not None:
-                        file.write(track.T.numpy())
+                for output, track in zip(outputs, piece, strict=True):
+                    if output in files:
+                        files[output].write(track.T.numpy())
+                        peaks[output] = max(peaks[output], track.abs().max().item())
     except NoSpaceError:
         raise
     except (OSError, LibsndfileError) as error:
@@ -111,8 +125,21 @@ def write_outputs(
         raise OSError(
             f"Could not write to {outputs[0].parent} ({reason}). Choose another folder with --out."
         ) from error
+    if not format.is_exact:
+        _warn_of_cuts(peaks)
 
 
-def _fits_wav(source: AudioStream) -> bool:
+def _warn_of_cuts(peaks: dict[Path, float]) -> None:
+    for output, peak in peaks.items():
+        if peak > 1:
+            warnings.warn(
+                f"{output} is cut off at ±1, its samples reach ±{peak:.2f}: wav of 32 bits holds "
+                "them.",
+                stacklevel=2,
+            )
+
+
+def _fits_wav(source: AudioStream, format: OutputFormat) -> bool:
     margin = 1 if source.exact else 2
-    return margin * 4 * source.frames * source.channels < _MOST_WAV
+    sample = (format.bits or 32) // 8
+    return margin * sample * source.frames * source.channels < _MOST_WAV

@@ -8,6 +8,7 @@ go on, and gives up at a damaged place.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -41,6 +42,7 @@ _LONGEST_PAGE = 2  # seconds of the first page of an Ogg file that begins with i
 _PREROLL = 0.5  # seconds that decoders need before the samples are right
 
 Source = str | PathLike | BinaryIO
+_log = logging.getLogger(__name__)
 
 
 class UnreadableAudioError(ValueError):
@@ -64,7 +66,10 @@ def open_by_ffmpeg(
             container = av.open(file, options=options)
         except (av.FFmpegError, OSError, ValueError) as error:
             reasons = [why.strip(". ") for why in (reason, getattr(error, "strerror", "")) if why]
-            raise UnreadableAudioError(f"Cannot read {name}: {'; '.join(reasons)}.") from error
+            _log.debug("%s: %s", name, "; ".join(reasons))
+            raise UnreadableAudioError(
+                f"Cannot read {name}: it is no audio file, or a damaged one."
+            ) from error
         with container:
             if not any(stream.codec_context for stream in container.streams.audio[:1]):
                 raise UnreadableAudioError(f"Cannot read {name}: it has no sound.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -30,6 +31,14 @@ def patient_streams() -> Iterator[None]:
             errors.flush()
 
 
+def send_file(path: str | os.PathLike) -> None:
+    """Writes a file to standard output; a reader that goes away is no error."""
+    output = _Patient(sys.stdout)
+    with open(path, "rb") as file:
+        output.call(shutil.copyfileobj, file, sys.stdout.buffer)
+        output.call(sys.stdout.buffer.flush)
+
+
 class _Patient:
     """A stream that goes nowhere once its reader is gone, or its disk is full."""
 
@@ -37,13 +46,13 @@ class _Patient:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        self._try(self._stream.write, text)
+        self.call(self._stream.write, text)
         return len(text)
 
     def flush(self) -> None:
-        self._try(self._stream.flush)
+        self.call(self._stream.flush)
 
-    def _try(self, call: Any, *args: str) -> None:
+    def call(self, call: Any, *args: Any) -> None:
         try:
             call(*args)
         except OSError as error:
