@@ -85,7 +85,9 @@ def prepare_audio(
     with ThreadPoolExecutor(jobs) as pool:
         waiting = {pool.submit(resample_clip, path, plan[path], sample_rate): path for path in todo}
         try:
-            for future in tqdm(as_completed(waiting), total=len(todo), desc="preparing"):
+            for future in tqdm(
+                as_completed(waiting), total=len(todo), desc="preparing", disable=None
+            ):
                 path = waiting[future]
                 try:
                     gain = future.result()

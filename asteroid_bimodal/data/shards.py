@@ -81,7 +81,7 @@ def write_shards(
             f"{out} holds shards of other clips or another order, such as {others[0].name}. "
             "Delete them or choose another folder."
         )
-    for path, start in zip(tqdm(paths, desc="writing shards"), starts, strict=True):
+    for path, start in zip(tqdm(paths, desc="writing shards", disable=None), starts, strict=True):
         if not path.exists():
             with atomic_write(path) as temporary, tar_writer(str(temporary), mtime=0) as tar:
                 for number in range(start, min(start + clips_per_shard, len(clips))):
@@ -99,7 +99,7 @@ def _json(row: dict) -> bytes:
 def _usable(clips: Sequence[Clip], root: Path) -> tuple[list[Clip], list[Skipped]]:
     """Splits clips into those with a readable header and others."""
     usable, skipped = [], []
-    for clip in tqdm(clips, desc="reading headers"):
+    for clip in tqdm(clips, desc="reading headers", disable=None):
         try:
             audio_seconds(root / clip.path)
             usable.append(clip)

@@ -34,7 +34,9 @@ def train_classifier(conf: Config) -> TimbreClassifier:
     optimizer = torch.optim.Adam(classifier.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
     classes = {label: index for index, label in enumerate(labels_of(conf))}
-    with tqdm(_batches(conf, steps), total=steps, desc="timbre classifier") as progress:
+    with tqdm(
+        _batches(conf, steps), total=steps, desc="timbre classifier", disable=None
+    ) as progress:
         for batch in progress:
             wavs = batch.mixtures.flatten(0, 1).to(device)  # (B * N, T)
             padded = pad_for_stft(wavs, conf.filterbank.n_fft, conf.filterbank.hop_length)

@@ -64,7 +64,9 @@ def file_digests(ours: Iterable[Path], theirs: Iterable[Path], jobs: int) -> dic
 
 def _each(work: Callable[[K], T], paths: Sequence[K], name: str, jobs: int) -> dict[K, T]:
     with ThreadPoolExecutor(jobs) as pool:
-        results = tqdm(pool.map(work, paths), total=len(paths), desc=name, disable=not paths)
+        results = tqdm(
+            pool.map(work, paths), total=len(paths), desc=name, disable=None if paths else True
+        )
         return dict(zip(paths, results, strict=True))
 
 

@@ -40,7 +40,7 @@ def write_manifests(root: str | Path, *, every_caption: bool = False) -> dict[st
     """
     root, rows = Path(root), read_ledger(root)
     splits: dict[str, list[Clip]] = {}
-    for entry in tqdm(read_clips(root), desc="manifests", unit="clip", leave=False):
+    for entry in tqdm(read_clips(root), desc="manifests", unit="clip", leave=False, disable=None):
         clips = splits.setdefault(entry.split, [])
         seconds = _seconds(root, entry, rows.get(entry.path))
         if seconds:

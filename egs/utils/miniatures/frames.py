@@ -49,7 +49,7 @@ def render_frames(root: str | Path, *, seed: int = 0) -> int:
                 missing[clip.label, numbers] = paths
     drawn = 0
     for (label, numbers), paths in tqdm(
-        missing.items(), desc="drawing frames", unit="video", disable=not missing
+        missing.items(), desc="drawing frames", unit="video", disable=None if missing else True
     ):
         pictures = draw_frames([label], len(paths), np.random.default_rng((*numbers, 1)))
         for path, picture in zip(paths, pictures, strict=True):

@@ -96,7 +96,9 @@ class Miniature:
         if missing:
             with _workers(num_workers) as pool:
                 done = pool.map(write, missing, chunksize=4) if pool else map(write, missing)
-                for _ in tqdm(done, total=len(missing), desc="rendering", unit="take"):
+                for _ in tqdm(
+                    done, total=len(missing), desc="rendering", unit="take", disable=None
+                ):
                     pass
         manifests = {split: root / f"{split}.csv" for split in counts}
         for split, path in manifests.items():
