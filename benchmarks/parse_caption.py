@@ -63,6 +63,14 @@ def report_table(rows: list[dict], name: str) -> None:
     print(f"  from AudioCaps test: ours {sum(ours[k] for k in both)}, release {theirs}/{len(both)}")
 
 
+def report_drawn(answers: dict[str, list[list[str]]], draw: str) -> None:
+    """The captions whose phrases are none of the answers held for right, and their share."""
+    wrong = [c for c, right in answers.items() if plain(parse_caption(c)) not in map(plain, right)]
+    print(f"{draw} draw: wrong {len(wrong)}/{len(answers)} = {len(wrong) / len(answers):.3f}")
+    for caption in wrong:
+        print(f"  {caption}: {' | '.join(parse_caption(caption))}")
+
+
 def main() -> None:
     """Prints the figures."""
     parser = argparse.ArgumentParser(description="How fast and how well captions are parsed.")
@@ -79,6 +87,9 @@ def main() -> None:
     table = json.loads((FIXTURES / "captions_60.json").read_text(encoding="utf-8"))
     for name, rows in table.items():
         report_table(rows, name)
+    drawn = json.loads((FIXTURES / "captions_drawn.json").read_text(encoding="utf-8"))
+    for draw, answers in drawn.items():
+        report_drawn(answers, draw)
     same = sum(plain(parse_caption(c)) == plain(phrases) for c, phrases in release.items())
     print(f"same phrase set as the release: {same}/{len(release)} = {same / len(release):.3f}")
 

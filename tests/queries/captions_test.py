@@ -18,11 +18,16 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 # Phrases that a person gave before the rules saw the caption. The rules were tuned on real captions
 # outside both parts and on misses of `table`; on `held_out` the first run gave 78 of 80.
 CAPTIONS = json.loads((FIXTURES / "captions_60.json").read_text(encoding="utf-8"))
+# Two draws at random from all of AudioCaps, with every answer that was held for right before the
+# parser saw the caption. The rules were changed between the first draw and the second.
+DRAWN = json.loads((FIXTURES / "captions_drawn.json").read_text(encoding="utf-8"))
 # The phrases of the paper's release for 400 captions of the AudioCaps test set.
 RELEASE = json.loads((FIXTURES / "parser_release_sample.json").read_text(encoding="utf-8"))
 REAL = sorted(
-    set(RELEASE) | {row["caption"] for rows in CAPTIONS.values() for row in rows}
-)  # about 500
+    {*RELEASE, *(row["caption"] for rows in CAPTIONS.values() for row in rows)}.union(
+        *DRAWN.values()
+    )
+)  # about 740
 DANGLING = {
     "and",
     "or",
@@ -70,6 +75,16 @@ def test_held_out_captions_show_no_overfit():
     assert exact_rate(CAPTIONS["held_out"], parsed) >= 0.9
 
 
+@pytest.mark.parametrize("draw", ["first", "second"])
+def test_few_captions_drawn_at_random_are_wrong(draw):
+    wrong = [
+        caption
+        for caption, answers in DRAWN[draw].items()
+        if plain(parse_caption(caption)) not in map(plain, answers)
+    ]
+    assert len(DRAWN[draw]) == 120 and len(wrong) <= 0.04 * 120, wrong
+
+
 @pytest.mark.parametrize("part", ["table", "held_out"])
 def test_beats_the_release_on_the_same_captions(part):
     rows = [row for row in CAPTIONS[part] if "release" in row]
@@ -101,6 +116,104 @@ def test_beats_the_release_on_the_same_captions(part):
     ],
 )
 def test_known_answers(caption, phrases):
+    assert parse_caption(caption) == phrases
+
+
+@pytest.mark.parametrize(
+    ("caption", "phrases"),
+    [
+        ("A beep precedes a bang", ["a beep", "a bang"]),
+        ("Loud music accompanies a motor", ["loud music", "a motor"]),
+        ("Music accompanying a man talking", ["music", "a man talking"]),
+        ("A bird overlapped by a train", ["a bird", "a train"]),
+        ("Birds chirp, overlapping with speech", ["birds chirp", "speech"]),
+        ("A saw runs, drowning out a man speaking", ["a saw runs", "a man speaking"]),
+        ("Voices nearly drowned out by wind", ["voices", "wind"]),
+        ("Barking following by an oink", ["barking", "an oink"]),
+        ("A wind blows, which in turn is followed by a splash", ["a wind blows", "a splash"]),
+        ("Cheering precedes and follows a song", ["cheering", "a song"]),
+        ("Music plays, during which a dog barks", ["music plays", "a dog barks"]),
+        ("A man speaks loudly followed by a bell", ["a man speaks loudly", "a bell"]),
+        ("Whistling with accompanying music", ["whistling", "accompanying music"]),
+    ],
+)
+def test_verbs_of_order_cut(caption, phrases):
+    assert parse_caption(caption) == phrases
+
+
+@pytest.mark.parametrize(
+    ("caption", "phrases"),
+    [
+        ("A man talks in the rain", ["a man talks", "the rain"]),
+        ("Leaves rustle in a strong wind", ["leaves rustle", "a strong wind"]),
+        ("A car drives through the rain", ["a car drives", "the rain"]),
+        ("A woman sings over music", ["a woman sings", "music"]),
+        ("Footsteps on gravel", ["footsteps on gravel"]),
+        ("A man talks in a room", ["a man talks in a room"]),
+        ("A man walks in the rain forest", ["a man walks in the rain forest"]),
+        ("A helicopter flies over a crowd", ["a helicopter flies over a crowd"]),
+        ("An engine turns over and a dog barks", ["an engine turns over", "a dog barks"]),
+        ("The wind blows and a man speaks over the wind", ["the wind blows", "a man speaks"]),
+        ("A truck with a loud engine", ["a truck with a loud engine"]),
+        ("A man speaks with a deep voice", ["a man speaks with a deep voice"]),
+        ("A motor runs with increasing frequency", ["a motor runs with increasing frequency"]),
+    ],
+)
+def test_what_a_sound_takes_place_in_is_a_phrase_if_it_sounds(caption, phrases):
+    assert parse_caption(caption) == phrases
+
+
+@pytest.mark.parametrize(
+    ("caption", "phrases"),
+    [
+        ("There is laughter and there are bells", ["laughter", "bells"]),
+        ("Here comes a train and it blows the horn", ["a train", "a train blows the horn"]),
+        ("A man says a word, it is followed by a bang", ["a man says a word", "a bang"]),
+        ("The roar of a car as it passes by", ["the roar of a car", "a car passes by"]),
+        ("A man fills a pan and it sizzles", ["a man fills a pan", "a pan sizzles"]),
+        ("Someone is whistling and it echoes", ["someone is whistling"]),
+        ("Pigs oink, she is talking", ["pigs oink", "she is talking"]),
+        ("Someone snores while they are sleeping", ["someone snores"]),
+        ("A siren wails and gets louder", ["a siren wails"]),
+        ("An engine hums, then slowly fades away", ["an engine hums"]),
+        ("A dog barks as the siren gets louder", ["a dog barks", "the siren gets louder"]),
+        ("A siren, getting louder, then a dog", ["a siren", "a dog"]),
+        ("A man narrates and he gets very excited", ["a man narrates"]),
+        ("A motor is started, but fails", ["a motor is started"]),
+        ("Bells ring with pauses in between, then stop", ["bells ring with pauses"]),
+        ("A slight pause followed by a bang", ["a bang"]),
+        ("In a quiet environment, a clock ticks", ["a clock ticks"]),
+        ("A man speaks, often interrupted by burps", ["a man speaks", "burps"]),
+        ("Hooves clop first near then far away", ["hooves clop first near and far away"]),
+    ],
+)
+def test_pronouns_states_and_changes_of_level_are_no_phrases(caption, phrases):
+    assert parse_caption(caption) == phrases
+
+
+@pytest.mark.parametrize(
+    ("caption", "phrases"),
+    [
+        ("Metal is clanging, rustling occurs", ["metal is clanging", "rustling"]),
+        ("Water runs, hissing and tapping are heard", ["water runs", "hissing", "tapping"]),
+        ("A man speaks while sawing occurs", ["a man speaks", "sawing"]),
+        ("A man speaks while sawing", ["a man speaks", "a man sawing"]),
+        ("A boy cries and stamps a foot", ["a boy cries", "a boy stamps a foot"]),
+        ("A man talks and clicks a mouse", ["a man talks", "a man clicks a mouse"]),
+        ("A man talks and clicks", ["a man talks", "clicks"]),
+        ("A door is opened and closed", ["a door is opened", "a door is closed"]),
+        ("Croaking and groaning from a frog", ["croaking from a frog", "groaning from a frog"]),
+        ("Footsteps and oinks from a pig", ["footsteps", "oinks from a pig"]),
+        ("A river or waterfall roars", ["a river or waterfall roars"]),
+        ("A woman, child and man is talking", ["a woman, child and man is talking"]),
+        ("A hum of a motor, water dripping", ["a hum of a motor", "water dripping"]),
+        ("A man speaks a woman laughs", ["a man speaks", "a woman laughs"]),
+        ("A horse trots it neighs", ["a horse trots", "a horse neighs"]),
+        ("A man talks over a p.a. system", ["a man talks over a pa system"]),
+        ("A man speaks in a low, hoarse voice", ["a man speaks in a low, hoarse voice"]),
+    ],
+)
+def test_each_sound_has_its_own_subject(caption, phrases):
     assert parse_caption(caption) == phrases
 
 
@@ -148,7 +261,7 @@ def test_phrases_of_real_captions_are_clean():
 
 def test_words_come_from_the_caption():
     for caption in REAL:
-        text = caption.lower().translate(str.maketrans("’“”", "'  "))
+        text = caption.lower().translate(str.maketrans("’“”", "'  ")).replace("p.a.", "pa")
         for phrase in parse_caption(caption):
             assert all(word in text for word in phrase.replace(",", "").split()), (caption, phrase)
 
@@ -195,7 +308,7 @@ def test_unusual_text(caption, phrases):
 
 
 @pytest.mark.parametrize(
-    "part", ["dog ", "a man and ", "a dog barks then ", "a loud, ", "it with "]
+    "part", ["dog ", "a man and ", "a dog barks then ", "a loud, ", "it with ", "it is "]
 )
 def test_ten_thousand_words(part):
     phrases = parse_caption(part * 10_000 + "a bell rings")

@@ -6,6 +6,7 @@ tagger. A word that is in no list counts as a noun.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 DETERMINERS = frozenset(
@@ -21,7 +22,8 @@ PREPOSITIONS = frozenset(
     under behind inside outside within along toward towards past down up off out without
     beside for between among throughout upon about beneath like via underneath""".split()
 )
-PRONOUNS = frozenset("he she it they".split())
+RELATIVES = frozenset("which who".split())
+PRONOUNS = RELATIVES | frozenset("he she it they".split())
 MALE = frozenset("man men boy boys male males guy guys".split())
 FEMALE = frozenset("woman women girl girls female females lady ladies".split())
 HUMANS = (
@@ -73,7 +75,13 @@ OTHER_VERBS = frozenset(
     scrub wash mix scuff trample stomp march dance chase leave arrive cross load unload ignite
     stutter sail paddle croon strum bleep buzz thunder scuffle pant throttle exhale inhale
     rock fuss smack slap flick snap
-    use put pick throw pull push fill kick""".split()
+    use put pick throw pull push fill kick sigh fidget downshift yap snarl scamper choke restart
+    labor puff stall hoot slurp wheeze crank refill tumble verbalize reverberate gust burble ripple
+    twitter baa travel rasp zoom fart flutter ruffle dribble snicker exclaim drone patter cackle
+    squeeze whiz reload gush reverse fizz emit cheep stitch snip splatter putter ping mewl
+    lick jump mutter snort guffaw titter squish scurry stamp swirl squelch spill speech
+    burn engage dive joke join curse dong pulse zip churn lap gobble yowl grumble settle switch
+    place press knead""".split()
 )
 VERBS = VOICE_VERBS | THING_VERBS | OTHER_VERBS
 # These take an object, so a gerund of theirs before a noun is still a verb ("playing music").
@@ -82,21 +90,43 @@ TRANSITIVE = frozenset(
     move bang clang pass turn stir load chew eat drink cut chop rub beat set release ring honk
     toot sound""".split()
 )
-PHASES = frozenset("stop continue end pause cease".split())
-SOUND_NOUNS = frozenset(
-    """noise noises sound sounds speech music rain thunder laughter applause static voice voices
-    conversation chatter siren sirens footsteps footfalls explosion explosions gunshot
-    gunshots gunfire vibration vibrations song songs tune melody rainfall traffic thunderstorm
-    wind tone tones alarm alarms bass drums percussion silence crying movement commotion
-    hoofbeats breath breaths dialogue monologue bell bells clicks effect effects whistles
-    waterfall feedback engine engines motor motors horn horns""".split()
+# Verbs that say when a sound ends, how loud it is, or that somebody makes none.
+PHASES = frozenset("stop continue end pause cease finish persist fail".split())
+SILENT_VERBS = PHASES | frozenset(
+    """fade increase decrease diminish subside intensify grow become get weaken lessen quiet quieten
+    die dissipate dwindle recede wane resume vary last remain sleep wait sit stand watch
+    listen""".split()
+)
+SILENCES = frozenset("silence silences pause pauses gap gaps".split())
+# Things that are named for their sound, and the names of sounds.
+SOUND_SOURCES = frozenset(
+    """engine engines motor motors siren sirens alarm alarms bell bells horn horns wind rain traffic
+    drums waterfall""".split()
+)
+SOUND_NOUNS = SOUND_SOURCES | frozenset(
+    """noise noises sound sounds speech music thunder laughter applause static voice voices
+    conversation chatter footsteps footfalls explosion explosions gunshot gunshots gunfire vibration
+    vibrations song songs tune melody rainfall thunderstorm tone tones bass percussion silence
+    crying movement commotion hoofbeats breath breaths dialogue monologue clicks effect effects
+    whistles feedback""".split()
 )
 DEVICES = frozenset(
     """microphone radio intercom television tv loudspeaker speaker speakers phone telephone
     megaphone walkie-talkie pa mic speakerphone""".split()
 )
 VOICES = frozenset("voice voices radio television tv toy doll recording robot".split())
+TONES = frozenset("voice tone accent lisp echo".split())  # "speaks with a deep voice"
 PLACES = frozenset("background distance foreground nearby".split())
+# Vehicles and machines, and what of them is no other source: "a truck with a loud engine".
+MACHINES = frozenset(
+    """car cars truck trucks bus van vehicle vehicles motorcycle motorcycles motorbike motorbikes
+    train boat motorboat speedboat tractor plane airplane aircraft helicopter engine
+    motor""".split()
+)
+PARTS = frozenset("engine engines motor motors idle muffler exhaust".split())
+MANNER_NOUNS = frozenset(
+    "time times moment moments while way manner speed pace volume pitch frequency rate".split()
+)
 ADJECTIVES = frozenset(
     """loud soft faint light heavy quiet low high deep sharp quick slow fast rapid brief short long
     large small big little tiny huge young old older distant far near close hard strong steady
@@ -105,7 +135,8 @@ ADJECTIVES = frozenset(
     moderate mechanical metallic electronic electric digital rhythmic intermittent obvious
     clear industrial powerful louder softer faster slower closer quieter higher lower harsh
     noisy windy foreign human very quite somewhat rather too really just also almost still
-    hard twice once away together overhead outdoors indoors everywhere apart here back forward
+    hard first twice once away together overhead outdoors indoors everywhere apart here back forward
+    persistent regular irregular random muted upbeat weird strange
     squeaky smooth raspy rough shrill idle indistinct unintelligible mid mid-size medium""".split()
 )
 _NOT_GERUNDS = frozenset(
@@ -116,16 +147,15 @@ _NOT_GERUNDS = frozenset(
 _VOWELS = "aeiou"
 
 
-_SINGLE = frozenset("open answer power hammer thunder".split())  # their last letter stays so
-
-
 def _gerund(base: str) -> str:
     """The -ing form of a verb."""
+    if base.endswith("ie"):
+        return base[:-2] + "ying"
     if base.endswith("e") and not base.endswith("ee"):
         return base[:-1] + "ing"
-    short = len(base) > 2 and base[-1] not in _VOWELS + "wxy" and base[-2] in _VOWELS
-    if short and base[-3] not in _VOWELS and base not in _SINGLE:
-        return base + base[-1] + "ing"
+    last = base.rpartition("-")[2]
+    if base == "begin" or re.fullmatch(r"[^aeiou]*[aeiou][^aeiouwxy]", last):
+        return base + base[-1] + "ing"  # one short syllable
     return base + "ing"
 
 
@@ -136,15 +166,17 @@ def _third(base: str) -> str:
     return base + ("es" if base.endswith(("s", "sh", "ch", "x", "z", "o")) else "s")
 
 
-GERUND_OF = {_gerund(base): base for base in sorted(VERBS)}
-THIRD_OF = {_third(base): base for base in sorted(VERBS)}
+GERUND_OF = {_gerund(base): base for base in sorted(VERBS | SILENT_VERBS)}
+THIRD_OF = {_third(base): base for base in sorted(VERBS | SILENT_VERBS)}
 # Verbs whose "it" stands for nothing: "it is raining".
 WEATHER = frozenset(
     form(base)
     for base in ("rain", "snow", "hail", "drizzle", "storm", "thunder")
     for form in (str, _third, _gerund)
-)
+) | {"windy", "stormy"}
+_IRREGULAR = frozenset("shut torn hit shot blown rung broken set put cut".split())
 FUNCTION_WORDS = DETERMINERS | PREPOSITIONS | AUXILIARIES
+OBJECT_STARTS = DETERMINERS | {"it", "him", "them"}
 
 
 @lru_cache(maxsize=4096)
@@ -166,6 +198,17 @@ def is_modifier(word: str) -> bool:
     ) and word not in {"fly", "family", "seed", "speed"}
 
 
+def is_manner(word: str) -> bool:
+    """Whether the word says how, where or for how long, and names no deed."""
+    listed = PREPOSITIONS | PLACES | MANNER_NOUNS
+    return word in listed or (is_modifier(word) and not is_participle(word))
+
+
+def is_participle(word: str) -> bool:
+    """Whether the word is what was done to something: "flushed" of "the toilet is flushed"."""
+    return word in _IRREGULAR or (word.endswith("ed") and word[:-2] + "ing" in GERUND_OF)
+
+
 @lru_cache(maxsize=4096)
 def base_of(word: str) -> str:
     """The base of a known verb form; any other word as it is."""
@@ -176,7 +219,16 @@ def base_of(word: str) -> str:
 def is_sound(word: str) -> bool:
     """Whether the word by itself names a sound: a verb of sounding in any form, or a noun."""
     last = word.rpartition("-")[2]
-    return any(w in SOUND_NOUNS or is_gerund(w) or base_of(w) in VERBS for w in (word, last))
+    return any(
+        w in SOUND_NOUNS
+        or ((is_gerund(w) or base_of(w) in VERBS) and base_of(w) not in SILENT_VERBS)
+        for w in (word, last)
+    )
+
+
+def is_deed(word: str) -> bool:
+    """Whether the word is a form of a verb of sounding."""
+    return is_gerund(word) or base_of(word) in VERBS
 
 
 def is_plural(words: list[str]) -> bool:
