@@ -181,7 +181,7 @@ def test_no_usable_audio_at_all(own_tone_set, content):
             path.write_bytes(content)
         else:
             soundfile.write(path, np.zeros(16_000), 8000)
-    reason = "not recognised" if content else "solo/.*: Silent"
+    reason = "no audio file" if content else "solo/.*: Silent"
     found = f"usable audio for 0 labels, expected 4: 16 cannot be used. Last problem: .*{reason}"
     with pytest.raises(UnusableClipsError, match=found) as raised:
         mixtures(own_tone_set, num_sources=2)[0]

@@ -31,7 +31,7 @@ PROBLEMS = {  # of each kind of broken clip, what is said of it
     "rate": "no audio from",
     "wild": "sample rate of 1000003 Hz",
     "header": "no audio from",
-    "text": "not recognised",
+    "text": "no audio file",
     "folder": "is no file",
     "missing": "does not exist",
 }
@@ -190,7 +190,7 @@ def test_when_all_are_broken_the_list_is_there(own_tone_set, tmp_path, tiny_conf
     paths = sorted(own_tone_set.root.glob("solo/audio/*/train*.wav"))
     for path in paths:
         path.write_bytes(b"no audio")
-    with pytest.raises(UnusableClipsError, match="not recognised.*are listed in .*skipped.csv"):
+    with pytest.raises(UnusableClipsError, match="no audio file.*are listed in .*skipped.csv"):
         train(tiny_conf(own_tone_set, **QUICK), tmp_path / "exp")
     assert len(rows_of(tmp_path / "exp/skipped.csv")) == len(paths)
 

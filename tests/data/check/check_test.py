@@ -50,7 +50,7 @@ def test_a_sound_set_is_clean(tone_set, decode):
     [
         (None, "missing file", "does not exist"),
         (b"", "unreadable", "empty"),
-        (b"no audio " * 99, "unreadable", "Format not recognised"),
+        (b"no audio " * 99, "unreadable", "it is no audio file"),
     ],
 )
 def test_files_that_are_missing_or_unreadable(own_tone_set, decode, content, kind, detail):
