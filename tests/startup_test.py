@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 import asteroid_bimodal
 from asteroid_bimodal import BiModalUNet
@@ -55,6 +57,19 @@ heavy = {"torch", "asteroid", "numpy", "soundfile", "transformers"}
 print("heavy", sorted(heavy & set(sys.modules)))
 """
     assert prints(code, *arguments).splitlines()[-2:] == [f"status {status}", "heavy []"]
+
+
+def test_separating_by_a_known_word_waits_for_nothing_else(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).normal(0, 0.1, 8000), 8000)
+    code = """
+import sys
+from asteroid_bimodal.cli import main
+main(["separate", sys.argv[1], "violin", "The sound of flute"])
+heavy = {"huggingface_hub.hf_api", "pandas", "pytorch_lightning", "torchmetrics", "transformers"}
+print("heavy", sorted(heavy & set(sys.modules)))
+"""
+    assert prints(code, tmp_path / "a.wav").splitlines()[-1] == "heavy []"
+    assert len(list(tmp_path.glob("a_*.wav"))) == 2
 
 
 def test_python_m():

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from .. import __version__
+from ..utils.garbage import few_collections
 from ..utils.signals import exit_code, stopped_by_signals
 from ..utils.streams import patient_streams
 from . import (
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     A signal to stop is a line, too, and 128 and its number: 130 for Ctrl-C, 143 for SIGTERM.
     """
     try:
-        with patient_streams(), stopped_by_signals():
+        with few_collections(), patient_streams(), stopped_by_signals():
             args = build_parser().parse_args(_with_dashes(sys.argv[1:] if argv is None else argv))
             warnings.showwarning = _show_warning
             # Of torchmetrics, each time; nothing that a user could do about it.

@@ -16,7 +16,6 @@ from ..utils.extras import extra
 from ..utils.files import safe_name
 from ..utils.folders import atomic_folder
 from ..utils.mappings import read_mapping
-from .card import model_card
 from .preserve_edits import CARD, preserve_edits, sign
 from .sanitize_paths import copy_sanitized, read_dict
 from .upload import upload
@@ -65,6 +64,8 @@ def write_publish_dir(
         ValueError: when there is no trained model, a file cannot be read, the query encoder is in a
             folder of this machine and not bundled, or others decide about publishing the model.
     """
+    from .card import model_card
+
     with extra("recipes"):  # a second to import
         from .artifacts import CURVES, SPECTROGRAMS, write_curves, write_example
 

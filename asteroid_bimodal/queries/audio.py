@@ -25,7 +25,7 @@ from torch.nn.functional import normalize
 from ..dsp.resample import resample
 from ..dsp.samples import fault_of
 from ..utils.audio_file import read_segment, to_mono
-from ..utils.clap import load_clap
+from ..utils.clap import known_labels, load_clap
 from ..utils.frozen import FrozenModule
 from .base import QueryEncoder
 from .captions import phrase_prompt
@@ -138,8 +138,7 @@ class ClapAudioEncoder(FrozenModule, QueryEncoder):
     def __init__(self, name: str | Path = "mini", labels: Sequence[str] | None = None) -> None:
         self._clap = load_clap(name)
         super().__init__(self._clap.model)
-        known = getattr(self._clap.model.config, "known_labels", None)
-        default = tuple(known) if isinstance(known, list) and known else COMMON_LABELS
+        default = tuple(known_labels(self._clap)) or COMMON_LABELS
         self.labels = default if labels is None else tuple(labels)
         if isinstance(labels, str) or not self.labels:
             raise ValueError(f"Expected a list of labels, received {labels!r}.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, ItemsView, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -207,6 +207,10 @@ class EmbeddingCache:
     def __len__(self) -> int:
         return len(self._items)
 
+    def items(self) -> ItemsView[Hashable, EncodedQuery]:
+        """Returns the embeddings with the keys of their queries, those used last at the end."""
+        return self._items.items()
+
     def get(self, key: Hashable) -> EncodedQuery | None:
         """Returns an embedding, or None when it is not there.
 
@@ -272,19 +276,25 @@ class EmbeddingCache:
             with safe_open(path, "pt") as file:
                 metadata = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError) as error:
+            known = metadata["fingerprint"] == fingerprint
+            items = _unpack(json.loads(metadata["texts"]), tensors) if known else {}
+        except (SafetensorError, OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
             warnings.warn(f"Ignoring the broken embeddings in {path}: {error}", stacklevel=2)
             return 0
-        if metadata.get("fingerprint") != fingerprint:
+        if not known:
             warnings.warn(f"Ignoring {path}: its embeddings are another encoder's.", stacklevel=2)
-            return 0
-        texts, lengths = json.loads(metadata["texts"]), tensors["lengths"].tolist()
-        parts = zip(
-            tensors["tokens"].split(lengths),
-            tensors["mask"].split(lengths),
-            tensors["pooled"],
-            strict=True,
-        )
-        for text, part in zip(texts, parts, strict=True):
-            self.put(text, EncodedQuery(*part))
-        return len(texts)
+        for text, item in items.items():
+            self.put(text, item)
+        return len(items)
+
+
+def _unpack(texts: list[str], tensors: dict[str, Tensor]) -> dict[str, EncodedQuery]:
+    lengths = tensors["lengths"].tolist()
+    parts = zip(
+        texts,
+        tensors["tokens"].split(lengths),
+        tensors["mask"].split(lengths),
+        tensors["pooled"],
+        strict=True,
+    )
+    return {text: EncodedQuery(*item) for text, *item in parts}

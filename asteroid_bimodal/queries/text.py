@@ -5,15 +5,24 @@ Legend: B mixtures, Q queries of each, L tokens, D token size, E pooled size, n 
 
 from __future__ import annotations
 
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from ..utils.clap import TextStates, encode_texts, load_clap, max_context
+from ..utils.clap import (
+    PretrainedClap,
+    TextStates,
+    encode_texts,
+    find_clap,
+    known_labels,
+    load_clap,
+    max_context,
+)
 from ..utils.frozen import FrozenModule
 from ..utils.pretrained import (
     SHIPPED,
@@ -26,6 +35,7 @@ from ..utils.pretrained import (
 from .base import QueryEncoder
 from .embedding import EncodedQuery
 from .spec import MINILM, EncoderSpec
+from .stored import KnownLabels, shared_texts
 from .words import check_words
 
 POOLINGS = ("cls", "mean", "sentence")
@@ -76,7 +86,9 @@ class TextEncoder(FrozenModule, QueryEncoder):
 class ClapTextEncoder(TextEncoder):
     """CLAP's frozen text encoder: token states, and the embedding that CLAP compares with audio.
 
-    The network is shared with a `ClapScorer` of the same name.
+    The network and the embeddings are shared with a `ClapScorer` of the same name. Texts that are
+    stored beside a CLAP (the labels that it knows, and their prompts) do without the network: it is
+    loaded for the first other text.
 
     Args:
         name: `"mini"` (shipped with the package), a folder, a model of the Hugging Face hub such as
@@ -114,21 +126,43 @@ class ClapTextEncoder(TextEncoder):
         context_length: int | None = None,
         padding: str = "longest",
     ) -> None:
-        self._clap = load_clap(name)
-        super().__init__(self._clap.model)
         if padding not in ("longest", "max_length"):
             raise ValueError(f"Expected padding 'longest' or 'max_length', received {padding!r}.")
-        longest = max_context(self._clap)
-        self.context_length = longest if context_length is None else context_length
-        if not 3 <= self.context_length <= longest:
-            raise ValueError(
-                f"Expected a context_length between 3 and the model's {longest}, received "
-                f"{context_length}."
-            )
+        super().__init__()
         self.spec, self.padding = EncoderSpec(self.kind, str(name)), padding
-        self._tokenizer = self._clap.tokenizer
-        self.token_dim = self.network.config.text_config.hidden_size
-        self.pooled_dim = self.network.config.projection_dim
+        self._source = find_clap(name)
+        self._context_length = context_length
+        if context_length is not None:
+            longest = max_context(self._clap)
+            if not 3 <= context_length <= longest:
+                raise ValueError(
+                    f"Expected a context_length between 3 and the model's {longest}, received "
+                    f"{context_length}."
+                )
+        self.cache, self._stored = shared_texts(self._source, context_length, padding)
+        if self._stored:
+            some = next(iter(self._stored.values()))
+            self.token_dim, self.pooled_dim = some.tokens.shape[-1], some.pooled.shape[-1]
+        else:
+            self.token_dim = self.network.config.text_config.hidden_size
+            self.pooled_dim = self.network.config.projection_dim
+
+    @property
+    def context_length(self) -> int:
+        """How many tokens are read of a text."""
+        return self._context_length or max_context(self._clap)
+
+    @cached_property
+    def _clap(self) -> PretrainedClap:
+        return load_clap(self._source)
+
+    def _load_network(self) -> nn.Module:
+        return self._clap.model
+
+    def check_words(self, query: str) -> None:
+        """Refuses a text without a letter, and warns of words that have to be spelled."""
+        if query not in self._stored:
+            check_words(query, self._clap.tokenizer)
 
     def sibling(self, modality: str) -> QueryEncoder | None:
         """Returns the encoder of audio examples, which cannot be padded as the texts are."""
@@ -142,7 +176,9 @@ class ClapTextEncoder(TextEncoder):
         )
 
     def _weights(self) -> list[Any]:
-        return [self._clap.model, self._clap.tokenizer, self._clap.feature_extractor]
+        clap = self._clap
+        known = KnownLabels(ClapTextEncoder(self._source), known_labels(clap))
+        return [clap.model, clap.tokenizer, clap.feature_extractor, known]
 
     def _identity(self) -> tuple[Any, ...]:
         settings = f"{self.context_length} {self.padding}"

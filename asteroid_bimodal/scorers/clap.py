@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, pad
-from transformers import ClapFeatureExtractor
 
 from ..dsp.resample import resample
-from ..utils.clap import check_texts, encode_texts, load_clap
+from ..queries.text import ClapTextEncoder
+from ..utils.clap import check_texts, load_clap
 from ..utils.frozen import FrozenModule
 
+if TYPE_CHECKING:  # transformers takes seconds to import
+    from transformers import ClapFeatureExtractor
+
 _FLOOR = 1e-10  # of the mel powers: -100 dB
-_MAX_TEXTS = 65_536  # embeddings kept, 128 MB of 512 numbers each
 
 
 class ClapFeatures(nn.Module):
@@ -34,6 +36,7 @@ class ClapFeatures(nn.Module):
         - output: (M, 1, frames, mels), or (M, 4, frames, mels) for fusion models.
 
     Examples:
+        >>> from transformers import ClapFeatureExtractor
         >>> features = ClapFeatures(ClapFeatureExtractor(truncation="rand_trunc"))
         >>> features(torch.randn(1, 48000)).shape
         torch.Size([1, 1, 1001, 64])
@@ -84,8 +87,8 @@ class ClapFeatures(nn.Module):
 class ClapScorer(FrozenModule):
     """A frozen CLAP that embeds audio and text in one space.
 
-    The network is shared with everybody who uses the same `name`; see `FrozenModule`. Text
-    embeddings are computed once per text.
+    The network is shared with everybody who uses the same `name`; see `FrozenModule`. So are text
+    embeddings, with a `ClapTextEncoder` of that name: no text is encoded twice.
 
     Args:
         name: `"mini"` (shipped with the package), a folder, or a model of the Hugging Face hub
@@ -118,7 +121,7 @@ class ClapScorer(FrozenModule):
         self.sample_rate = int(self._clap.feature_extractor.sampling_rate)
         self.logit_scale = float(self.network.logit_scale_a.exp())
         self._features = ClapFeatures(self._clap.feature_extractor)
-        self._texts: OrderedDict[str, Tensor] = OrderedDict()
+        self._text = ClapTextEncoder(name)
 
     def embed_audio(self, wav: Tensor, sample_rate: int) -> Tensor:
         """Embeds waveforms, with gradients to them.
@@ -149,7 +152,7 @@ class ClapScorer(FrozenModule):
 
     @torch.no_grad()
     def embed_text(self, texts: list[str]) -> Tensor:
-        """Embeds texts, each of them once in the life of the scorer.
+        """Embeds texts, as a `ClapTextEncoder` does.
 
         Args:
             texts: M texts.
@@ -160,15 +163,4 @@ class ClapScorer(FrozenModule):
         Raises:
             ValueError: for a query that is empty or not text.
         """
-        check_texts(texts)
-        new = [text for text in dict.fromkeys(texts) if text not in self._texts]
-        # On a CPU the last digits are those of the batch: one by one, a text's are always the same.
-        size = 1 if self.device.type == "cpu" else max(1, len(new))
-        for start in range(0, len(new), size):
-            batch = new[start : start + size]
-            for text, row in zip(batch, encode_texts(self._clap, batch).pooled.cpu(), strict=True):
-                self._texts[text] = row
-        embeddings = torch.stack([self._texts[text] for text in texts]).to(self.device)
-        while len(self._texts) > _MAX_TEXTS:
-            self._texts.popitem(last=False)
-        return embeddings
+        return self._text([check_texts(texts)]).pooled[0]

@@ -74,12 +74,17 @@ def load_clap(name: str | Path = "mini") -> PretrainedClap:
         >>> load_clap("mini") is load_clap("mini")
         True
     """
+    return _load(find_clap(name))
+
+
+def find_clap(name: str | Path) -> str:
+    """Turns a name of `load_clap` into a folder, a hub id, or `laion:` and a whole path."""
     if name in _SHIPPED:
-        return _load(str(_SHIPPED[name]))
+        return str(_SHIPPED[name].resolve())
     if isinstance(name, str) and name.startswith(LAION):
-        return _load_laion(Path(name.removeprefix(LAION)).expanduser().resolve())
+        return f"{LAION}{Path(name.removeprefix(LAION)).expanduser().resolve()}"
     try:
-        return _load(find_model(name, "laion/clap-htsat-unfused"))
+        return find_model(name, "laion/clap-htsat-unfused")
     except ValueError as error:
         raise ValueError(str(error).replace("Expected an ", "Expected 'mini', an ")) from error
 
@@ -87,6 +92,8 @@ def load_clap(name: str | Path = "mini") -> PretrainedClap:
 @lru_cache(maxsize=8)
 @torch.inference_mode(False)  # or a model first loaded in a validation loop could not train
 def _load(source: str) -> PretrainedClap:
+    if source.startswith(LAION):
+        return _load_laion(Path(source.removeprefix(LAION)))
     with explained(source, "a CLAP with its tokenizer and feature extractor", SHIPPED):
         model = load_network("ClapModel", source, ("clap",))
         tokenizer = load_tokenizer(source)
@@ -107,8 +114,6 @@ def _load_extractor(source: str) -> ClapFeatureExtractor:
     return ClapFeatureExtractor.from_dict(config)
 
 
-@lru_cache(maxsize=2)
-@torch.inference_mode(False)
 def _load_laion(path: Path) -> PretrainedClap:
     model = read_laion(path).requires_grad_(False)
     beside = path.parent / TOKENIZER
@@ -126,6 +131,12 @@ def max_context(clap: PretrainedClap) -> int:
     config = clap.model.config.text_config
     positions = config.max_position_embeddings - config.pad_token_id - 1  # as in RoBERTa
     return min(clap.tokenizer.model_max_length, positions, CONTEXT_LENGTH)
+
+
+def known_labels(clap: PretrainedClap) -> list[str]:
+    """Lists the labels that a CLAP says it knows, in its configuration."""
+    labels = getattr(clap.model.config, "known_labels", None)
+    return [str(label) for label in labels] if isinstance(labels, list) else []
 
 
 def check_texts(texts: list[str]) -> list[str]:

@@ -17,28 +17,40 @@ class FrozenModule(nn.Module):
     never in training mode, never in a `state_dict`, always in the precision it was loaded in.
 
     Args:
-        network: the pretrained network.
+        network: the pretrained network; without it, `_load_network` is called when it is needed.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module | None = None) -> None:
         super().__init__()
         # In a tuple, where nn.Module does not look.
-        self._hidden = (network.eval().requires_grad_(False),)
+        self._hidden = () if network is None else (network.eval().requires_grad_(False),)
+        self._device: torch.device | None = None  # where a network that is not loaded yet belongs
+
+    def _load_network(self) -> nn.Module:
+        raise NotImplementedError(f"{type(self).__name__} has to define `_load_network`.")
 
     @property
     def network(self) -> Any:
         """The pretrained network."""
+        if not self._hidden:
+            with torch.inference_mode(False):  # what it moves must serve training, too
+                network = self._load_network().eval().requires_grad_(False)
+                self._hidden = (network.to(self._device),)
         return self._hidden[0]
 
     @property
     def device(self) -> torch.device:
         """Where the network is."""
+        if not self._hidden:
+            return self._device or torch.device("cpu")
         return next(self.network.parameters()).device
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> FrozenModule:
         device = fn(torch.empty(0, device=self.device)).device
         if device != self.device:
-            self.network.to(device)
+            if self._hidden:
+                self.network.to(device)
+            self._device = device
         return super()._apply(fn, recurse)
 
 

@@ -4,7 +4,13 @@ import pytest
 import torch
 from transformers import AutoTokenizer, BertModel, CLIPModel
 
-from asteroid_bimodal.queries import BertEncoder, ClapTextEncoder, ClipTextEncoder, EncoderSpec
+from asteroid_bimodal.queries import (
+    BertEncoder,
+    ClapTextEncoder,
+    ClipTextEncoder,
+    EmbeddingCache,
+    EncoderSpec,
+)
 from asteroid_bimodal.scorers import ClapScorer, load_clap
 
 TEXTS = ["violin", "The sound mixture of violin and acoustic guitar", "a zebra hums"]
@@ -74,6 +80,7 @@ def test_it_is_frozen(encoder):
 
 def test_embeddings_survive_on_disk(tmp_path, monkeypatch):
     first, second = ClapTextEncoder("mini"), ClapTextEncoder("mini")
+    first.cache, second.cache = EmbeddingCache(), EmbeddingCache()
     expected = first([["violin", "a flute playing"]])
     first.cache.save(tmp_path / "e.safetensors", first.fingerprint)
     assert second.cache.load(tmp_path / "e.safetensors", second.fingerprint) == 2

@@ -221,7 +221,7 @@ def test_texts_are_encoded_once(tmp_path, monkeypatch):
     scorer = ClapScorer(tiny_clap(tmp_path))
     first = scorer.embed_text(["violin", "flute", "violin"])
     assert torch.equal(first[0], first[2])
-    monkeypatch.setattr("asteroid_bimodal.scorers.clap.encode_texts", None)
+    monkeypatch.setattr("asteroid_bimodal.queries.text.encode_texts", None)
     assert torch.equal(scorer.embed_text(["flute"])[0], first[1])
 
 

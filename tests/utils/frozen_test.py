@@ -35,6 +35,23 @@ def test_a_frozen_network_is_invisible_but_moves_along():
     assert owner[0].device.type == owner[0].network.weight.device.type == "meta"
 
 
+def test_a_network_is_loaded_when_it_is_first_needed_and_where_its_owner_is():
+    class Late(FrozenModule):
+        loads = 0
+
+        def _load_network(self):
+            self.loads += 1
+            return nn.Linear(2, 2)
+
+    late = Late()
+    owner = nn.ModuleList([late]).train().to("meta")
+    assert late.loads == 0 and late.device.type == "meta" and len(owner.state_dict()) == 0
+    with torch.inference_mode():
+        assert late.network.weight.device.type == late.network.bias.device.type == "meta"
+    assert late.loads == 1 and not late.network.training
+    assert not late.network.weight.requires_grad and not late.network.weight.is_inference()
+
+
 def test_a_digest_knows_every_weight():
     layer = nn.Linear(3, 2)
     before = weights_digest("", layer)
