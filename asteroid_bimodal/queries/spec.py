@@ -139,7 +139,7 @@ class EncoderSpec:
         where = "it was loaded without its folder"
         if folder is not None:
             copy = folder / COPY_FOLDER
-            if (copy / "config.json").is_file() and any(copy.glob("*.safetensors")):
+            if (copy / "config.json").is_file() and any(copy.glob("model*.safetensors")):
                 return replace(self, name=str(copy.resolve()))
             where = f"there is none at {copy}"
         raise ValueError(

@@ -193,3 +193,26 @@ def test_lists_of_text_are_no_obstacle(make_system):
     system, _ = make_system()
     assert system.hparams["data_test_n_src"] == "[2, 3, 4]"
     assert list(system.config["loss"]) == ["url", "crl", "cnt"]
+
+
+def test_no_text_is_encoded_twice(tiny_conf, tone_set, batch, monkeypatch):
+    """Neither by query encoder and scorer, nor in later steps, nor when evaluation asks again."""
+    from asteroid_bimodal.queries import stored, text
+
+    stored.shared_texts.cache_clear()
+    asked, encode = [], text.encode_texts
+
+    def counted(clap, texts, **options):
+        asked.extend(texts)
+        return encode(clap, texts, **options)
+
+    monkeypatch.setattr(text, "encode_texts", counted)
+    system = build_system(tiny_conf(tone_set, **{"scorer.against_captions": True}))
+    for _ in range(2):
+        system.common_step(batch, 0)
+    phrases = {phrase for row in batch.flat_phrases for phrase in row}
+    known = set(system.model.query_encoder._stored)
+    captions = {caption for row in batch.captions for caption in row}
+    assert sorted(asked) == sorted((captions | phrases) - known) and asked
+    system.loss_func.terms["cnt"].loss.scorer.embed_text(sorted(phrases | captions))
+    assert len(asked) == len(set(asked))

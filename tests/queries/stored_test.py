@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import runpy
 import shutil
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from asteroid_bimodal.queries import ClapTextEncoder, EncoderSpec, load_query_encoder, phrase_prompt
 from asteroid_bimodal.queries.stored import STORED, KnownLabels, shared_texts
 from asteroid_bimodal.scorers import ClapScorer
-from asteroid_bimodal.utils.clap import MINI, MINI_EVENTS, known_labels, load_clap
+from asteroid_bimodal.utils.clap import MINI, known_labels, load_clap
 
 TEXTS = ["violin", "The sound of flute"]
 
@@ -136,6 +138,11 @@ def test_scorer_and_encoder_encode_a_text_once_between_them(folder, monkeypatch)
     assert torch.equal(again.pooled[0, 0], query.pooled[0, 1])
 
 
-def test_shipped_folders():
-    for folder in (MINI, MINI_EVENTS):
-        assert (folder / STORED).stat().st_size < 300_000
+def test_the_recipe_of_the_mini_clap_stores_them(tmp_path, no_clap):
+    script = runpy.run_path(str(Path(__file__).parents[2] / "egs/mini_clap/local/export.py"))
+    model = tmp_path / "model"
+    shutil.copytree(MINI, model, ignore=shutil.ignore_patterns(STORED))
+    script["export"](model, tmp_path / "package")
+    no_clap()
+    exported = ClapTextEncoder(tmp_path / "package")
+    assert list(exported._stored) == list(ClapTextEncoder("mini")._stored)

@@ -102,6 +102,28 @@ def test_the_middle_of_a_long_clip_is_heard(truncation):
     torch.testing.assert_close(features(wav), features(wav[:, 2000:18_000]))
 
 
+def test_gradients_are_right_where_bands_are_far_apart():
+    """As those in double precision, also under autocast: a tone with noise 100 dB below it."""
+    features = ClapScorer("mini")._features
+    time = torch.arange(16_000) / 8000
+    noise = torch.randn(2, 16_000, generator=torch.Generator().manual_seed(0))
+    wav = (0.5 * torch.sin(2 * math.pi * 440 * time) + 1e-5 * noise).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        received = features(wav)
+    weights = torch.randn(received.shape, generator=torch.Generator().manual_seed(1))
+    (gradient,) = torch.autograd.grad((received * weights).sum(), wav)
+
+    exact = wav.detach().double().requires_grad_()
+    spectrum = torch.stft(
+        features._fit(exact), 1024, features.hop_length, window=features.window, return_complex=True
+    )
+    mel = (spectrum.real.square() + spectrum.imag.square()).mT @ features.mel.double()
+    expected = 10 * mel.clamp(min=1e-10).log10().unsqueeze(1)
+    (right,) = torch.autograd.grad((expected * weights).sum(), exact)
+    torch.testing.assert_close(received, expected.float(), atol=1e-4, rtol=0)
+    assert (gradient - right).norm() < 1e-5 * right.norm()
+
+
 def test_features_have_finite_gradients_even_for_silence():
     features = ClapFeatures(ClapFeatureExtractor(truncation="rand_trunc", max_length_s=1))
     wav = torch.stack([torch.zeros(40_000), torch.randn(40_000)]).requires_grad_()

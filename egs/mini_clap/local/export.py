@@ -6,8 +6,10 @@ import shutil
 import sys
 from pathlib import Path
 
+from asteroid_bimodal.queries import ClapTextEncoder
+from asteroid_bimodal.queries.stored import KnownLabels
 from asteroid_bimodal.scorers import ClapScorer
-from asteroid_bimodal.utils.clap import MINI, MINI_EVENTS
+from asteroid_bimodal.utils.clap import MINI, MINI_EVENTS, known_labels, load_clap
 from asteroid_bimodal.utils.conf import read_conf
 from asteroid_bimodal.utils.files import atomic_write
 
@@ -15,7 +17,7 @@ LARGEST = 8_000_000  # bytes that the package spares for it
 
 
 def export(model: Path, target: Path = MINI) -> None:
-    """Copies the files of a model after a look at them.
+    """Copies the files of a model after a look at them, and adds the embeddings of its labels.
 
     Args:
         model: folder written by stage 1.
@@ -32,6 +34,7 @@ def export(model: Path, target: Path = MINI) -> None:
     for path in files:
         with atomic_write(target / path.name) as temporary:
             shutil.copyfile(path, temporary)
+    KnownLabels(ClapTextEncoder(model), known_labels(load_clap(model))).save_pretrained(target)
     print(f"{size / 1e6:.1f} MB in {target}")
 
 
