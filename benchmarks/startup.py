@@ -1,6 +1,10 @@
-"""Measures what the command line takes to answer: python benchmarks/startup.py.
+"""Measures what the command line takes to answer, and where that time goes.
 
-CPU seconds (user and system) of new processes, Python's own start among them, the median of some.
+    python benchmarks/startup.py
+
+CPU seconds (user and system) of new processes, one thread, Python's own start and end among them,
+the least of some: what other work on the machine adds is no part of it. The steps up to a separated
+file are each a process that does all steps before it, too.
 """
 
 from __future__ import annotations
@@ -8,36 +12,98 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from statistics import median
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-QUESTIONS = {
-    "python alone": ["-c", "pass"],
-    "--help": ["-m", "asteroid_bimodal", "--help"],
-    "--version": ["-m", "asteroid_bimodal", "--version"],
-    "separate --help": ["-m", "asteroid_bimodal", "separate", "--help"],
-    "an unknown command": ["-m", "asteroid_bimodal", "nonsense"],
-    "a missing argument": ["-m", "asteroid_bimodal", "separate"],
+import numpy as np
+import soundfile
+
+RUNS, SECONDS, RATE = 5, 10, 44100
+COMMAND, OPTIONS = ["-m", "asteroid_bimodal"], ["--overwrite", "--device", "cpu"]
+ANSWERS = {
+    "--help": [*COMMAND, "--help"],
+    "--version": [*COMMAND, "--version"],
+    "separate --help": [*COMMAND, "separate", "--help"],
+    "an unknown command": [*COMMAND, "nonsense"],
+    "a missing argument": [*COMMAND, "separate"],
     "import asteroid_bimodal": ["-c", "import asteroid_bimodal"],
-    "and its models": ["-c", "from asteroid_bimodal import BiModalUNet"],
 }
+STEPS = {
+    "Python": "import sys",
+    "PyTorch": "import torch",
+    "Asteroid": "import asteroid.models",
+    "this package": (
+        "from asteroid_bimodal.hub import load_model\n"
+        "from asteroid_bimodal.separate import encode_queries, separate_files"
+    ),
+    "the model mini": "model = load_model('mini', 'cpu')",
+    "a label's embedding": "encode_queries(model, ['violin'])",
+    f"separating {SECONDS} s": "separate_files(model, [sys.argv[1]], ['violin'], overwrite=True)",
+}
+# Of the short form: what is measured, and what it is measured by.
+RATIOS = {
+    "separate --help, Python alone = 1": (ANSWERS["separate --help"], ["-c", "pass"]),
+    "separate violin, importing Asteroid = 1": (
+        [*COMMAND, "separate", "PATH", "violin", *OPTIONS],
+        ["-c", "import asteroid.models"],
+    ),
+}
+ASKED = ("violin", "a violin")  # a label of the model, and a text that only its encoder knows
 
 
 def seconds(arguments: list[str]) -> float:
     """CPU time of one new Python."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     before = os.times()
-    subprocess.run([sys.executable, *arguments], capture_output=True)
+    subprocess.run([sys.executable, *arguments], capture_output=True, check=False, env=environment)
     after = os.times()
     user = after.children_user - before.children_user
     return user + after.children_system - before.children_system
 
 
+def least(processes: dict[str, list[str]]) -> dict[str, float]:
+    """CPU time of each process, the least of some rounds."""
+    rounds = [[seconds(arguments) for arguments in processes.values()] for _ in range(RUNS)]
+    return dict(zip(processes, map(min, zip(*rounds, strict=True)), strict=True))
+
+
+@contextmanager
+def input_file() -> Iterator[str]:
+    """Writes noise to a temporary folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "noise.wav"
+        soundfile.write(file, np.random.default_rng(0).normal(0, 0.1, SECONDS * RATE), RATE)
+        yield str(file)
+
+
+def measure(path: str) -> None:
+    """Prints a line for each answer, each step and each command."""
+    for name, total in least(ANSWERS).items():
+        print(f"{name:30}{total:6.2f} s")
+    print("\nseparating, step by step", flush=True)
+    code = ["\n".join(list(STEPS.values())[: number + 1]) for number in range(len(STEPS))]
+    totals = least({name: ["-c", done, path] for name, done in zip(STEPS, code, strict=True)})
+    for (name, total), before in zip(totals.items(), [0.0, *totals.values()], strict=False):
+        print(f"{name:30}{total - before:6.2f} s {total:6.2f} s in all")
+    print("\nthe command", flush=True)
+    commands = {text: [*COMMAND, "separate", path, text, *OPTIONS] for text in ASKED}
+    for text, total in least(commands).items():
+        print(f"separate {text!r:21}{total:6.2f} s")
+
+
 def short() -> dict[str, float]:
-    """Time to answer over that of Python alone, for `benchmarks.check`."""
-    names = ("separate --help", "python alone")
-    ours, python = (median(seconds(QUESTIONS[name]) for _ in range(9)) for name in names)
-    return {"separate --help, Python alone = 1": ours / python}
+    """What a command takes over that of something that it cannot do without."""
+    with input_file() as path:
+        found = {}
+        for name, pair in RATIOS.items():
+            ours, other = ([path if part == "PATH" else part for part in one] for one in pair)
+            times = least({"ours": ours, "other": other})
+            found[name] = times["ours"] / times["other"]
+    return found
 
 
 if __name__ == "__main__":
-    for name, arguments in QUESTIONS.items():
-        print(f"{name:26}{median(seconds(arguments) for _ in range(5)):6.2f} s")
+    with input_file() as path:
+        measure(path)

@@ -278,7 +278,14 @@ class EmbeddingCache:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             known = metadata["fingerprint"] == fingerprint
             items = _unpack(json.loads(metadata["texts"]), tensors) if known else {}
-        except (SafetensorError, OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
+        except (
+            SafetensorError,
+            OSError,
+            LookupError,
+            ValueError,
+            TypeError,
+            RuntimeError,
+        ) as error:
             warnings.warn(f"Ignoring the broken embeddings in {path}: {error}", stacklevel=2)
             return 0
         if not known:
