@@ -118,6 +118,7 @@ class SoundUNet:
     ngf: int = key(low=1)
     log_freq_bins: int | None = key(low=1)
     num_noise: int = key(low=0)
+    on_magnitudes: bool = key()
 
 
 @dataclass
