@@ -101,11 +101,11 @@ def test_single_sources_of_another_set_and_options_beside_the_shares():
 
 def test_ratios_where_both_cells_exist(written):
     assert rows_of(written[1], "Ratios")[2:] == [
-        r"| Proposed, CLAP, 2 sources | CLAPSep\*, 2 sources | 1.88 | 1.44 |",
+        r"| Proposed, CLAP, 2 sources | CLAPSep\*, 2 sources | 1.88 | 1.44 | – |",
         # None with 3 sources: the other one's SDR is negative.
-        r"| Proposed, CLAP, 2 sources | CLAPSep\*, supervised | 0.94 | 0.98 |",
-        r"| Proposed, CLAP, 3 sources | CLAPSep\*, supervised | 0.88 | 0.88 |",
-        r"| Proposed, semi-supervised, 2 sources | CLAPSep\*, supervised | 1.10 | 1.09 |",
+        r"| Proposed, CLAP, 2 sources | CLAPSep\*, supervised | 0.94 | 0.98 | – |",
+        r"| Proposed, CLAP, 3 sources | CLAPSep\*, supervised | 0.88 | 0.88 | – |",
+        r"| Proposed, semi-supervised, 2 sources | CLAPSep\*, supervised | 1.10 | 1.09 | – |",
     ]
 
 
@@ -119,6 +119,17 @@ def test_the_papers_ratios():
     over_baseline, over_supervised = find_claims(groups)
     assert over_baseline.ratio == over_baseline.paper == pytest.approx(1.717, abs=1e-3)
     assert over_supervised.ratio == over_supervised.paper == pytest.approx(0.975, abs=1e-3)
+
+
+def test_ratios_of_si_sdr_improvement():
+    scores = {("clapsep", 1): (6.0, 4.0), ("clapsep", 2): (4.0, -0.1), ("bimodal_clap", 2): (5, 3)}
+    groups = [
+        Group([Cell("", *key, 0, summary={"sdr": sdr, "si_sdr_imp": imp, "interval_95": {}})])
+        for key, (sdr, imp) in scores.items()
+    ]
+    over_baseline, over_supervised = find_claims(groups)
+    assert over_baseline.si_sdr_ratio is None  # the baseline improves nothing
+    assert over_supervised.si_sdr_ratio == pytest.approx(0.75)
 
 
 def test_all_metrics_and_seeds(written):

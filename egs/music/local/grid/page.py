@@ -79,7 +79,7 @@ def _as_markdown(groups: Sequence[Group], problems: Sequence[str], title: str, s
         ("Table 1: SDR by sources per training mixture", first_table(groups)),
         ("SDR over sources per training mixture", f"![Chart]({stem}_sources.svg)"),
         ("Table 2: semi-supervised training", second_table(groups)),
-        ("Ratios of SDR", claims_table(find_claims(groups))),
+        ("Ratios", claims_table(find_claims(groups))),
         ("All metrics", metrics_table(groups)),
         ("Validation over training", f"![Curves]({stem}_training.svg)"),
         ("Provenance", provenance_table(groups)),

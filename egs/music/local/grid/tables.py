@@ -40,15 +40,16 @@ _REFERENCES = {("clapsep", True), ("bimodal_clap", False)}
 
 @dataclass(frozen=True)
 class Claim:
-    """How many times another system's SDR a system has.
+    """How many times another system's SDR, and improvement of SI-SDR, a system has.
 
     Attributes:
         system: key of the system.
         other: key of the other one.
         n_src: sources in the training mixtures of the system.
         other_n_src: sources in those of the other one; 1 is supervised.
-        ratio: measured.
-        paper: the paper's, on the full data.
+        ratio: of SDR, measured.
+        paper: of SDR, the paper's, on the full data.
+        si_sdr_ratio: of the improvements of SI-SDR, None where the other system has none.
     """
 
     system: str
@@ -57,16 +58,17 @@ class Claim:
     other_n_src: int
     ratio: float
     paper: float
+    si_sdr_ratio: float | None = None
 
 
 def find_claims(groups: Sequence[Group]) -> list[Claim]:
-    """Computes the ratios of SDR that the paper claims, where both cells exist.
+    """Computes the ratios that the paper claims of SDR, where both cells exist.
 
     Args:
         groups: of `group_cells`; those with options of their own take no part.
     """
-    scores = {
-        (group.first.system, group.first.n_src): group.score("sdr")
+    cells = {
+        (group.first.system, group.first.n_src): group
         for group in groups
         if not group.first.options
     }
@@ -74,13 +76,18 @@ def find_claims(groups: Sequence[Group]) -> list[Claim]:
     for system, other, supervised in _CLAIMS:
         for n_src in SOURCES[1:]:
             other_n_src = 1 if supervised else n_src
-            above, below = scores.get((system, n_src)), scores.get((other, other_n_src))
-            # Nothing is a number of times as good as what does not separate.
-            if above and below and below.mean > 0:
+            pair = cells.get((system, n_src)), cells.get((other, other_n_src))
+            if (ratio := _ratio(*pair, "sdr")) is not None:
                 paper = _PAPER[system][n_src - 1] / _PAPER[other][other_n_src - 1]
-                ratio = above.mean / below.mean
-                claims.append(Claim(system, other, n_src, other_n_src, ratio, paper))
+                si_sdr = _ratio(*pair, "si_sdr_imp")
+                claims.append(Claim(system, other, n_src, other_n_src, ratio, paper, si_sdr))
     return claims
+
+
+def _ratio(group: Group | None, other: Group | None, metric: str) -> float | None:
+    """A metric's means over each other; nothing is a number of times what does not separate."""
+    above, below = group and group.score(metric), other and other.score(metric)
+    return above.mean / below.mean if above and below and below.mean > 0 else None
 
 
 def first_table(groups: Sequence[Group]) -> str:
@@ -135,9 +142,11 @@ def claims_table(claims: Sequence[Claim]) -> str:
                 f"{SYSTEMS[claim.other]}, {condition}",
                 format_number(claim.ratio),
                 format_number(claim.paper),
+                format_number(claim.si_sdr_ratio),
             ]
         )
-    return table(["SDR of", "over SDR of", "here", "paper, full MUSIC"], rows)
+    header = ["System", "over", "SDR, here", "SDR, paper, full MUSIC", "SI-SDR improvement, here"]
+    return table(header, rows)
 
 
 def metrics_table(groups: Sequence[Group]) -> str:
