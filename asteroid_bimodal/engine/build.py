@@ -14,6 +14,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau, StepLR
 
 from ..losses.composite import CompositeLoss, Weighted
+from ..losses.reconstruction import DISTANCES
 from ..losses.terms import TERMS, URL
 from ..models import AudioSep, BiModalUNet, CLIPSep, LASSNet, QueriedSeparator
 from ..queries import EncoderSpec, LabelEncoder, QueryEncoder, UnconditionedEncoder
@@ -111,6 +112,7 @@ def classifier_path(conf: Config) -> Path:
 def build_loss(conf: Config) -> CompositeLoss:
     """Builds the weighted terms."""
     arguments = {
+        **dict.fromkeys(("url", "crl", "pit", "mixit", "absent"), lambda: _distance(conf)),
         "cnt": lambda: {
             "scorer": build_scorer(conf),
             "sample_rate": conf.data.sample_rate,
@@ -137,8 +139,12 @@ def build_clean_loss(conf: Config) -> CompositeLoss | None:
     """Builds the loss of single sources, mix-and-separate; None unless training has such."""
     if not conf.data.clean.share:
         return None
-    clean = {"url": Weighted(URL(), conf.data.clean.weight)}
+    clean = {"url": Weighted(URL(**_distance(conf)), conf.data.clean.weight)}
     return CompositeLoss(clean, normalise=conf.training.normalise)
+
+
+def _distance(conf: Config) -> dict[str, nn.Module]:
+    return {"distance": DISTANCES[conf.training.distance](reduction="none")}
 
 
 def build_system(conf: Config) -> BiModalSystem:

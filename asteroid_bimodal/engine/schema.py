@@ -11,6 +11,7 @@ from importlib.util import find_spec
 import torch
 from asteroid.engine import optimizers
 
+from ..losses.reconstruction import DISTANCES
 from ..losses.terms import TERMS
 from ..masknn.cond_unet import COND_LAYERS
 from ..utils.conf import key
@@ -173,6 +174,7 @@ class Training:
     accumulate: int = key(low=1)
     max_bad_steps: int = key(low=1, default=10)
     normalise: bool = key()
+    distance: str = key(choices=tuple(DISTANCES), default="l1")
     precision: str = key(choices=PRECISIONS, near=_NEAR_PRECISIONS)
     accelerator: str = key(choices=("auto", "cpu", "gpu", "cuda", "mps"))
     devices: str = key()

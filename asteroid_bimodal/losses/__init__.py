@@ -9,6 +9,7 @@ from .reconstruction import (
     HierarchicalReconstructionLoss,
     LogWeightedBCE,
     LogWeightedL1,
+    LogWeightedL2,
     ReconstructionTerms,
 )
 from .similarity import ClapSimilarityLoss, Scorer, bimodal_contrastive
@@ -21,6 +22,7 @@ __all__ = [
     "HierarchicalReconstructionLoss",
     "LogWeightedBCE",
     "LogWeightedL1",
+    "LogWeightedL2",
     "MixPITLossWrapper",
     "NoiseInvariantLoss",
     "NoiseInvariantTerms",

@@ -24,7 +24,7 @@ from .checks import (
 class _LogWeighted(nn.Module):
     """A distance per sample, weighted by the loudness of a reference and averaged."""
 
-    distance: Callable[[Tensor, Tensor], Tensor]
+    distance: Callable[[Tensor, Tensor, Tensor], Tensor]  # est, target, reference
 
     def __init__(self, low: float = 1e-3, high: float = 10.0, reduction: str = "mean"):
         super().__init__()
@@ -44,7 +44,8 @@ class _LogWeighted(nn.Module):
         check_finite("reference", reference)
         est, target, reference = map(at_least_float32, (est, target, reference))
         weight = reference.abs().log1p().clamp(self.low, self.high)
-        return reduce_batch(mean_per_example(weight * self.distance(est, target)), self.reduction)
+        distance = self.distance(est, target, reference)
+        return reduce_batch(mean_per_example(weight * distance), self.reduction)
 
 
 class LogWeightedL1(_LogWeighted):
@@ -78,9 +79,48 @@ class LogWeightedL1(_LogWeighted):
     """
 
     @staticmethod
-    def distance(est: Tensor, target: Tensor) -> Tensor:
+    def distance(est: Tensor, target: Tensor, _reference: Tensor) -> Tensor:
         """Absolute difference."""
         return (est - target).abs()
+
+
+class LogWeightedL2(_LogWeighted):
+    r"""Squared distance of masked magnitudes, as the square of masks would be weighted.
+
+    .. math::
+        \mathcal{L}(\hat X, X; R) = \mathrm{mean}\Big(
+            \mathrm{clamp}(\log(1 + |R|), \mathrm{low}, \mathrm{high})\,
+            \frac{(\hat X - X)^2}{|R| + \varepsilon} \Big)
+
+    With masks :math:`\hat X = \hat m R` and :math:`X = m R` a place counts as :math:`|R| (\hat m -
+    m)^2`. Where a network is not sure whose a place is, the best estimate is the mean of what it
+    may be. That of an absolute distance is the median: all or nothing, which leaves holes in
+    spectra and colours what is left.
+
+    Args:
+        low: smallest weight.
+        high: largest weight.
+        reduction: ``"mean"`` over the batch, or ``"none"`` for one value per example.
+
+    Shape:
+        - est, target: :math:`(B, ...)`, magnitudes whose mean is about 1.
+        - reference: anything that broadcasts to them; the target itself when not given.
+        - output: scalar, or :math:`(B,)`.
+
+    Examples:
+        >>> import torch
+        >>> from asteroid_bimodal.losses import LogWeightedL2
+        >>> mixture = torch.full((1, 2, 2), 1.0)
+        >>> loss = LogWeightedL2()(mixture - 0.5, mixture, mixture)
+        >>> round(loss.item(), 4)  # log(2) * 0.25 / 1.01
+        0.1716
+    """
+
+    _EPSILON = 0.01
+
+    def distance(self, est: Tensor, target: Tensor, reference: Tensor) -> Tensor:
+        """Square of the difference over the reference."""
+        return (est - target).square() / (reference.abs() + self._EPSILON)
 
 
 class LogWeightedBCE(_LogWeighted):
@@ -115,7 +155,7 @@ class LogWeightedBCE(_LogWeighted):
     """
 
     @staticmethod
-    def distance(est: Tensor, target: Tensor) -> Tensor:
+    def distance(est: Tensor, target: Tensor, _reference: Tensor) -> Tensor:
         """Binary cross-entropy."""
         for name, mask in (("est", est), ("target", target)):
             if mask.min() < 0 or mask.max() > 1:
@@ -126,6 +166,9 @@ class LogWeightedBCE(_LogWeighted):
         # Autocast refuses this function because half precision cannot tell 1 from nearly 1.
         with torch.autocast(est.device.type, enabled=False):
             return F.binary_cross_entropy(est, target.to(est), reduction="none")
+
+
+DISTANCES = {"l1": LogWeightedL1, "l2": LogWeightedL2}
 
 
 @dataclass

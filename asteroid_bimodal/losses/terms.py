@@ -22,31 +22,51 @@ from .reconstruction import HierarchicalReconstructionLoss, LogWeightedBCE, LogW
 from .similarity import ClapSimilarityLoss, Scorer
 from .weak_label import WeakLabelLoss
 
-_L1 = LogWeightedL1(reduction="none")
 _BCE = LogWeightedBCE(reduction="none")
-_RECONSTRUCTION = HierarchicalReconstructionLoss(reduction="none")
-_MIXPIT = MixPITLossWrapper(_L1, pit_from="pw_pt", reduction="none")
-_MIXIT = TextConditionedMixIT(_L1, reduction="none")
 _NIT = NoiseInvariantLoss(reduction="none")
 
 
-class URL(Term):
-    """Unsupervised reconstruction (mix-and-separate): each caption's estimate is its mixture."""
+class _ReconstructionTerm(Term):
+    """A term with a distance of magnitudes, that of `LogWeightedL1` unless given."""
+
+    def __init__(self, distance: nn.Module | None = None) -> None:
+        super().__init__()
+        self.distance = LogWeightedL1(reduction="none") if distance is None else distance
+
+
+class URL(_ReconstructionTerm):
+    """Unsupervised reconstruction (mix-and-separate): each caption's estimate is its mixture.
+
+    Args:
+        distance: of estimate and target, one value per example. Default: `LogWeightedL1`.
+    """
 
     needs = frozenset({"captions"})
 
+    def __init__(self, distance: nn.Module | None = None) -> None:
+        super().__init__(distance)
+        self.loss = HierarchicalReconstructionLoss(distance=self.distance, reduction="none")
+
     def forward(self, outputs: SeparatorOutputs) -> Tensor:
-        return _RECONSTRUCTION.url(needed(outputs.captions), outputs.mixtures, outputs.total)
+        return self.loss.url(needed(outputs.captions), outputs.mixtures, outputs.total)
 
 
-class CRL(Term):
-    """Consistency reconstruction: the estimates of a mixture's phrases add up to the mixture."""
+class CRL(_ReconstructionTerm):
+    """Consistency reconstruction: the estimates of a mixture's phrases add up to the mixture.
+
+    Args:
+        distance: of estimate and target, one value per example. Default: `LogWeightedL1`.
+    """
 
     needs = frozenset({"phrases"})
 
+    def __init__(self, distance: nn.Module | None = None) -> None:
+        super().__init__(distance)
+        self.loss = HierarchicalReconstructionLoss(distance=self.distance, reduction="none")
+
     def forward(self, outputs: SeparatorOutputs) -> Tensor:
         phrases, weights = needed(outputs.phrases), needed(outputs.phrase_weights)
-        return _RECONSTRUCTION.crl(phrases, outputs.mixtures, weights)
+        return self.loss.crl(phrases, outputs.mixtures, weights)
 
 
 class CNT(Term):
@@ -124,46 +144,65 @@ class WeakLabels(Term):
         return terms.classes + terms.labels
 
 
-class PIT(Term):
+class PIT(_ReconstructionTerm):
     r"""PIT and MixPIT: as many outputs as mixtures, in the order that fits best.
 
     $$ L_{PIT} = \min_\pi \sum_i \mathrm{mean}\big(w(|M|)\,
        \big||\hat s_{\pi(i)}| - |M_i|\big|\big) $$
 
     With mixtures of one source this is PIT (Yu et al., ICASSP 2017), otherwise MixPIT.
+
+    Args:
+        distance: of estimate and target, one value per example. Default: `LogWeightedL1`.
     """
 
     needs = frozenset({"outputs"})
 
+    def __init__(self, distance: nn.Module | None = None) -> None:
+        super().__init__(distance)
+        self.loss = MixPITLossWrapper(self.distance, pit_from="pw_pt", reduction="none")
+
     def forward(self, outputs: SeparatorOutputs) -> Tensor:
-        loss = _MIXPIT(needed(outputs.outputs), outputs.mixtures, reference=outputs.total)
+        loss = self.loss(needed(outputs.outputs), outputs.mixtures, reference=outputs.total)
         return outputs.mixtures.shape[1] * loss
 
 
-class MixIT(Term):
+class MixIT(_ReconstructionTerm):
     r"""MixIT: the outputs, each put into one mixture, add up to the mixtures.
 
     $$ L_{MixIT} = \min_A \sum_i \mathrm{mean}\big(w(|M_i|)\,
        \big|[A |\hat s|]_i - |M_i|\big|\big) $$
+
+    Args:
+        distance: of estimate and target, one value per example. Default: `LogWeightedL1`.
     """
 
     needs = frozenset({"outputs"})
 
+    def __init__(self, distance: nn.Module | None = None) -> None:
+        super().__init__(distance)
+        self.loss = TextConditionedMixIT(self.distance, reduction="none")
+
     def forward(self, outputs: SeparatorOutputs) -> Tensor:
-        return outputs.mixtures.shape[1] * _MIXIT(needed(outputs.outputs), outputs.mixtures)
+        return outputs.mixtures.shape[1] * self.loss(needed(outputs.outputs), outputs.mixtures)
 
 
-class AbsentSounds(Term):
+class AbsentSounds(_ReconstructionTerm):
     r"""The estimates of absent sounds are silent.
 
     $$ L_{absent} = \frac{1}{A} \sum_a \mathrm{mean}\big(w(|M|)\,|\hat s_a|\big) $$
+
+    Args:
+        distance: of estimate and target, one value per example. Default: `LogWeightedL1`.
     """
 
     needs = frozenset({"absent"})
 
     def forward(self, outputs: SeparatorOutputs) -> Tensor:
         absent = needed(outputs.absent)
-        return _L1(absent, torch.zeros_like(absent), outputs.total[:, None].expand_as(absent))
+        return self.distance(
+            absent, torch.zeros_like(absent), outputs.total[:, None].expand_as(absent)
+        )
 
 
 class BinaryMasks(Term):

@@ -14,6 +14,7 @@ from asteroid_bimodal.losses import (
     HierarchicalReconstructionLoss,
     LogWeightedBCE,
     LogWeightedL1,
+    LogWeightedL2,
     MixPITLossWrapper,
     NoiseInvariantLoss,
     TextConditionedMixIT,
@@ -81,6 +82,10 @@ def cases():
         ),
         "LogWeightedL1": (
             LogWeightedL1(),
+            {"est": masks, "target": noise, "reference": mixtures},
+        ),
+        "LogWeightedL2": (
+            LogWeightedL2(),
             {"est": masks, "target": noise, "reference": mixtures},
         ),
         "MixPITLossWrapper": (

@@ -13,6 +13,7 @@ from asteroid_bimodal.losses import (
     CoSeparationLoss,
     HierarchicalReconstructionLoss,
     LogWeightedL1,
+    LogWeightedL2,
     MixPITLossWrapper,
     NoiseInvariantLoss,
     TextConditionedMixIT,
@@ -50,6 +51,7 @@ def cases():
     video = torch.tensor([[0, 0, 1], [1, 0, 0]])
     return {
         "l1": (LogWeightedL1(), (est, est.flip(0), est.roll(1))),
+        "l2": (LogWeightedL2(), (est, est.flip(0), est.roll(1))),
         "hierarchical": (
             HierarchicalReconstructionLoss(),
             (

@@ -210,6 +210,7 @@ CASES = {
     "HierarchicalReconstructionLoss": [hierarchical],
     "LogWeightedBCE": [log_weighted(losses.LogWeightedBCE, "masks")],
     "LogWeightedL1": [log_weighted(losses.LogWeightedL1, "signals")],
+    "LogWeightedL2": [log_weighted(losses.LogWeightedL2, "signals")],
     "MixPITLossWrapper": [
         mixpit(pairwise_mse, "pw_mtx"),
         mixpit(singlesrc_mse, "pw_pt"),

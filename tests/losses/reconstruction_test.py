@@ -7,7 +7,11 @@ import math
 import pytest
 import torch
 
-from asteroid_bimodal.losses import HierarchicalReconstructionLoss, LogWeightedL1
+from asteroid_bimodal.losses import (
+    HierarchicalReconstructionLoss,
+    LogWeightedL1,
+    LogWeightedL2,
+)
 
 
 def example(n_mix=2, n_phrases=3, shape=(8, 5), batch=2, dtype=torch.float64):
@@ -142,3 +146,25 @@ def test_hierarchical_errors_name_the_argument(place, shape, name):
     args[place] = torch.rand(shape)
     with pytest.raises(ValueError, match=f"{name}: expected"):
         HierarchicalReconstructionLoss()(*args)
+
+
+def test_squared_distance_has_the_mean_as_its_best_estimate_where_the_absolute_has_the_median():
+    """A place of magnitude 1 belongs to a sound in 3 of 10 mixtures."""
+    target = (torch.arange(10) < 3).float().view(10, 1, 1)
+    mixture = torch.ones(10, 1, 1)
+    masks = torch.linspace(0, 1, 101)
+    best = {
+        loss: masks[torch.stack([loss(mask * mixture, target, mixture) for mask in masks]).argmin()]
+        for loss in (LogWeightedL1(), LogWeightedL2())
+    }
+    assert [round(mask.item(), 2) for mask in best.values()] == [0.0, 0.3]
+
+
+def test_squared_distance_equals_that_of_masks():
+    reference = torch.rand(2, 5, 7) + 0.5
+    masks, truth = torch.rand(2, 2, 5, 7).unbind()
+    loss = LogWeightedL2()(masks * reference, truth * reference, reference)
+    expected = reference.log1p() * reference**2 * (masks - truth) ** 2 / (reference + 0.01)
+    torch.testing.assert_close(loss, expected.mean())
+    silence = torch.zeros(2, 5, 7)
+    assert LogWeightedL2()(silence, silence, silence) == 0
