@@ -1,0 +1,45 @@
+"""What programs write into the documentation is what they write now, and its first lines run."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+import soundfile
+from PIL import Image
+
+from asteroid_bimodal import cli
+
+REPO = Path(__file__).parents[2]
+
+
+def test_the_page_of_the_command_line_is_that_of_the_parsers():
+    written = runpy.run_path(str(REPO / "docs/write_cli.py"))["page"]()
+    kept = (REPO / "docs/cli.md").read_text(encoding="utf-8")
+    assert written == kept, "Run python docs/write_cli.py."
+    assert "%(" not in written and "None" not in written
+
+
+def test_the_picture_is_drawn(tmp_path):
+    pytest.importorskip("matplotlib")
+    runpy.run_path(str(REPO / "docs/draw_example.py"))["draw"](tmp_path / "example.png")
+    with (
+        Image.open(tmp_path / "example.png") as drawn,
+        Image.open(REPO / "docs/example.png") as kept,
+    ):
+        assert drawn.size == kept.size
+    assert (REPO / "docs/example.png").stat().st_size < 150_000
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+def test_the_first_commands_run_as_they_stand(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (REPO / page).read_text(encoding="utf-8")
+    lines = re.findall(r"^asteroid-bimodal (.*?)(?: +#.*)?$", text, re.MULTILINE)[:2]
+    assert [line.split()[0] for line in lines] == ["example", "separate"]
+    for line in lines:
+        cli.main(line.split())
+    parts = [soundfile.read(f"duet{end}.wav")[0] for end in ("", "_flute", "_cello", "_residual")]
+    assert abs(parts[0] - sum(parts[1:])).max() < 1e-6
