@@ -1,11 +1,12 @@
 """What `eval.py` costs on items of full size: 131070 samples at 16 kHz, two sources.
 
-Tones over noise are written to a temporary folder. The network is the paper's with fewer maps, or
-with `--paper` the paper's own, with random weights; the CLAP is the miniature's. CPU time is that
-of all processes, "separating" what the same batches take without scores.
+Tones over noise are written to a temporary folder. The network, of random weights, is the paper's
+with fewer maps (mini), the paper's own, or none: then the rows are what reading and scoring take.
+The CLAP is the miniature's. CPU time is that of all processes, "separating" what the same batches
+take without scores.
 
-    python benchmarks/evaluating.py --items 32 --workers 0 1
-    python benchmarks/evaluating.py --items 2 --workers 0 --paper
+    python benchmarks/evaluating.py --network none --items 32 --workers 0 1
+    python benchmarks/evaluating.py --network paper --items 1 --workers 0
 """
 
 from __future__ import annotations
@@ -18,23 +19,40 @@ from pathlib import Path
 
 import torch
 from loading import LABELS, NUM_SAMPLES, RATE, SECONDS, write_files
+from torch import Tensor
 
 from asteroid_bimodal.data.datasets import PinnedMixtures
 from asteroid_bimodal.data.pinned import PinnedMixture, PinnedSource, write_test_list
 from asteroid_bimodal.engine.evaluate import evaluate, separate_items
 from asteroid_bimodal.models import BiModalUNet
-from asteroid_bimodal.queries import ClapTextEncoder
+from asteroid_bimodal.queries import ClapTextEncoder, QueryEncoder
 from asteroid_bimodal.scorers import ClapScorer
 
-MINI = {"out_dim": 32, "num_downs": 6, "ngf": 12, "num_heads": 4}
-PAPER = {"out_dim": 32, "num_downs": 7, "ngf": 64, "num_heads": 8}
+SIZES = {
+    "mini": {"out_dim": 32, "num_downs": 6, "ngf": 12, "num_heads": 4},
+    "paper": {"out_dim": 32, "num_downs": 7, "ngf": 64, "num_heads": 8},
+}
 
 
-def build(sizes: dict[str, int]) -> BiModalUNet:
+class NoNetwork(torch.nn.Module):
+    """Gives noisy halves of the mixture."""
+
+    sample_rate, device = RATE, torch.device("cpu")
+    query_encoder = QueryEncoder()
+
+    def forward(self, wavs: Tensor, queries: list[list[str]]) -> Tensor:
+        """Separates (B, T) by Q queries of each: (B, Q, T)."""
+        noise = torch.randn(len(wavs), len(queries[0]), wavs.shape[-1])
+        return 0.5 * wavs.unsqueeze(1) + 0.01 * noise
+
+
+def build(network: str) -> torch.nn.Module:
     """A separator of random weights."""
+    if network == "none":
+        return NoNetwork()
     encoder = ClapTextEncoder("mini")
-    sizes = {"cond_dim": encoder.token_dim, "pooled_dim": encoder.pooled_dim, **sizes}
-    return BiModalUNet(RATE, 1022, 256, "mini", **sizes).eval()
+    dims = {"cond_dim": encoder.token_dim, "pooled_dim": encoder.pooled_dim}
+    return BiModalUNet(RATE, 1022, 256, "mini", **dims, **SIZES[network]).eval()
 
 
 def write_list(folder: Path, count: int) -> PinnedMixtures:
@@ -57,7 +75,7 @@ def cpu_and_wall() -> tuple[float, float]:
 
 
 @torch.inference_mode()
-def separate(model: BiModalUNet, items: PinnedMixtures) -> None:
+def separate(model: torch.nn.Module, items: PinnedMixtures) -> None:
     """Separates all items, eight at a time."""
     for start in range(0, len(items), 8):
         some = [items[index] for index in range(start, min(start + 8, len(items)))]
@@ -69,11 +87,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, default=32)
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--paper", action="store_true")
+    parser.add_argument("--network", choices=["none", *SIZES], default="mini")
     args = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    model, scorer = build(PAPER if args.paper else MINI), ClapScorer("mini")
+    model, scorer = build(args.network), ClapScorer("mini")
     with tempfile.TemporaryDirectory() as name:
         items = write_list(Path(name), args.items)
         works = {f"{n} workers": n for n in args.workers}

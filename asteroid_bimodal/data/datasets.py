@@ -15,6 +15,7 @@ from ..queries.captions import phrase_prompt
 from ..utils.audio_file import UnreadableAudioError, audio_seconds
 from .batches import Example, Skipped, UnusableClipsError
 from .crops import ClipFiles, read_audible
+from .epoch import EpochState
 from .frames import frame_at, frames_of
 from .manifest import read_manifest, take_share
 from .mixture_builder import MixtureBuilder, mix
@@ -22,7 +23,7 @@ from .pinned import PinnedSource, read_test_list
 from .video_id import video_id
 
 
-class OnTheFlyDataset(Dataset):
+class OnTheFlyDataset(EpochState, Dataset):
     """A map-style data set of drawn examples; subclasses say how in `draw_example`.
 
     Item `i` of epoch `e` depends on (seed, e, i) alone. The training loop sets `epoch` and, where
@@ -34,7 +35,8 @@ class OnTheFlyDataset(Dataset):
     """
 
     def __init__(self, epoch_size: int, seed: int):
-        self.epoch_size, self.seed, self.epoch, self.start = epoch_size, seed, 0, 0
+        super().__init__()
+        self.epoch_size, self.seed = epoch_size, seed
 
     def __len__(self) -> int:
         return self.epoch_size

@@ -14,6 +14,8 @@ from .batches import UnusableClipsError
 class ExampleLoader(DataLoader):
     """A DataLoader that raises what its workers found of `UnusableClipsError`, with all it holds.
 
+    Its workers live as long as it does.
+
     Args:
         dataset: of examples.
         collate_fn: stacks them.
@@ -26,7 +28,8 @@ class ExampleLoader(DataLoader):
     ):
         workers = options.get("num_workers", 0)
         stack = partial(_stack, collate_fn)
-        super().__init__(dataset, collate_fn=stack, timeout=timeout if workers else 0, **options)
+        options |= {"timeout": timeout if workers else 0, "persistent_workers": workers > 0}
+        super().__init__(dataset, collate_fn=stack, **options)
 
     def __iter__(self) -> Any:
         for batch in super().__iter__():

@@ -12,6 +12,7 @@ from torch.utils.data import IterableDataset
 from .batches import Example, Skipped, UnusableClipsError
 from .crops import ATTEMPTS, StoredClip, draw_one
 from .datasets import hand_over, mix_seed, too_few
+from .epoch import EpochState
 from .mixture_builder import MixtureBuilder
 from .shards import find_shards, import_webdataset, read_shards
 
@@ -91,7 +92,7 @@ class ShardWindow:
         return None
 
 
-class ShardedMixtures(IterableDataset):
+class ShardedMixtures(EpochState, IterableDataset):
     """The mixtures of `LabelledMixtures`, made from shards.
 
     Each worker holds some clips in memory. Labels are drawn among those held, then a clip and a
@@ -122,11 +123,11 @@ class ShardedMixtures(IterableDataset):
         seed: int = 0,
         **mixtures: Any,
     ):
+        super().__init__()
         self.builder = MixtureBuilder(**mixtures)
         self.pattern, self.shards = shards, find_shards(shards)
         self.epoch_size, self.batch_size = epoch_size, batch_size
-        self.memory, self.seed, self.epoch = memory, seed, 0
-        self.start = 0  # example of the epoch to begin with, of all processes together
+        self.memory, self.seed = memory, seed
 
     def __iter__(self) -> Iterator[Example]:
         try:
