@@ -1,6 +1,6 @@
 """Measures what the command line takes to answer, and where that time goes.
 
-    python benchmarks/startup.py
+    python benchmarks/startup.py --rounds 2
 
 CPU seconds (user and system) of new processes, one thread, Python's own start and end among them,
 the least of some: what other work on the machine adds is no part of it. The steps up to a separated
@@ -9,6 +9,7 @@ file are each a process that does all steps before it, too.
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-RUNS, SECONDS, RATE = 5, 10, 44100
+SECONDS, RATE = 10, 44100
 COMMAND, OPTIONS = ["-m", "asteroid_bimodal"], ["--overwrite", "--device", "cpu"]
 ANSWERS = {
     "--help": [*COMMAND, "--help"],
@@ -57,16 +58,18 @@ def seconds(arguments: list[str]) -> float:
     """CPU time of one new Python."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     before = os.times()
-    subprocess.run([sys.executable, *arguments], capture_output=True, check=False, env=environment)
+    ended = subprocess.run([sys.executable, *arguments], capture_output=True, env=environment)
     after = os.times()
+    if ended.returncode not in (0, 2):  # 2 is that of a usage error
+        raise RuntimeError(ended.stderr.decode())
     user = after.children_user - before.children_user
     return user + after.children_system - before.children_system
 
 
-def least(processes: dict[str, list[str]]) -> dict[str, float]:
+def least(processes: dict[str, list[str]], rounds: int) -> dict[str, float]:
     """CPU time of each process, the least of some rounds."""
-    rounds = [[seconds(arguments) for arguments in processes.values()] for _ in range(RUNS)]
-    return dict(zip(processes, map(min, zip(*rounds, strict=True)), strict=True))
+    times = [[seconds(arguments) for arguments in processes.values()] for _ in range(rounds)]
+    return dict(zip(processes, map(min, zip(*times, strict=True)), strict=True))
 
 
 @contextmanager
@@ -78,18 +81,19 @@ def input_file() -> Iterator[str]:
         yield str(file)
 
 
-def measure(path: str) -> None:
+def measure(path: str, rounds: int) -> None:
     """Prints a line for each answer, each step and each command."""
-    for name, total in least(ANSWERS).items():
+    for name, total in least(ANSWERS, rounds).items():
         print(f"{name:30}{total:6.2f} s")
     print("\nseparating, step by step", flush=True)
     code = ["\n".join(list(STEPS.values())[: number + 1]) for number in range(len(STEPS))]
-    totals = least({name: ["-c", done, path] for name, done in zip(STEPS, code, strict=True)})
+    steps = {name: ["-c", done, path] for name, done in zip(STEPS, code, strict=True)}
+    totals = least(steps, rounds)
     for (name, total), before in zip(totals.items(), [0.0, *totals.values()], strict=False):
         print(f"{name:30}{total - before:6.2f} s {total:6.2f} s in all")
     print("\nthe command", flush=True)
     commands = {text: [*COMMAND, "separate", path, text, *OPTIONS] for text in ASKED}
-    for text, total in least(commands).items():
+    for text, total in least(commands, rounds).items():
         print(f"separate {text!r:21}{total:6.2f} s")
 
 
@@ -99,11 +103,13 @@ def short() -> dict[str, float]:
         found = {}
         for name, pair in RATIOS.items():
             ours, other = ([path if part == "PATH" else part for part in one] for one in pair)
-            times = least({"ours": ours, "other": other})
+            times = least({"ours": ours, "other": other}, 3)
             found[name] = times["ours"] / times["other"]
     return found
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=5)
     with input_file() as path:
-        measure(path)
+        measure(path, parser.parse_args().rounds)
