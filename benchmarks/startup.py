@@ -1,6 +1,6 @@
 """Measures what the command line takes to answer, and where that time goes.
 
-    python benchmarks/startup.py --rounds 2
+    python benchmarks/startup.py
 
 CPU seconds (user and system) of new processes, one thread, Python's own start and end among them,
 the least of some: what other work on the machine adds is no part of it. The steps up to a separated
