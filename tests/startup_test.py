@@ -43,7 +43,11 @@ def prints(code: str, *arguments: object) -> str:
 
 @pytest.mark.parametrize(
     ("arguments", "status"),
-    [(["--help"], 0), (["--version"], 0), (["nonsense"], 2), (["separate"], 2), ([], 2)],
+    [
+        *((["--help"], 0), (["--version"], 0), (["nonsense"], 2), (["separate"], 2), ([], 2)),
+        (["separate", "README.md"], 2),
+        (["separate", "no.wav", "violin"], "asteroid-bimodal: no.wav does not exist."),
+    ],
 )
 def test_help_and_usage_errors_wait_for_nothing(arguments, status):
     code = """

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ..utils.inputs import find_inputs, is_input
 from ..utils.streams import send_file
 from .parsing import add_device, add_model, add_parser
 from .separated import Report, standard_input
@@ -117,19 +118,21 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
 
 
 def _separate(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    from ..separate import OutputFormat, find_inputs, is_input, output_names
-
     words = [*args.inputs, *args.queries]
     named = [word for word in words if word == PIPE or is_input(word)] or words[:1]
     texts = [word for word in words if word not in named]
     _check_usage(parser, args, named, texts)
+    from_pipe = named == [PIPE]
+    named_files = [] if from_pipe else find_inputs(named)
+    # Up to here nothing has waited for PyTorch.
+    from ..separate import OutputFormat, output_names
+
     queries, without = _queries(args, texts), [_part(text) for text in args.without]
     # Refused before any work.
     OutputFormat(args.format, args.bits)
     num_tracks = len(output_names(queries, args.residual, without))
-    to_pipe, from_pipe = args.out == Path(PIPE), named == [PIPE]
-    with standard_input() if from_pipe else nullcontext(named) as sources:
-        inputs = find_inputs(sources)
+    to_pipe = args.out == Path(PIPE)
+    with standard_input() if from_pipe else nullcontext(named_files) as inputs:
         if to_pipe and len(inputs) * num_tracks > 1:
             raise ValueError(
                 f"Standard output takes one track, not {len(inputs) * num_tracks}: name a folder."

@@ -12,8 +12,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..dsp.resample import resample_recording
-from ..utils.audio_file import AUDIO_SUFFIXES, UnreadableAudioError, cancels, open_audio
+from ..utils.audio_file import UnreadableAudioError, cancels, open_audio
 from ..utils.files import atomic_write, raw_path
+from ..utils.inputs import AUDIO_SUFFIXES
 from .batches import Skipped
 
 

@@ -23,8 +23,9 @@ from types import ModuleType
 import torch
 from tqdm import tqdm
 
-from ..utils.audio_file import AUDIO_SUFFIXES, UnreadableAudioError, audio_seconds
+from ..utils.audio_file import UnreadableAudioError, audio_seconds
 from ..utils.files import atomic_write
+from ..utils.inputs import AUDIO_SUFFIXES
 from .batches import Skipped
 from .crops import StoredClip
 from .manifest import Clip, read_manifest

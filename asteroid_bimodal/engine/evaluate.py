@@ -107,7 +107,7 @@ def evaluate(
         timeout=timeout if num_workers else 0,
     )
     most = max_skipped * len(items)
-    rate, progress = items.sample_rate, tqdm(total=len(items), desc="evaluating")
+    rate, progress = items.sample_rate, tqdm(total=len(items), desc="evaluating", disable=None)
     with progress, ScoringPool(num_workers, rate) as pool:
         batches = _separate(model, _batches(loader, result, batch_size, most), rate)
         for separated, rows in pool.score(_with_signals(batches, scorer, rate)):

@@ -2,11 +2,10 @@
 
 from ..queries import Part, Query, encode_queries
 from ..queries.naming import output_names
-from ..utils.audio_file import AUDIO_SUFFIXES
+from ..utils.inputs import AUDIO_SUFFIXES, LOG_NAME, find_inputs, is_input
 from .files import FileResult, FileResults, separate_each, separate_file, separate_files
 from .formats import OutputFormat
-from .inputs import find_inputs, is_input
-from .log import LOG_NAME, LogRow, read_log
+from .log import LogRow, read_log
 
 __all__ = [
     "AUDIO_SUFFIXES",

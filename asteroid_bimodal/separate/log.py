@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..utils.inputs import LOG_NAME
 from ..utils.ledger import Ledger, read_ledger
-
-LOG_NAME = "separated.csv"
 
 
 @dataclass(frozen=True)

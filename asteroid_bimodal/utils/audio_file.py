@@ -32,12 +32,6 @@ from .audio_decoders import (
 from .audio_headers import mended, ogg_length
 from .files import raw_path
 
-AUDIO_SUFFIXES = (
-    *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"),
-    *(".m4a", ".mp4", ".aac", ".wma", ".webm", ".mkv", ".mov"),
-)
-
-
 # Hertz. No converter offers more than the highest; the filters that resample grow with it, and for
 # the megahertz of a damaged header they would take gigabytes.
 LOWEST_RATE, HIGHEST_RATE = 1000, 768_000

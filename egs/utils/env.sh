@@ -25,8 +25,8 @@ PY
 # The first Python on the PATH that is supported and can make environments.
 find_python() {
   local name supported=
-  for name in python3 python3.12 python3.11 python3.10; do
-    if "$name" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then
+  for name in python3 python3.13 python3.12 python3.11 python3.10; do
+    if "$name" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
       supported=$name
       if "$name" -c 'import ensurepip, venv' 2>/dev/null; then
         echo "$name"
@@ -37,7 +37,7 @@ find_python() {
   if [ -n "$supported" ]; then
     echo "$supported has no venv module; on Debian and Ubuntu, install the package python3-venv." >&2
   else
-    echo "There is no Python 3.10, 3.11 or 3.12 on the PATH." >&2
+    echo "There is no Python from 3.10 to 3.13 on the PATH." >&2
   fi
   return 1
 }

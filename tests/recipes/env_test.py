@@ -67,7 +67,7 @@ def make_environment(tmp_path):
 def test_no_python(make_environment, scripts):
     result = make_environment(**scripts)
     assert result.returncode == 1
-    assert result.stderr == "There is no Python 3.10, 3.11 or 3.12 on the PATH.\n"
+    assert result.stderr == "There is no Python from 3.10 to 3.13 on the PATH.\n"
 
 
 def test_a_python_without_venv(make_environment):

@@ -8,8 +8,11 @@ from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 
-from ..utils.audio_file import AUDIO_SUFFIXES
-from .log import LOG_NAME
+AUDIO_SUFFIXES = (
+    *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"),
+    *(".m4a", ".mp4", ".aac", ".wma", ".webm", ".mkv", ".mov"),
+)
+LOG_NAME = "separated.csv"  # what became of a batch; no input of the next one
 
 
 def find_inputs(source: str | PathLike | Iterable[str | PathLike]) -> list[Path]:
