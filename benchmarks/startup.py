@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -57,13 +58,12 @@ ASKED = ("violin", "a violin")  # a label of the model, and a text that only its
 def seconds(arguments: list[str]) -> float:
     """CPU time of one new Python."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    before = os.times()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     ended = subprocess.run([sys.executable, *arguments], capture_output=True, env=environment)
-    after = os.times()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if ended.returncode not in (0, 2):  # 2 is that of a usage error
         raise RuntimeError(ended.stderr.decode())
-    user = after.children_user - before.children_user
-    return user + after.children_system - before.children_system
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
 def least(processes: dict[str, list[str]], rounds: int) -> dict[str, float]:
