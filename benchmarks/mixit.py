@@ -1,7 +1,7 @@
 """Text-conditioned MixIT against Asteroid's wrapper: time and memory of one training step.
 
 Each measurement runs in a fresh process with one thread, forward and backward, on two examples of
-two mixtures; time is the least of several repeats, memory the growth of the process's peak.
+two mixtures; CPU time is the least of several repeats, memory the growth of the process's peak.
 
     python benchmarks/mixit.py                 # 4 to 12 sources, and 16 without Asteroid
     python benchmarks/mixit.py --loss sisdr --sources 4 8
@@ -32,7 +32,7 @@ def measure(wrapper: str, loss: str, n_src: int, seconds: float, rate: int) -> d
         rate: samples a second.
 
     Returns:
-        Least time in seconds, growth of peak memory in MB, and the loss.
+        Least CPU time in seconds, growth of peak memory in MB, and the loss.
     """
     import asteroid.losses
     import torch
@@ -51,10 +51,10 @@ def measure(wrapper: str, loss: str, n_src: int, seconds: float, rate: int) -> d
     times = []
     while len(times) < 2 or (sum(times) < 3 and len(times) < 20):
         est.grad = None
-        start = time.perf_counter()
+        start = time.process_time()
         value = loss_func(est, mixtures)
         value.backward()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     return {"seconds": min(times), "megabytes": grown, "loss": value.item()}
 
