@@ -9,6 +9,7 @@ answers `--help` without PyTorch.
 
 from __future__ import annotations
 
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,9 @@ def __getattr__(name: str) -> object:
 def __dir__() -> list[str]:
     return sorted({*globals(), *_HOMES, *_PARTS})
 
+
+# Of torchmetrics, each time that Asteroid is imported; nothing that a user could do about it.
+warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
 
 # Importing the models registers them with Asteroid: at once where Asteroid is imported already.
 after_import("asteroid.models", lambda: import_module(f"{__name__}.models"))

@@ -39,8 +39,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         with few_collections(), patient_streams(), stopped_by_signals():
             args = build_parser().parse_args(_with_dashes(sys.argv[1:] if argv is None else argv))
             warnings.showwarning = _show_warning
-            # Of torchmetrics, each time; nothing that a user could do about it.
-            warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
             with _details(args.verbose):
                 args.run(args)
     except (ModuleNotFoundError, ValueError, OSError) as error:

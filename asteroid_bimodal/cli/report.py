@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from .parsing import add_parser
@@ -22,6 +23,7 @@ def add_command(commands) -> None:
 def _report(args: argparse.Namespace) -> None:
     from ..engine.examples import load_examples
     from ..report import write_report
+    from ..report.experiment import read_experiment
 
     if not args.experiment.is_dir():
         raise FileNotFoundError(f"There is no folder {args.experiment}.")
@@ -29,3 +31,5 @@ def _report(args: argparse.Namespace) -> None:
         raise FileNotFoundError(f"{args.experiment} is no experiment: it has no conf.yml.")
     examples = load_examples(args.experiment / "examples")
     print(write_report(args.experiment, examples=examples))
+    if sentence := read_experiment(args.experiment).unfinished:
+        print(sentence, file=sys.stderr)

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from ..data.batches import UnusableClipsError
 from ..data.shards import runs_command
-from ..metrics import write_json, write_rows
+from ..metrics import mean_by_item, write_json, write_rows
 from ..models import load_separator
 from ..report import Example
 from ..utils.conf import Settings, load_conf, plain_names, read_conf, save_conf
@@ -136,8 +136,9 @@ def train_main(recipe: Path, options: list[str]) -> None:
 def eval_main(recipe: Path | None, options: list[str]) -> None:
     """Stage 4, `eval.py`: scores an experiment's best model on a pinned test list.
 
-    Writes metrics.csv, final_metrics.json and examples/ into the experiment; the results of other
-    lists than the 2-source one go to metrics_<K>src.csv and final_metrics_<K>src.json.
+    Writes metrics.csv (a row per source), all_metrics.csv (a row per mixture, as Asteroid's recipes
+    do), final_metrics.json and examples/ into the experiment; the results of other lists than the
+    2-source one go to metrics_<K>src.csv, all_metrics_<K>src.csv and final_metrics_<K>src.json.
 
     With `--model`, another saved separator is scored, on the data of the options, in a folder that
     becomes its own.
@@ -189,6 +190,8 @@ def eval_main(recipe: Path | None, options: list[str]) -> None:
         summary["model"] = args.model
         save_conf(conf, args.exp_dir / CONF)
     write_rows(result.rows, args.exp_dir / f"metrics{suffix}.csv")
+    means = mean_by_item(result.rows).reset_index().to_dict("records")
+    write_rows(means, args.exp_dir / f"all_metrics{suffix}.csv")
     write_json(summary, args.exp_dir / f"final_metrics{suffix}.json")
     if not suffix:
         save_examples(report_examples(result, items.sample_rate), args.exp_dir / "examples")

@@ -18,7 +18,7 @@ from ..losses.composite import CompositeLoss, LossReport, SeparatorOutputs
 from ..metrics import bss_evals
 from ..queries import QueryEncoder, concat_queries
 from .bad_steps import StepGuard, nan_loss
-from .evaluate import separate_items
+from .evaluate import SeparatedItem, separate_items
 
 
 class BiModalSystem(System):
@@ -170,14 +170,22 @@ class BiModalSystem(System):
         self.guard.count = checkpoint.get("bad_steps", 0)
         self.model.origin = checkpoint.get("origin")
 
-    def validation_step(self, items: Sequence[EvaluationItem], batch_nb: int) -> None:
-        """Separates pinned mixtures by the phrases of their sources, and scores them."""
+    def validation_step(
+        self, items: Sequence[EvaluationItem], batch_nb: int
+    ) -> dict[str, list[SeparatedItem]] | None:
+        """Separates pinned mixtures by the phrases of their sources, and scores them.
+
+        Returns:
+            Those that could be read, as `separated`, for callbacks; None where none could.
+        """
         items = [item for item in items if item.mixture is not None]
         if not items:
-            return
-        references = [item.references for item in items]
-        pairs = zip(separate_items(self.model, items), references, strict=True)
-        for scores in bss_evals(pairs):
+            return None
+        separated = [
+            SeparatedItem(*pair)
+            for pair in zip(items, separate_items(self.model, items), strict=True)
+        ]
+        for scores in bss_evals((one.estimates, one.item.references) for one in separated):
             means = {name: torch.as_tensor(value).nanmean() for name, value in scores.items()}
             for name, mean in means.items():
                 self.log(
@@ -187,6 +195,7 @@ class BiModalSystem(System):
                     prog_bar=name == "sdr",
                     sync_dist=True,
                 )
+        return {"separated": separated}
 
     def on_validation_epoch_end(self) -> None:
         """Stops when nothing was scored: the best epoch could not be told."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
 import shutil
 import sys
-import warnings
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch import nn
 
 from .. import __version__
+from ..metrics import write_json
 from ..models.pretrained import check_fit, load_package
 from ..utils.checkpoints import is_whole, read_tensors
 from ..utils.conf import leaf_keys, read_conf, save_conf
@@ -29,11 +28,14 @@ from ..utils.git import checkout_commit
 from ..utils.ledger import lock_file
 from .build import build_system, count_parameters
 from .checkpoints import FOLDER, LAST, Checkpoints, find_checkpoint, list_checkpoints, say
+from .progress import device_name, duration, show
+from .quiet import quiet_lightning
 from .schema import Config
 from .system import BiModalSystem
 from .trainer import build_trainer
 
 BEST, CONF, RUN = "best_model.pth", "conf.yml", "run.json"
+BEST_K = "best_k_models.json"  # as Asteroid's recipes call it
 
 # Options that say where a run takes place, not what it is.
 _OF_MACHINE = {
@@ -49,6 +51,7 @@ _OF_MACHINE = {
 }
 
 
+@quiet_lightning()
 def train(conf: Config, exp_dir: str | Path, *, resume: bool = False) -> Path:
     """Trains a system and leaves its best model.
 
@@ -94,7 +97,9 @@ def train(conf: Config, exp_dir: str | Path, *, resume: bool = False) -> Path:
             _fit(trainer, system, checkpoint)
             if trainer.is_global_zero:
                 _export_best(checkpoints, system, best)
+                _write_best_k(checkpoints, exp_dir)
                 _write_run(trainer, system, exp_dir)
+                _say_end(trainer, best)
             checkpoints.stop.obey()
         finally:
             checkpoints.stop.end()
@@ -139,8 +144,6 @@ def _begin(conf: Config, exp_dir: Path, fresh: bool) -> None:
 
 def _fit(trainer: pl.Trainer, system: BiModalSystem, checkpoint: Path | None) -> None:
     stop = trainer.checkpoint_callback.stop
-    # The data set is told where to go on.
-    warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before")
     try:
         # Our checkpoints hold tensors and plain values: nothing is unpickled from them.
         trainer.fit(system, ckpt_path=checkpoint, weights_only=True)
@@ -187,11 +190,24 @@ def _export_best(checkpoints: Checkpoints, system: BiModalSystem, path: Path) ->
         torch.save(system.model.cpu().serialize(), temporary)
 
 
+def _write_best_k(checkpoints: Checkpoints, exp_dir: Path) -> None:
+    """Writes the kept checkpoints of best epochs, one, with their validation SDR."""
+    known = checkpoints.best and math.isfinite(checkpoints.score)
+    best = {f"{FOLDER}/{checkpoints.best}": checkpoints.score} if known else {}
+    write_json(best, exp_dir / BEST_K)
+
+
+def _say_end(trainer: pl.Trainer, best: Path) -> None:
+    timer = next(c for c in trainer.callbacks if isinstance(c, Timer))
+    done, wanted, left = trainer.current_epoch, trainer.max_epochs, timer.time_remaining()
+    limit = "max_minutes" if left is not None and left <= 0 else "patience"
+    share = f" of {wanted} (training.{limit} ended it)" if done < wanted else ""
+    show(f"Trained {done}{share} epochs in {duration(timer.time_elapsed())}: {best}")
+
+
 def _write_run(trainer: pl.Trainer, system: BiModalSystem, exp_dir: Path) -> None:
     """Records what ran: command, commit, versions, device, time, size."""
     timer = next(c for c in trainer.callbacks if isinstance(c, Timer))
-    device = trainer.strategy.root_device
-    cuda = device.type == "cuda"
     score = trainer.checkpoint_callback.score
     run = {
         "command": " ".join(sys.argv),
@@ -203,7 +219,7 @@ def _write_run(trainer: pl.Trainer, system: BiModalSystem, exp_dir: Path) -> Non
             "pytorch_lightning": pl.__version__,
             "python": platform.python_version(),
         },
-        "device": torch.cuda.get_device_name(device) if cuda else f"CPU, {os.cpu_count()} cores",
+        "device": device_name(trainer),
         "num_devices": trainer.num_devices * trainer.num_nodes,
         "minutes": round(timer.time_elapsed() / 60, 2),
         "steps": trainer.global_step,

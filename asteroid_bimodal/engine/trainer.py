@@ -19,6 +19,8 @@ from pytorch_lightning.callbacks import (
 from pytorch_lightning.loggers import CSVLogger, Logger
 
 from .checkpoints import FOLDER, Checkpoints, WholeFiles
+from .listening import SENDERS, Listening
+from .progress import Progress
 from .schema import LOGGERS, Config, count_devices
 from .skipped import SkippedClips
 from .steadying import AveragedWeights, WarmUp
@@ -50,6 +52,7 @@ def build_trainer(conf: Config, exp_dir: Path, *, resume: bool = False) -> pl.Tr
         limit_val_batches=training.limit_val_batches,
         num_sanity_val_steps=0,
         enable_model_summary=False,
+        enable_progress_bar=_bars(),
         reload_dataloaders_every_n_epochs=1,
         log_every_n_steps=10,
         logger=_loggers(training.logger, exp_dir),
@@ -109,6 +112,11 @@ def _loggers(name: str, exp_dir: Path) -> list[Logger]:
     return found
 
 
+def _bars() -> bool:
+    """Whether progress bars are drawn: on terminals alone."""
+    return sys.stdout.isatty()
+
+
 def _callbacks(conf: Config, exp_dir: Path, resume: bool) -> list[Callback]:
     training = conf.training
     minutes = training.max_minutes
@@ -117,10 +125,14 @@ def _callbacks(conf: Config, exp_dir: Path, resume: bool) -> list[Callback]:
         SkippedClips(exp_dir, conf.data.max_skipped),
         Checkpoints(exp_dir / FOLDER, training.checkpoint_minutes, resume),
         LearningRateMonitor("epoch"),
-        TQDMProgressBar(refresh_rate=1 if sys.stderr.isatty() else 20),
+        Progress(conf),
         # Goes on counting where a resumed run was stopped.
         Timer({"minutes": minutes} if minutes else None),
     ]
+    if _bars():
+        callbacks.append(TQDMProgressBar())
+    if send := SENDERS.get(training.logger):
+        callbacks.append(Listening(send, conf.data.sample_rate))
     if conf.optim.warmup_steps:
         callbacks.append(WarmUp(conf.optim.warmup_steps))
     if training.ema:

@@ -25,7 +25,16 @@ References:
     ICASSP 2019.
 """
 
-from .items import METRICS, Scorer, evaluate_item, metric_title, summarise, write_json, write_rows
+from .items import (
+    METRICS,
+    Scorer,
+    evaluate_item,
+    mean_by_item,
+    metric_title,
+    summarise,
+    write_json,
+    write_rows,
+)
 from .spectrum import colouration, octave_deviation
 from .waveform import (
     FILTER_LENGTH,
@@ -50,6 +59,7 @@ __all__ = [
     "colouration",
     "evaluate_item",
     "match_outputs",
+    "mean_by_item",
     "metric_title",
     "octave_deviation",
     "si_sdr",

@@ -196,7 +196,7 @@ def summarise(
     columns = [name for name in COLUMNS if name in table]
     means, intervals, per_label, n_items = {}, {}, {}, 0
     if len(table):
-        per_item = table.groupby("item", sort=False)[columns].mean()
+        per_item = mean_by_item(table)
         n_items = len(per_item)
         for name in columns:
             means[name], intervals[name] = _mean_and_interval(per_item[name].dropna().to_numpy())
@@ -215,6 +215,22 @@ def summarise(
         "skipped": skipped,
         "per_label": per_label,
     }
+
+
+def mean_by_item(rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Averages rows over the sources of each item: a table of a row per item, in their order.
+
+    Args:
+        rows: of `evaluate_item`, each with the name of its `item`.
+
+    Examples:
+        >>> rows = [{"item": 7, "sdr": 4.0}, {"item": 7, "sdr": 6.0}]
+        >>> mean_by_item(rows)["sdr"].to_dict()
+        {7: 5.0}
+    """
+    table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame([dict(row) for row in rows])
+    columns = [name for name in COLUMNS if name in table]
+    return table.groupby("item", sort=False)[columns].mean()
 
 
 def write_rows(rows: Iterable[Mapping[str, Any]], path: str | Path) -> None:

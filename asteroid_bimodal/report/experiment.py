@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..metrics import summarise
 from ..utils.mappings import read_mapping
-from .training_curves import Panel, find_logs, read_panels
+from .training_curves import QUALITY, Panel, find_logs, read_panels
 
 T = TypeVar("T")
 
@@ -26,6 +26,7 @@ class Experiment:
     summary: dict[str, Any] = field(default_factory=dict)  # final_metrics.json, or from the rows
     panels: list[Panel] = field(default_factory=list)  # training curves
     skipped_in_training: list[dict[str, Any]] = field(default_factory=list)
+    unfinished: str = ""  # a sentence, while training has not ended
     unreadable: list[str] = field(default_factory=list)  # one sentence per broken file
 
     def attempt(self, read: Callable[[Path], T], path: Path, default: T) -> T:
@@ -50,6 +51,8 @@ def read_experiment(exp_dir: Path, train_log: Path | None = None) -> Experiment:
     experiment.facts = _facts(conf, run, final.get("model"))
     logs = find_logs(exp_dir) if train_log is None else [train_log]
     experiment.panels = experiment.attempt(lambda _: read_panels(logs), exp_dir, [])
+    if logs and conf and not (exp_dir / "run.json").exists() and "model" not in final:
+        experiment.unfinished = _unfinished(conf, experiment.panels)
     for path in sorted(exp_dir.glob("skipped*.csv")):
         experiment.skipped_in_training += experiment.attempt(_read_skipped, path, [])
     return experiment
@@ -71,6 +74,14 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
 
 def _read_skipped(path: Path) -> list[dict[str, Any]]:
     return pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
+
+
+def _unfinished(conf: Mapping[str, Any], panels: Sequence[Panel]) -> str:
+    training = conf.get("training")
+    wanted = training.get("epochs") if isinstance(training, dict) else None
+    validated = [len(s.x) for panel in panels if panel.title == QUALITY for s in panel.series]
+    share = f" of {wanted}" if wanted else ""
+    return f"Training has not ended: {max(validated, default=0)}{share} epochs are done."
 
 
 def _facts(

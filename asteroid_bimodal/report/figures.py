@@ -80,8 +80,10 @@ def draw(plot: Callable[[Axes], None], description: str, size: tuple[float, floa
     return Markup(f'<svg role="img" aria-label="{escape(description)}"' + text[len("<svg") :])
 
 
-def curves(series: Sequence[Series], *, xlabel: str, ylabel: str, description: str) -> Markup:
-    """Draws curves over training; long ones as the mean and the range of every stretch."""
+def curves(
+    series: Sequence[Series], *, end: float, xlabel: str, ylabel: str, description: str
+) -> Markup:
+    """Draws curves from 0 to `end`; long ones as the mean and the range of every stretch."""
 
     def plot(axes: Axes) -> None:
         for color, one in zip(SERIES, series, strict=False):
@@ -93,12 +95,17 @@ def curves(series: Sequence[Series], *, xlabel: str, ylabel: str, description: s
             marker = "o" if len(x) <= 40 else None
             axes.plot(x, y, color=color, linewidth=1.6, marker=marker, ms=2.8, label=one.name)
         axes.set(xlabel=xlabel, ylabel=ylabel)
-        axes.margins(x=0.02)
+        axes.set_xlim(-0.02 * end, 1.02 * end)
         axes.xaxis.get_major_locator().set_params(integer=True)
         if len(series) > 1:
-            axes.legend(loc="best")
+            _legend_above(axes)
 
     return draw(plot, description, (3.9, 2.35))
+
+
+def _legend_above(axes: Axes) -> None:
+    """Puts the legend where it hides nothing."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0, columnspacing=1)
 
 
 def histogram(
@@ -117,7 +124,7 @@ def histogram(
         axes.set(xlabel=xlabel, ylabel="sources")
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.grid(False, axis="x")
-        axes.legend(loc="best")
+        _legend_above(axes)
 
     return draw(plot, description, (3.9, 2.2))
 

@@ -22,16 +22,18 @@ _TITLES = {
     "grad_norm": "Gradient norm before clipping",
     "lr": "Learning rate",
 }
+QUALITY = "Validation quality"
 _SPLITS = {"train": "training", "val": "validation", "valid": "validation"}
 
 
 @dataclass
 class Panel:
-    """A chart of one or more curves of the same quantity."""
+    """A chart of one or more curves of the same quantity, from step 0 to `end`."""
 
     title: str
     unit: str
     series: list[Series]
+    end: int
 
     @property
     def description(self) -> str:
@@ -43,6 +45,7 @@ class Panel:
     def svg(self) -> Markup:
         return curves(
             self.series,
+            end=self.end,
             xlabel="training step",
             ylabel=self.unit,
             description=self.description,
@@ -74,6 +77,7 @@ def read_panels(paths: Iterable[Path]) -> list[Panel]:
         before = log[log["step"] < table["step"].min()]
         log = pd.concat([before, table], ignore_index=True)
     log = log.sort_values("step", kind="stable")
+    end = max(1, int(log["step"].max()))
     panels: dict[str, Panel] = {}
     for column in log.columns.difference(["step", "epoch"], sort=False):
         values = log[["step", column]].replace([float("inf"), -float("inf")], float("nan")).dropna()
@@ -81,7 +85,7 @@ def read_panels(paths: Iterable[Path]) -> list[Panel]:
         if values.empty:
             continue
         title, unit, name = _place(str(column))
-        panel = panels.setdefault(title, Panel(title, unit, []))
+        panel = panels.setdefault(title, Panel(title, unit, [], end))
         panel.series.append(Series(name, values["step"].to_numpy(), values[column].to_numpy()))
     return sorted(panels.values(), key=_order)
 

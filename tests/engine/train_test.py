@@ -63,6 +63,7 @@ def test_every_figure_is_logged_once(trained):
 def test_what_training_leaves(trained):
     names = {path.name for path in trained.iterdir()}
     files = {"conf.yml", "best_model.pth", "skipped.csv", "run.json", "checkpoints", "logs"}
+    files.add("best_k_models.json")
     assert names == files
     model = BiModalUNet.from_pretrained(trained / "best_model.pth")
     assert not model.training and model.masker.get_config()["ngf"] == 4

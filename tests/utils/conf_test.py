@@ -54,6 +54,8 @@ def test_later_files_win_and_options_win_over_all(base, tmp_path):
         (["--shared", "false"], "masker.shared", False),
         (["--gain", "[0.1,2]"], "data.gain", [0.1, 2]),
         (["--takes.train", "3"], "data.takes.train", 3),
+        (["--data.takes", "{train: 3}"], "data.takes", {"train": 3, "test": 4}),
+        (["--takes={train: 3}"], "data.takes.train", 3),
         (["--max_minutes", "20"], "training.max_minutes", 20),
         (["--chunk_size", "null"], "scorer.chunk_size", None),
         (["--devices", "2"], "training.devices", "2"),

@@ -170,7 +170,7 @@ def _fetch_all(
 
     with (
         ThreadPoolExecutor(jobs) as pool,
-        tqdm(total=len(missing), desc="downloading", unit="clip") as bar,
+        tqdm(total=len(missing), desc="downloading", unit="clip", disable=None) as bar,
     ):
         try:
             for outcome in _outcomes(pool, fetcher, missing, 2 * jobs):
