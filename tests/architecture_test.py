@@ -254,3 +254,16 @@ def test_public_names_are_documented():
             if found is not None:
                 problems += [f"{name_of(found[0])}: {lack}" for lack in undocumented(found[1])]
     assert not problems, "\n".join(sorted(set(problems)))
+
+
+def test_progress_bars_say_when_they_are_drawn():
+    """On terminals alone (`disable=None`), or as a command decides: never redrawn in files."""
+    offenders = [
+        f"{name_of(path)}:{call.lineno}"
+        for path in [*MODULES, *(s for s in SCRIPTS if "egs" in s.parts)]
+        for call in ast.walk(parse(path))
+        if isinstance(call, ast.Call)
+        and getattr(call.func, "id", "") == "tqdm"
+        and "disable" not in {keyword.arg for keyword in call.keywords}
+    ]
+    assert not offenders, f"tqdm without disable: {', '.join(offenders)}"
