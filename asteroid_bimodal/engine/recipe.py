@@ -121,7 +121,11 @@ def train_main(recipe: Path, options: list[str]) -> None:
             configuration and stop.
     """
     options = plain_names(options)
-    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False,
+        epilog="Every key of the configuration is an option, too: --lr 1e-3, --masker.ngf 24. "
+        "--print_config lists them all; local/conf.yml says what they mean.",
+    )
     parser.add_argument("--exp_dir", type=Path, required="--print_config" not in options)
     parser.add_argument("--resume", choices=("true", "false"), default="false")
     parser.add_argument("--print_config", action="store_true")

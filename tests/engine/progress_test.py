@@ -96,7 +96,7 @@ def test_tensorboard_has_two_items_to_hear_and_see(seen):
 
 def test_sounds_of_an_item_have_one_gain():
     tones = torch.stack([torch.full((4000,), 0.5), torch.full((4000,), -1.5)])
-    item = EvaluationItem(3, tones.sum(0), tones, ["a", "$b"], ["a", "b"])
+    item = EvaluationItem(3, tones.sum(0), tones, ["A", "B"], ["a", "$b"])
     got = []
     listening = Listening(lambda *args: got.append(args), 8000)
     trainer = SimpleNamespace(is_global_zero=True, loggers=["csv", "other"], global_step=5)

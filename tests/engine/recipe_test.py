@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 import torch
@@ -167,6 +168,8 @@ def test_a_model_of_elsewhere_is_scored_in_a_folder_that_becomes_its_own(
     assert experiment_conf(exp_dir).data.root == str(tone_set.root)
     final = read_mapping(exp_dir / "final_metrics.json")
     assert final["n_items"] == 2 and final["model"] == of_elsewhere[1]
+    table = pd.read_csv(exp_dir / "all_metrics.csv")
+    assert table["item"].tolist() == [0, 1] and table["sdr"].mean() == pytest.approx(final["sdr"])
     wav, rate = soundfile.read(exp_dir / "examples/item_000/estimate_0.wav")
     assert (len(wav), rate) == (8000, 8000) and abs(wav).max() > 0
     cli_main(["report", str(exp_dir)])
