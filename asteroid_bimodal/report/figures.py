@@ -105,7 +105,10 @@ def curves(
 
 def _legend_above(axes: Axes) -> None:
     """Puts the legend where it hides nothing."""
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0, columnspacing=1)
+    names = axes.get_legend_handles_labels()[1]
+    ncols = 4 if max(map(len, names)) <= 8 else 2
+    place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0}
+    axes.legend(**place, ncols=ncols, columnspacing=1)
 
 
 def histogram(
