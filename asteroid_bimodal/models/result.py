@@ -145,8 +145,13 @@ class SeparationResult:
                 temporary = stack.enter_context(atomic_write(path))
                 subtype = "FLOAT" if format in _FLOATS else None
                 channels = len(track) if track.ndim > 1 else 1
-                style = {"samplerate": self.sample_rate, "channels": channels, "subtype": subtype}
-                with new_sound(temporary, format=format.upper(), **style) as file:
+                with new_sound(
+                    temporary,
+                    format=format.upper(),
+                    samplerate=self.sample_rate,
+                    channels=channels,
+                    subtype=subtype,
+                ) as file:
                     file.write(track.T)
         return list(tracks)
 
