@@ -176,6 +176,7 @@ class Training:
     normalise: bool = key()
     distance: str = key(choices=tuple(DISTANCES), default="l1")
     precision: str = key(choices=PRECISIONS, near=_NEAR_PRECISIONS)
+    checkpoint_activations: bool = key(default=False)
     accelerator: str = key(choices=("auto", "cpu", "gpu", "cuda", "mps"))
     devices: str = key()
     num_nodes: int = key(low=1)
@@ -207,7 +208,7 @@ class Config:
 
 def check(conf: Config) -> None:
     """Raises `ValueError` where values that are possible alone do not fit together."""
-    for find in (_sources, _heads, _noise_heads, _losses, _epoch, _devices, _logger):
+    for find in (_sources, _heads, _noise_heads, _recomputing, _losses, _epoch, _devices, _logger):
         if problem := find(conf):
             raise ValueError(problem)
 
@@ -241,6 +242,15 @@ def _noise_heads(conf: Config) -> str | None:
     return (
         f"The loss term nit needs the separator clipsep with {wanted} noise heads "
         f"(sound_unet.num_noise), one for each mixture; received {conf.separator} with {heads}."
+    )
+
+
+def _recomputing(conf: Config) -> str | None:
+    if not conf.training.checkpoint_activations or conf.separator == "bimodal_unet":
+        return None
+    return (
+        "training.checkpoint_activations is for the separator bimodal_unet; received "
+        f"{conf.separator}: lower training.batch_size instead, and raise training.accumulate."
     )
 
 

@@ -48,6 +48,7 @@ _OF_MACHINE = {
     "training.devices",
     "training.num_nodes",
     "training.checkpoint_minutes",
+    "training.checkpoint_activations",
 }
 
 

@@ -60,13 +60,21 @@ class ResidualBlock(nn.Module):
     def forward_joined(self, shared: Tensor, own: Tensor) -> Tensor:
         """Applies the block to shared maps (G, C1, H, W) joined with own ones (N, C2, H, W)."""
         joined = torch.cat([repeat_for_queries(shared, own.shape[0]), own], dim=1)
-        return self._finish(joined, split_conv(cast(nn.Conv2d, self.convs[0]), shared, own))
+        return self._finish(joined, self.first_joined(shared, own))
 
-    def _finish(self, residual: Tensor, x: Tensor) -> Tensor:
+    def first_joined(self, shared: Tensor, own: Tensor) -> Tensor:
+        """Applies the first convolution alone to what `forward_joined` is given."""
+        return split_conv(cast(nn.Conv2d, self.convs[0]), shared, own)
+
+    def after_first(self, x: Tensor) -> Tensor:
+        """Applies what follows the first convolution, but for the sum with the input."""
         x = self.norms[0](x)
         for conv, norm in zip(self.convs[1:], self.norms[1:], strict=True):
             x = norm(conv(F.leaky_relu_(x, 0.2)))
-        return F.leaky_relu_(x.add_(residual), 0.2)
+        return x
+
+    def _finish(self, residual: Tensor, x: Tensor) -> Tensor:
+        return F.leaky_relu_(self.after_first(x).add_(residual), 0.2)
 
 
 class Attention(nn.Module):

@@ -190,3 +190,41 @@ def test_head_scale_starts_masks_as_much_nearer_to_a_half():
     log_mag, query = torch.rand(2, 1, 32, 32), random_query()
     usual, calm = (build(head_scale=scale)(log_mag, query) for scale in (1, 0.25))
     torch.testing.assert_close(calm.logit(), 0.25 * usual.logit(), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("dtype, atol", [(torch.float32, 1e-4), (torch.float64, 1e-12)])
+@pytest.mark.parametrize("changes", [{}, dict(num_res_layers=2, num_downs=6, cond_layer="cat")])
+def test_recomputed_activations_give_the_same_steps(changes, dtype, atol):
+    log_mag, query, states = torch.rand(2, 1, 70, 60, dtype=dtype), random_query(), []
+    query = QueryEmbedding(query.tokens.to(dtype), query.mask, query.pooled.to(dtype))
+    for recomputed in (False, True):
+        masker = build(**changes).to(dtype).train()
+        masker.checkpoint_activations = recomputed
+        optimizer = torch.optim.SGD(masker.parameters(), lr=0.1)
+        for _ in range(2):
+            optimizer.zero_grad()
+            masker(log_mag, query).square().mean().backward()
+            optimizer.step()
+        gradients = {name: weight.grad for name, weight in masker.named_parameters()}
+        states.append((gradients, masker.state_dict()))  # with running statistics and their counts
+    torch.testing.assert_close(states[1], states[0], rtol=1e-4, atol=atol)
+
+
+def test_recomputed_activations_keep_less_than_a_third():
+    log_mag, query, kept = torch.rand(1, 1, 64, 64), random_query(1, 6), []
+    for recomputed in (False, True):
+        masker, sizes = build(ngf=8).train(), {}
+        masker.checkpoint_activations = recomputed
+        weights = {tensor.data_ptr() for tensor in masker.state_dict().values()}
+
+        def note(tensor, sizes=sizes, weights=weights):
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in weights:
+                sizes[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            masks = masker(log_mag, query)
+        masks.sum().backward()
+        kept.append(sum(sizes.values()))
+    assert kept[1] < kept[0] / 3
