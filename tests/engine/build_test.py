@@ -17,6 +17,12 @@ def next_batch(system):
     return next(iter(system.train_loader))
 
 
+@pytest.mark.parametrize("wanted", [False, True])
+def test_activations_are_recomputed_where_the_key_says_so(tiny_conf, tone_set, wanted):
+    conf = tiny_conf(tone_set, **{"training.checkpoint_activations": wanted})
+    assert build_system(conf).model.masker.checkpoint_activations is wanted
+
+
 @pytest.mark.parametrize("name", ["bimodal_clap", "clapsep"])
 def test_each_system_takes_a_step(tiny_conf, tone_set, name, monkeypatch):
     torch.manual_seed(0)
