@@ -57,7 +57,7 @@ class CondUNet(nn.Module):
     Attributes:
         checkpoint_activations: whether training keeps what goes into a level instead of what
             happens in it, which runs again in the backward pass; False at first. The gradients are
-            the same, the memory is less than half, the time a quarter more.
+            the same, the memory is about half, the time a little more.
 
     Shape:
         - log_mag: (B, 1, F, T), any F and T
@@ -261,7 +261,7 @@ class Level(nn.Module):
         return x.transpose(1, 2).unflatten(2, size)  # (N, C, H, W)
 
     def up(self, skip: Tensor, below: Tensor | None) -> Tensor:
-        """Doubles the size, (G, C, H, W) and (N, C, H, W) to (N, C_in, 2·H, 2·W), not activated."""
+        """Doubles the size, (G, C, H, W) and (N, C, H, W) to (N, C_in, 2·H, 2·W), unactivated."""
         # The outermost level leaves its convolution to the head, the innermost has no level below.
         if below is None:
             x = self.up_res(_double(skip))

@@ -92,7 +92,10 @@ def test_options_of_the_loss():
         ("--data.share 1.5", "data.share must be at most 1; received 1.5"),
         ("--devices two", "training.devices takes a number, GPU ids such as 0,1 or auto"),
         ("--separator clapsep", "separator must be one of .*bimodal_unet, .*nearest: clipsep"),
-        ("--system clipsep_text --checkpoint_activations true", "for the separator bimodal_unet; rec"),
+        (
+            "--system clipsep_text --checkpoint_activations true",
+            "for the separator bimodal_unet; rec",
+        ),
         ("--n-src 2 --system pit", "--n_src of at most 1"),
         ("--config nowhere.yml", "nowhere.yml does not exist"),
     ],
