@@ -23,6 +23,11 @@ def add_command(commands) -> None:
         help="another saved separator, in a folder that `eval.py --model` has begun",
     )
     parser.add_argument("--test-n-src", type=int, default=2, help="sources per test mixture")
+    parser.add_argument(
+        "--share",
+        action="store_true",
+        help="the phrases of a mixture share it among them, to final_metrics_shared.json",
+    )
     add_device(parser)
 
 
@@ -32,4 +37,5 @@ def _evaluate(args: argparse.Namespace) -> None:
 
     options = ["--exp_dir", str(args.experiment), "--test_n_src", str(args.test_n_src)]
     options += ["--device", str(find_device(args.device))]
+    options += ["--share"] if args.share else []
     eval_main(None, options + (["--model", args.model] if args.model else []))

@@ -106,6 +106,11 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
         help="folder to write to (default: the input's); - is standard output, for one output",
     )
     add("--residual", action="store_true", help="also write what is left")
+    add(
+        "--share",
+        action="store_true",
+        help="the queries name all that sounds: they share the input among them",
+    )
     add("--format", choices=FORMATS, default="wav", help="of the files (%(default)s)")
     add(
         "--bits",
@@ -186,6 +191,7 @@ def _run(
             inputs,
             queries,
             residual=args.residual,
+            share=args.share,
             overwrite=args.overwrite,
             skip_existing=args.skip_existing,
             batch_size=args.batch_size,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,7 @@ def evaluate(
     items: PinnedMixtures,
     *,
     scorer=None,
+    share: bool = False,
     num_examples: int = 0,
     batch_size: int = 8,
     max_skipped: float = 0.2,
@@ -85,6 +87,7 @@ def evaluate(
         model: a separator on the device to be used; its rate may be another than the list's.
         items: the list.
         scorer: embeds estimates and phrases for the CLAP score; None leaves it out.
+        share: whether the phrases of a mixture share it among them: they name all that sounds.
         num_examples: how many items to keep.
         batch_size: items separated at a time.
         max_skipped: share of the list that may be unusable.
@@ -109,7 +112,7 @@ def evaluate(
     most = max_skipped * len(items)
     rate, progress = items.sample_rate, tqdm(total=len(items), desc="evaluating", disable=None)
     with progress, ScoringPool(num_workers, rate) as pool:
-        batches = _separate(model, _batches(loader, result, batch_size, most), rate)
+        batches = _separate(model, _batches(loader, result, batch_size, most), rate, share)
         for separated, rows in pool.score(_with_signals(batches, scorer, rate)):
             for one, item_rows in zip(separated, rows, strict=True):
                 result.rows += [
@@ -130,17 +133,23 @@ def evaluate(
 
 
 def separate_items(
-    model, items: Sequence[EvaluationItem], sample_rate: float | None = None
+    model,
+    items: Sequence[EvaluationItem],
+    sample_rate: float | None = None,
+    *,
+    share: bool = False,
 ) -> list[Tensor]:
     """Separates test mixtures of one length: (K, T) for each, in the order of its sources.
 
     The outputs of a blind separator, whose order means nothing, are matched to the references.
-    Mixtures are at `sample_rate`, by default the model's.
+    Mixtures are at `sample_rate`, by default the model's; `share` as for `evaluate`.
     """
     wavs = torch.stack([item.mixture for item in items]).to(model.device)
     encoder, length = model.query_encoder, wavs.shape[-1]
     rates = (sample_rate, model.sample_rate) if sample_rate else (1, 1)
-    estimates = model(resample(wavs, *rates), [encoder.item_queries(item) for item in items])
+    queries = [encoder.item_queries(item) for item in items]
+    separate = partial(model, share=True) if share else model
+    estimates = separate(resample(wavs, *rates), queries)
     estimates = resample(estimates.float(), *rates[::-1], length=length).cpu()
     if encoder.modality != "output":
         return list(estimates)
@@ -149,10 +158,10 @@ def separate_items(
 
 
 def _separate(
-    model, batches: Iterable[list[EvaluationItem]], sample_rate: float
+    model, batches: Iterable[list[EvaluationItem]], sample_rate: float, share: bool
 ) -> Iterator[list[SeparatedItem]]:
     for batch in batches:
-        estimates = separate_items(model, batch, sample_rate)
+        estimates = separate_items(model, batch, sample_rate, share=share)
         yield [SeparatedItem(*pair) for pair in zip(batch, estimates, strict=True)]
 
 

@@ -142,7 +142,8 @@ def eval_main(recipe: Path | None, options: list[str]) -> None:
 
     Writes metrics.csv (a row per source), all_metrics.csv (a row per mixture, as Asteroid's recipes
     do), final_metrics.json and examples/ into the experiment; the results of other lists than the
-    2-source one go to metrics_<K>src.csv, all_metrics_<K>src.csv and final_metrics_<K>src.json.
+    2-source one go to metrics_<K>src.csv, all_metrics_<K>src.csv and final_metrics_<K>src.json. With
+    `--share` the phrases of a mixture share it among them, and `_shared` is added to these names.
 
     With `--model`, another saved separator is scored, on the data of the options, in a folder that
     becomes its own.
@@ -154,6 +155,7 @@ def eval_main(recipe: Path | None, options: list[str]) -> None:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--exp_dir", type=Path, required=True)
     parser.add_argument("--test_n_src", type=int, default=2)
+    parser.add_argument("--share", action="store_true", help="the phrases share their mixture")
     parser.add_argument("--limit", type=int, help="score the first items only")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--model", help="a saved separator, by name, in place of the experiment's")
@@ -173,12 +175,14 @@ def eval_main(recipe: Path | None, options: list[str]) -> None:
     items = build_test_set(conf, "test", args.test_n_src, limit=args.limit)
     scorer = build_scorer(conf).to(args.device)
     suffix = "" if args.test_n_src == 2 else f"_{args.test_n_src}src"
+    suffix += "_shared" if args.share else ""
     args.exp_dir.mkdir(parents=True, exist_ok=True)
     try:
         result = evaluate(
             model,
             items,
             scorer=scorer,
+            share=args.share,
             num_examples=NUM_EXAMPLES,
             max_skipped=conf.data.max_skipped,
             num_workers=conf.data.num_workers,

@@ -14,6 +14,8 @@ from torch import Tensor
 from ..dsp.spectral import magnitude
 from ..utils.audio_file import cancels
 
+_LEAST_SUM = 1e-4  # of the masks of a place below which nothing of it is given away
+
 
 def mono_spectrum(spectrum: Tensor) -> Tensor:
     """Averages the channels of each mixture; where they cancel each other, the loudest stands.
@@ -97,3 +99,12 @@ class MaskedSpectra:
         taken = self.masks[:, num_wanted:].sum(dim=1, keepdim=True)  # (B, 1, F, T)
         left = 1 - taken / taken.abs().clamp_min(1)
         return replace(self, masks=left * self.masks[:, :num_wanted] if num_wanted else left)
+
+    def shared(self) -> MaskedSpectra:
+        r"""Has the queries share each place of the mixture, as where they name all that sounds.
+
+        The mask of query :math:`q` becomes :math:`m_q / \sum_r |m_r|`, so that real masks add up to
+        1: what none of them dared to take goes to the likeliest.
+        """
+        total = self.gains.sum(dim=1, keepdim=True)  # (B, 1, F, T)
+        return replace(self, masks=self.masks / total.clamp_min(_LEAST_SUM))

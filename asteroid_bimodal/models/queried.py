@@ -133,12 +133,14 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         """Where the weights are."""
         return next(self.masker.parameters()).device
 
-    def forward(self, wav: Tensor, queries: Queries) -> Tensor:
-        """Separates; see the class for shapes."""
+    def forward(self, wav: Tensor, queries: Queries, *, share: bool = False) -> Tensor:
+        """Separates; see the class for shapes, and `separate` for `share`."""
         check_wav(wav)
         channels = wav if wav.ndim == 3 else wav.reshape(-1, 1, wav.shape[-1])  # (B, C, T)
         query = self.encode_queries(queries, len(channels))
         spectra = self.separate_spectra(channels, query)  # encode, mask
+        if share:
+            spectra = spectra.shared()
         decoded = self.decode(spectra)  # apply, decode: (B, Q, C, T)
         decoded = decoded.squeeze(2).to(wav.dtype)
         return decoded.squeeze(0) if wav.ndim == 1 else decoded
@@ -235,6 +237,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         sample_rate: float | None = None,
         without: Sequence[str | Query] = (),
         residual: bool = False,
+        share: bool = False,
         batch_size: int = 1,
         progress: bool = False,
     ) -> SeparationResult:
@@ -256,6 +259,8 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
             without: negative queries: each estimate loses what these take of it. Without queries,
                 the one estimate is the input less what they take.
             residual: also give what is in no estimate; with it the estimates add up to the input.
+            share: the queries name all that sounds: each place of the spectrogram is shared out
+                among them, and nothing of the model's band is left over.
             batch_size: windows in one pass of the model; on a GPU, several are faster.
             progress: show a bar for a file, on standard error.
 
@@ -280,7 +285,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
             >>> torch.equal(result["flute"], flute)
             True
         """
-        options: dict[str, Any] = {"residual": residual, "batch_size": batch_size}
+        options: dict[str, Any] = {"residual": residual, "share": share, "batch_size": batch_size}
         options |= {"without": without, "progress": progress}
         return separate(self, wav, queries, sample_rate=sample_rate, **options)
 

@@ -61,6 +61,7 @@ class SeparationStream:
         sample_rate: of the signal, in hertz.
         num_negative: how many of the queries are negative.
         residual: append what is in no estimate.
+        share: have the estimates share the input among them, see `MaskedSpectra.shared`.
         batch_size: windows in one pass; on a GPU, several are faster.
 
     Shape:
@@ -92,10 +93,12 @@ class SeparationStream:
         *,
         num_negative: int = 0,
         residual: bool = False,
+        share: bool = False,
         batch_size: int = 1,
     ) -> None:
         self.model, self.sample_rate = model, sample_rate
         self.num_negative, self.residual, self.batch_size = num_negative, residual, batch_size
+        self.share = share
         self._blocks = blocks
         self._query = model.encode_queries(queries, 1)
         self._batched = False
@@ -156,6 +159,8 @@ class SeparationStream:
             self._count(spectra)
             if only_negative:  # what is above the model's band stays in the estimate
                 spectra = replace(spectra, masks=1 - spectra.masks)
+            elif self.share:
+                spectra = spectra.shared()
             decoded = model.decode(spectra).to(windows.dtype)  # (K·B, Q, C, W')
             decoded = resample(decoded, model.sample_rate, self.sample_rate, length=length)
             estimates = decoded.to(windows.device)

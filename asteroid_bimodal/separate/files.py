@@ -112,6 +112,7 @@ def separate_each(
     without: Sequence[str | Query] = (),
     out: str | Path | None = None,
     residual: bool = False,
+    share: bool = False,
     overwrite: bool = False,
     skip_existing: bool = False,
     log: bool = False,
@@ -135,6 +136,7 @@ def separate_each(
             input does, and the only estimate is `<file>_without_<...>.wav`.
         out: folder to write to; by default each input's own.
         residual: also write `<file>_residual.wav`, what is in no estimate.
+        share: the queries name all that sounds, and share the input among them.
         overwrite: replace files that exist.
         skip_existing: keep files that exist, and leave out inputs that have all of theirs.
         log: append a row for each input to `separated.csv` in the folder of its outputs.
@@ -158,7 +160,8 @@ def separate_each(
     written_as = OutputFormat(format, bits)
     plan = plan_outputs([Path(path) for path in inputs], names, out and Path(out), written_as)
     query = encode_queries(model, queries, without)
-    options = {"num_negative": len(without), "residual": residual, "batch_size": batch_size}
+    options = {"num_negative": len(without), "residual": residual, "share": share}
+    options["batch_size"] = batch_size
     batch = _Batch(model, plan, query, options, overwrite, skip_existing, progress)
     for path, reason in plan.left_out.items():
         yield FileResult(path, "left out", reason)

@@ -128,3 +128,16 @@ def test_too_many_unusable_items(own_tone_set, allowed):
         with pytest.raises(UnusableClipsError, match=found) as raised:
             evaluate(model, items, max_skipped=most)
         assert len(raised.value.skipped) == missing and not model.batches
+
+
+def test_phrases_may_share_their_mixture(tone_set):
+    class Asked(Oracle):
+        def forward(self, wavs, queries, *, share=False):
+            self.shared = share
+            return super().forward(wavs, queries)
+
+    model = Asked(tone_set.tones)
+    evaluate(model, pinned(tone_set))
+    assert not model.shared
+    evaluate(model, pinned(tone_set), share=True)
+    assert model.shared

@@ -36,3 +36,19 @@ def test_presence_depends_neither_on_the_level_nor_in_silence_on_anything(spectr
     torch.testing.assert_close(quiet.presence, spectra.presence)
     silent = MaskedSpectra(0 * spectra.spectrum, spectra.masks, 100)
     assert not silent.presence.any()
+
+
+def test_shared_masks_add_up_to_one_wherever_any_query_takes_something(spectra):
+    shared = spectra.shared().masks
+    torch.testing.assert_close(shared.sum(1), torch.ones(2, 9, 7))
+    torch.testing.assert_close(shared[:, 2] / shared[:, 1], torch.full((2, 9, 7), 50.0))
+    nothing = MaskedSpectra(spectra.spectrum, spectra.masks[:, 3:], 100).shared()
+    assert not nothing.masks.any()
+    assert spectra.masks[0, 2, 0, 0] == 1  # as it was
+
+
+def test_shared_complex_masks_keep_their_phases():
+    masks = torch.polar(torch.tensor([1.0, 3.0]), torch.tensor([0.5, -2.0])).view(1, 2, 1, 1)
+    shared = MaskedSpectra(torch.ones(1, 1, 2, 1), masks, 10).shared()
+    torch.testing.assert_close(shared.gains.flatten(), torch.tensor([0.25, 0.75]))
+    torch.testing.assert_close(shared.masks.angle(), masks.angle())

@@ -243,3 +243,17 @@ def test_a_loaded_model_can_be_trained_on(model, stock):
     assert not torch.equal(stock.masker.input_norm.running_mean, statistics)
     stock.load_state_dict(model.state_dict())
     assert stock.training  # somebody said so
+
+
+@pytest.mark.parametrize("rate", [8000, 16000])
+def test_estimates_that_share_their_input_add_up_to_its_band(model, rate):
+    time = torch.arange(4 * rate) / rate
+    wav = torch.stack([(2 * torch.pi * hertz * time).sin() for hertz in (440, 1000)]).sum(0)
+    found = model.separate(wav, WORDS, sample_rate=rate, share=True)
+    middle = slice(rate // 2, -rate // 2)
+    torch.testing.assert_close(found.estimates.sum(0)[middle], wav[middle], rtol=0, atol=5e-3)
+    alone = model.separate(wav, WORDS, sample_rate=rate)
+    torch.testing.assert_close(torch.tensor(found.presence), torch.tensor(alone.presence))
+    if rate == model.sample_rate:
+        whole = model(wav, WORDS, share=True)
+        torch.testing.assert_close(found.estimates, whole.detach(), rtol=0, atol=1e-5)
