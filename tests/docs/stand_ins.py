@@ -186,7 +186,7 @@ STAND_INS = {
     ("docs/losses.md", "TextConditionedMixIT"): text_conditioned,
     ("docs/losses.md", "ClapSimilarityLoss"): similarity,
     ("docs/losses.md", "HierarchicalReconstructionLoss"): hierarchical,
-    ("docs/losses.md", "LogWeightedL1 and LogWeightedBCE"): magnitudes,
+    ("docs/losses.md", "LogWeightedL1, LogWeightedL2 and LogWeightedBCE"): magnitudes,
     ("docs/losses.md", "MixPITLossWrapper"): mixpit,
     ("docs/losses.md", "NoiseInvariantLoss"): noise_masks,
     ("docs/losses.md", "WeakLabelLoss"): weak_labels,
