@@ -142,8 +142,8 @@ def eval_main(recipe: Path | None, options: list[str]) -> None:
 
     Writes metrics.csv (a row per source), all_metrics.csv (a row per mixture, as Asteroid's recipes
     do), final_metrics.json and examples/ into the experiment; the results of other lists than the
-    2-source one go to metrics_<K>src.csv, all_metrics_<K>src.csv and final_metrics_<K>src.json. With
-    `--share` the phrases of a mixture share it among them, and `_shared` is added to these names.
+    2-source one go to metrics_<K>src.csv, all_metrics_<K>src.csv and final_metrics_<K>src.json.
+    With `--share` the phrases of a mixture share it, and `_shared` is added to these names.
 
     With `--model`, another saved separator is scored, on the data of the options, in a folder that
     becomes its own.
