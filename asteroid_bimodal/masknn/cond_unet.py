@@ -167,7 +167,7 @@ class CondUNet(nn.Module):
         below = None
         for index in reversed(range(1, len(skips))):
             up = partial(self._up, index)
-            up = partial(recompute, self.levels[index : index + 2], up) if recomputes else up
+            up = partial(recompute, self._levels()[index : index + 2], up) if recomputes else up
             below = up(skips.pop(), below)
         return skips.pop(), cast(Tensor, below), pooled
 
