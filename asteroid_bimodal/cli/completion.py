@@ -29,7 +29,7 @@ def _complete(root: argparse.ArgumentParser, args: argparse.Namespace) -> None:
         import shtab
 
     _complete_files(root, shtab.FILE)
-    print(shtab.complete(root, shell=args.shell))
+    print(shtab.complete(root, args.shell))
 
 
 def _complete_files(parser: argparse.ArgumentParser, as_file: dict[str, str]) -> None:

