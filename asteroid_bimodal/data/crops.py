@@ -200,9 +200,15 @@ class CropSampler:
     center_crop: bool = False
     frames: bool = False
 
-    def draw_crops(self, source: ClipSource, count: int, generator: torch.Generator) -> DrawnCrops:
-        """Draws crops of `count` distinct labels; of fewer, when not enough can be used."""
-        labels = source.labels
+    def draw_crops(
+        self,
+        source: ClipSource,
+        count: int,
+        generator: torch.Generator,
+        labels: Sequence[str] | None = None,
+    ) -> DrawnCrops:
+        """Draws crops of `count` distinct labels, of some or all; fewer, where few can be used."""
+        labels = source.labels if labels is None else labels
         crops, skipped = [], []
         for choice in torch.randperm(len(labels), generator=generator).tolist():
             drawn = self._draw_of_label(source, labels[choice], generator)

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from ..queries.captions import mixture_caption, phrase_prompt
+from ..queries.vocabulary import Vocabulary
 from .batches import Example, Skipped
-from .crops import ClipSource, Crop, CropSampler
+from .crops import ClipSource, Crop, CropSampler, draw_one
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,12 @@ class MixtureBuilder(CropSampler):
         num_absent: phrases of labels that an example does not hold, drawn beside it.
         center_crop: whether crops come from the middle of their clips instead of anywhere.
         frames: whether each crop comes with a frame of its video, from within the crop.
+        vocabulary: other words for labels, of which each phrase draws one.
+        one_kind: share of examples whose labels are all of one kind of the vocabulary, where it has
+            enough of them.
 
     Raises:
-        ValueError: for fewer than one source or mixture.
+        ValueError: for fewer than one source or mixture, and for kinds without a vocabulary.
 
     Examples:
         >>> builder = MixtureBuilder(sample_rate=8000, num_samples=100, num_sources=1)
@@ -111,6 +115,8 @@ class MixtureBuilder(CropSampler):
     prompt: str | Sequence[str] = "The sound of {}"
     caption: str = "The sound mixture of {}"
     num_absent: int = 0
+    vocabulary: Vocabulary | None = None
+    one_kind: float = 0.0
 
     def __post_init__(self) -> None:
         if self.num_sources < 1 or self.num_mixtures < 1:
@@ -118,6 +124,8 @@ class MixtureBuilder(CropSampler):
                 "Expected at least one source in at least one mixture, received "
                 f"n_src {self.num_sources} and n_mix {self.num_mixtures}."
             )
+        if self.one_kind and self.vocabulary is None:
+            raise ValueError("Expected a vocabulary, which says of what kind labels are.")
 
     @property
     def num_crops(self) -> int:
@@ -142,7 +150,8 @@ class MixtureBuilder(CropSampler):
     def draw_example(self, source: ClipSource, generator: torch.Generator) -> DrawnExample:
         """Draws crops of clips of the source and builds an example of them."""
         labels = source.labels
-        drawn = self.draw_crops(source, self.num_crops, generator)
+        chosen = self._of_one_kind(labels, generator)
+        drawn = self.draw_crops(source, self.num_crops, generator, chosen)
         example, num_found = None, len(drawn.crops)
         if num_found == self.num_crops and len(labels) >= self.num_labels:
             example = self.build(drawn.crops, labels, generator, drawn.skipped)
@@ -178,6 +187,16 @@ class MixtureBuilder(CropSampler):
             skipped=list(skipped),
         )
 
+    def _of_one_kind(self, labels: Sequence[str], generator: torch.Generator) -> Sequence[str]:
+        """All labels, or those of the kind of one that is drawn."""
+        if self.vocabulary is None or not self.one_kind:
+            return labels
+        if float(torch.rand(1, generator=generator)) >= self.one_kind:
+            return labels
+        kind = self.vocabulary.kind(draw_one(labels, generator))
+        alike = [label for label in labels if self.vocabulary.kind(label) == kind]
+        return alike if len(alike) >= self.num_crops else labels
+
     def _draw_absent(
         self, labels: Sequence[str], present: set[str], generator: torch.Generator
     ) -> list[str]:
@@ -186,6 +205,8 @@ class MixtureBuilder(CropSampler):
         return [self._phrase(absent[index], generator) for index in order.tolist()]
 
     def _phrase(self, label: str, generator: torch.Generator) -> str:
+        if self.vocabulary is not None:
+            label = draw_one(self.vocabulary.words(label), generator)
         prompts = [self.prompt] if isinstance(self.prompt, str) else self.prompt
         choice = int(torch.randint(len(prompts), (1,), generator=generator))
         return phrase_prompt(label, prompts[choice])

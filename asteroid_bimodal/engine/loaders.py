@@ -15,6 +15,7 @@ from ..data.manifest import by_label, read_manifest
 from ..data.sharded import ShardedMixtures
 from ..data.shards import is_address
 from ..data.video_id import video_id
+from ..queries.vocabulary import read_vocabulary
 from .schema import Config
 
 
@@ -125,6 +126,8 @@ def build_mixtures(
         "epoch_size": data.epoch_size,
         "gain": tuple(data.gain),
         "prompt": [data.prompt, *data.more_prompts],
+        "vocabulary": read_vocabulary(data.vocabulary) if data.vocabulary else None,
+        "one_kind": data.one_kind,
         "caption": data.caption,
         "num_absent": data.num_absent,
         "center_crop": data.centred,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, combinations, islice, permutations
+from itertools import chain, combinations, islice, permutations, product
 from pathlib import Path
 
 from ..data.batches import Skipped
@@ -12,6 +12,7 @@ from ..data.captioned import named_sounds, phrases_of
 from ..data.manifest import Clip, read_manifest
 from ..data.pinned import PinnedMixture, draw_test_list, write_test_list
 from ..queries import mixture_caption, phrase_prompt
+from ..queries.vocabulary import read_vocabulary
 from .build import TIMBRE, build_query_encoder, classifier_path, embeddings_path, encoder_spec
 from .loaders import is_captioned, labels_of
 from .schema import Config
@@ -143,8 +144,11 @@ def _embed(conf: Config) -> None:
 def _made_texts(conf: Config) -> Iterator[str]:
     """Prompts of all labels, and captions of mixtures of them."""
     data, labels = conf.data, labels_of(conf)
+    vocabulary = read_vocabulary(data.vocabulary) if data.vocabulary else None
     for label in labels:
-        yield from (phrase_prompt(label, prompt) for prompt in [data.prompt, *data.more_prompts])
+        words = [label] if vocabulary is None else vocabulary.words(label)
+        prompts = [data.prompt, *data.more_prompts]
+        yield from (phrase_prompt(word, prompt) for word, prompt in product(words, prompts))
     if data.n_src > 1:
         groups = islice(permutations(labels, data.n_src), MOST_TEXTS)
         yield from (mixture_caption(list(group), data.caption) for group in groups)

@@ -61,6 +61,8 @@ class Data:
     gain: list[float] = key(low=0)
     prompt: str = key()
     more_prompts: list[str] = key()
+    vocabulary: str | None = key()
+    one_kind: float = key(low=0, high=1)
     caption: str = key()
     captioned: bool = key()
     num_phrases: int = key(low=1)

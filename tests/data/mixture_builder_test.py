@@ -1,7 +1,9 @@
 import pytest
 import torch
 
-from asteroid_bimodal.data.mixture_builder import draw_gains, mix
+from asteroid_bimodal.data.crops import Crop
+from asteroid_bimodal.data.mixture_builder import MixtureBuilder, draw_gains, mix
+from asteroid_bimodal.queries.vocabulary import Vocabulary
 
 
 def test_known_answer():
@@ -51,3 +53,21 @@ def test_gains_are_uniform_and_reproducible():
     assert torch.equal(gains, again)
     assert 0.5 <= gains.min() < 0.501 and 1.499 < gains.max() <= 1.5
     assert gains.mean().item() == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_vocabulary_gives_words_and_kinds():
+    kinds = {"instruments": {"violin": ["fiddle"], "flute": []}, "events": {"dog": [], "rain": []}}
+    builder = MixtureBuilder(
+        sample_rate=8000, num_samples=10, num_sources=1, vocabulary=Vocabulary(kinds), one_kind=1.0
+    )
+    crops = [Crop(torch.ones(10), label) for label in ("violin", "flute")]
+    generator = torch.Generator().manual_seed(0)
+    phrases = {builder.build(crops, [], generator).captions[0] for _ in range(20)}
+    assert phrases == {"The sound of violin", "The sound of fiddle"}
+    pairs = {
+        tuple(builder._of_one_kind(["dog", "flute", "rain", "violin"], generator))
+        for _ in range(20)
+    }
+    assert pairs == {("dog", "rain"), ("flute", "violin")}
+    with pytest.raises(ValueError, match="vocabulary"):
+        MixtureBuilder(sample_rate=8000, num_samples=10, one_kind=0.5)
