@@ -19,7 +19,7 @@ from ..losses.terms import TERMS, URL
 from ..models import AudioSep, BiModalUNet, CLIPSep, LASSNet, QueriedSeparator
 from ..queries import EncoderSpec, LabelEncoder, QueryEncoder, UnconditionedEncoder
 from ..scorers import ClapScorer, TimbreClassifier
-from .loaders import build_train_loader, build_valid_loader, labels_of
+from .loaders import build_train_loader, build_valid_loader, labels_of, vocabulary_of
 from .schema import Config
 from .system import BiModalSystem
 
@@ -42,6 +42,7 @@ def build_model(conf: Config) -> QueriedSeparator:
         sample_rate=conf.data.sample_rate,
         query_encoder=encoder,
         input_level=conf.input_level,
+        vocabulary=vocabulary_of(conf),
         **kind.query_args(encoder),
         **conf.filterbank,
         **conf[section],

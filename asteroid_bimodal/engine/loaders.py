@@ -15,13 +15,24 @@ from ..data.manifest import by_label, read_manifest
 from ..data.sharded import ShardedMixtures
 from ..data.shards import is_address
 from ..data.video_id import video_id
-from ..queries.vocabulary import read_vocabulary
+from ..queries.vocabulary import Vocabulary, read_vocabulary
 from .schema import Config
 
 
 def labels_of(conf: Config) -> list[str]:
     """Lists the classes of the training set; clips with captions alone have none."""
     return [label for label in by_label(read_manifest(Path(conf.data.root) / "train.csv")) if label]
+
+
+def vocabulary_of(conf: Config) -> dict[str, dict[str, list[str]]] | None:
+    """The labels of the training set with the other words of `data.vocabulary`, by kind.
+
+    None of a set with natural captions, which name all sorts of sounds.
+    """
+    if is_captioned(conf) or not (labels := labels_of(conf)):
+        return None
+    known = read_vocabulary(conf.data.vocabulary) if conf.data.vocabulary else Vocabulary({})
+    return known.of(labels).to_dict()
 
 
 def is_captioned(conf: Config) -> bool:

@@ -26,7 +26,7 @@ class AudioSep(QueriedSeparator):
         n_fft: samples of an STFT frame.
         hop_length: samples between frames.
         query_encoder: as for `QueriedSeparator`.
-        **args: input_level, and arguments of `ResUNet30`.
+        **args: input_level, vocabulary, and arguments of `ResUNet30`.
 
     References:
         Liu et al., "Separate anything you describe", IEEE/ACM TASLP 2024.
@@ -80,7 +80,7 @@ class AudioSep(QueriedSeparator):
                 published model, without sample_rate and hop_length.
         """
         official = load_audiosep(path, sample_rate, hop_length)
-        model = cls(**{"query_encoder": None, **official.model_args, **kwargs})
+        model = cls(**{"query_encoder": None, "vocabulary": {}, **official.model_args, **kwargs})
         model.masker.load_state_dict(official.state_dict)
         return model.eval()
 

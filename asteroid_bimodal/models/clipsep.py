@@ -46,7 +46,7 @@ class CLIPSep(QueriedSeparator):
             ValueError: for another file, naming what does not fit.
         """
         official = load_clipsep(path)
-        model = cls(**{**official.model_args, **kwargs})
+        model = cls(**{"vocabulary": {}, **official.model_args, **kwargs})
         model.masker.load_state_dict(official.state_dict)
         return model.eval()
 

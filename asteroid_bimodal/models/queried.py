@@ -25,6 +25,7 @@ from ..dsp.spectral import (
     with_phase_of,
 )
 from ..queries import EncoderSpec, QueryEmbedding
+from ..queries.vocabulary import Vocabulary
 from .inference import same_for_all, separate
 from .masked_spectra import MaskedSpectra, mono_spectrum
 from .pretrained import PretrainedMixin
@@ -50,6 +51,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
     Attributes:
         window_hop: seconds from window to window of `separate`, about.
         window_overlap: seconds that windows overlap.
+        vocabulary: the sounds that it knows, a `Vocabulary`; None where nobody said.
 
     Args:
         sample_rate: rate in hertz that the model works at.
@@ -97,6 +99,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         query_encoder: str | QueryEncoder | None = "mini",
         *,
         input_level: float | None = None,
+        vocabulary: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
         **masker_args: Any,
     ) -> None:
         if input_level is not None and not 0 < input_level < math.inf:
@@ -105,6 +108,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         super().__init__(encoder, self.masker_class(**masker_args), decoder)
         self.in_channels = None
         self.n_fft, self.hop_length, self.input_level = n_fft, hop_length, input_level
+        self.vocabulary = None if vocabulary is None else Vocabulary(vocabulary)
         self._query_encoder: QueryEncoder | None = None
         if query_encoder is None or isinstance(query_encoder, str):
             self._encoder_name = query_encoder
@@ -332,5 +336,6 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
             "hop_length": self.hop_length,
             "query_encoder": self._encoder_name,
             "input_level": self.input_level,
+            "vocabulary": self.vocabulary and self.vocabulary.to_dict(),
             **self.masker.get_config(),
         }

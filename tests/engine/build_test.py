@@ -10,7 +10,12 @@ from asteroid_bimodal.engine.build import (
     build_system,
     embeddings_path,
 )
-from asteroid_bimodal.engine.loaders import build_test_set, build_train_loader, find_test_list
+from asteroid_bimodal.engine.loaders import (
+    build_test_set,
+    build_train_loader,
+    find_test_list,
+    labels_of,
+)
 
 
 def next_batch(system):
@@ -122,6 +127,19 @@ def test_the_model_fits_its_query_encoder(tiny_conf, tone_set):
     assert model.sample_rate == 8000
     estimates = model(torch.randn(2, 3000), ["violin", "flute", "tuba"])
     assert estimates.shape == (2, 3, 3000)
+
+
+def test_the_model_knows_the_labels_of_its_training_set(tiny_conf, tone_set, tmp_path):
+    labels = labels_of(tiny_conf(tone_set))
+    assert build_model(tiny_conf(tone_set)).vocabulary.kinds == {
+        "sounds": {label: [] for label in labels}
+    }
+    path = tmp_path / "words.yml"
+    path.write_text(f"instruments: {{lute: [], {labels[0]}: [fiddle]}}\n")
+    model = build_model(tiny_conf(tone_set, **{"data.vocabulary": str(path)}))
+    others = {label: [] for label in labels[1:]}
+    kinds = {"instruments": {labels[0]: ["fiddle"]}, "sounds": others}
+    assert model.get_model_args()["vocabulary"] == kinds
 
 
 def test_embeddings_of_stage_2_are_used(tiny_conf, own_tone_set, monkeypatch):

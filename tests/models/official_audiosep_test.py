@@ -48,6 +48,7 @@ def test_both_layouts_give_a_model_that_is_saved_and_loaded(bare, checkpoint, tm
     model.save_pretrained(tmp_path / "out")
     loaded, wav = load_separator(tmp_path / "out"), torch.randn(2, 500)
     query = query_of(torch.randn(2, 3, 4))
+    assert loaded.vocabulary.kinds == {}  # any word
     assert type(loaded) is AudioSep and loaded.get_model_args() == model.get_model_args()
     with torch.no_grad():
         torch.testing.assert_close(loaded(wav, query), model(wav, query))

@@ -58,6 +58,7 @@ def test_binary_masks_let_places_through_whole_or_not(path, peer):
 def test_it_is_saved_and_loaded(model, peer, tmp_path):
     model.save_pretrained(tmp_path)
     loaded = load_separator(tmp_path)
+    assert loaded.vocabulary.kinds == {}  # any word
     assert type(loaded) is CLIPSep and loaded.get_model_args() == model.get_model_args()
     assert torch.equal(loaded.masker.levels[0].down_conv.weight, peer.state[OUTERMOST])
 

@@ -19,9 +19,9 @@ WAV = torch.randn(500, generator=torch.Generator().manual_seed(0))
 WORDS = ["violin", "tuba"]
 
 
-def saved_model():
+def saved_model(vocabulary=None):
     """A model whose arguments are plain values."""
-    return build_tiny(query_encoder="mini", cond_dim=128, pooled_dim=128)
+    return build_tiny(query_encoder="mini", cond_dim=128, pooled_dim=128, vocabulary=vocabulary)
 
 
 def check_same(loaded, model):
@@ -44,7 +44,7 @@ class Trap:
 
 
 def test_folder(tmp_path):
-    model = saved_model()
+    model = saved_model({"instruments": {"violin": ["fiddle"], "tuba": []}})
     model.save_pretrained(tmp_path / "new" / "folder")
     check_same(BiModalUNet.from_pretrained(tmp_path / "new" / "folder"), model)
     check_same(BiModalUNet.from_pretrained(str(tmp_path / "new/folder/model.safetensors")), model)
@@ -149,6 +149,7 @@ def test_broken_or_missing_config_is_refused(tmp_path):
             r"masker.head.bias has shape \(2,\) instead of \(1,\)",
         ),
         (lambda p: p["model_args"].update(num_downs=3), "num_downs"),
+        (lambda p: p["model_args"].update(vocabulary=["violin"]), "vocabulary of kinds"),
         (lambda p: p["model_args"].update(ngf="wide"), "BiModalUNet"),
         (lambda p: p["model_args"].update(num_heads=0), "num_heads|arguments"),
         (lambda p: p.update(format_version=2), "found format 2.*Upgrade the package"),
