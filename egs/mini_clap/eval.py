@@ -12,8 +12,8 @@ sys.path.insert(0, str(Path(__file__).parent / "local"))
 sys.path.append(str(Path(__file__).parents[1] / "utils"))  # the miniatures
 
 import torch
-from mixtures import MINI_CLIP, Takes
-from sets import folders, read_conf
+from mixtures import MINI_SECONDS, Takes
+from sets import SHIPPED, folders, read_conf
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -127,7 +127,7 @@ def evaluate(model: Path, manifests: dict[str, list[Path]]) -> dict[str, dict[st
     figures = {"model": {"logit_scale": round(scorer.logit_scale, 2)}}
     for name, paths in manifests.items():
         takes = Takes(*paths)
-        for length in (4 * scorer.sample_rate, MINI_CLIP):
+        for length in (4 * scorer.sample_rate, round(MINI_SECONDS * scorer.sample_rate)):
             listener = Listener(scorer, takes, length)
             row = {**accuracy(listener), **pairs(listener), **intruders(listener)}
             figures[f"{name}, {length / scorer.sample_rate:.2f} s"] = row
@@ -140,10 +140,13 @@ def main(options: list[str]) -> None:
     parser.add_argument("--exp_dir", type=Path, default=HERE / "exp/mini_clap")
     args, rest = parser.parse_known_args(options)
     conf = read_conf(rest)
-    manifests = {
-        name: [folder / "test.csv" for folder in folders(conf, name).values()]
-        for name in ("scorer", "separator")
-    }
+    if SHIPPED in conf.data.sets:  # recordings that are kept apart
+        manifests = {"recordings": [folders(conf, "scorer")[SHIPPED] / "valid.csv"]}
+    else:
+        manifests = {
+            name: [folder / "test.csv" for folder in folders(conf, name).values()]
+            for name in ("scorer", "separator")
+        }
     figures = evaluate(args.exp_dir / "model", manifests)
     write_json(figures, args.exp_dir / "final_metrics.json")
     columns = list(figures)[1:]

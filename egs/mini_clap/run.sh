@@ -8,7 +8,7 @@
 #
 # Stages: 0 render the data · 1 train · 2 evaluate · 3 export into the package (only when asked for)
 #
-# --stage N   --stop_stage N   --tag NAME   --sounds music|events
+# --stage N   --stop_stage N   --tag NAME   --sounds music|events|shipped
 # --config FILE (a YAML file over local/conf.yml)   --print_config (and stop)
 
 set -euo pipefail
@@ -26,10 +26,10 @@ cd "$here"
 
 exp=exp/$tag
 files=(local/conf.yml)
-if [ "$sounds" = events ]; then files+=(local/events.yml); fi
+if [ "$sounds" != music ] && [ -f "local/$sounds.yml" ]; then files+=("local/$sounds.yml"); fi
 check_range stage "$stage" 0 3
 check_range stop_stage "$stop_stage" "$stage" 3
-[[ $sounds =~ ^(music|events)$ ]] || fail "--sounds takes music or events; received '$sounds'."
+[[ $sounds =~ ^(music|events|shipped)$ ]] || fail "--sounds takes music, events or shipped; received '$sounds'."
 check_conf "${files[@]}" -- "${conf_options[@]}"
 
 if run_stage 0 "render the data"; then

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent / "local"))
 sys.path.append(str(Path(__file__).parents[1] / "utils"))  # the miniatures
@@ -19,7 +20,7 @@ from mixtures import ClapBatch, ContrastiveBatches, Takes
 from model import build_feature_extractor, build_model, build_tokenizer
 from omegaconf import DictConfig
 from prompts import corpus, describe
-from sets import folders, read_conf
+from sets import folders, read_conf, vocabulary_of
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import ClapFeatureExtractor, ClapModel, PreTrainedTokenizerFast
@@ -86,14 +87,14 @@ def warm_up_text(
         labels: all instruments or events.
         conf: the whole configuration.
     """
-    rng = random.Random(conf.seed)
+    rng, vocabulary = random.Random(conf.seed), vocabulary_of(conf)
     text_side = [*model.text_model.parameters(), *model.text_projection.parameters()]
     optimizer = torch.optim.AdamW(text_side, lr=1e-3)
     for _ in range(conf.training.text_steps):
         pairs = rng.sample(list(combinations(labels, 2)), 30)
         trios = rng.sample(list(combinations(labels, 3)), 10)
         sets = [*((label,) for label in labels), *pairs, *trios]
-        texts = [describe(chosen, rng) for chosen in sets + sets]
+        texts = [describe(chosen, rng, vocabulary) for chosen in sets + sets]
         tokens = tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
         embeddings = model.get_text_features(**tokens).pooler_output
         first, second = embeddings.chunk(2)
@@ -121,15 +122,18 @@ def begin(
     folder = conf.training.init
     if folder:
         model = ClapModel.from_pretrained(folder).train()
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+        extractor = ClapFeatureExtractor.from_pretrained(folder)
+    else:
+        texts = corpus(labels, vocabulary_of(conf))
+        tokenizer = build_tokenizer(texts, conf.model.vocab_size, conf.model.context_length)
+        model, extractor = build_model(conf, len(tokenizer)).train(), build_feature_extractor(conf)
+        model.config.known_labels = list(labels)  # what audio examples are likened to
+        warm_up_text(model, tokenizer, labels, conf)
+    if folder or conf.training.keep_text:
         model.text_model.eval().requires_grad_(False)
         model.text_projection.requires_grad_(False)
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
-        return model, tokenizer, ClapFeatureExtractor.from_pretrained(folder)
-    tokenizer = build_tokenizer(corpus(labels), conf.model.vocab_size, conf.model.context_length)
-    model = build_model(conf, len(tokenizer)).train()
-    model.config.known_labels = list(labels)  # what audio examples are likened to
-    warm_up_text(model, tokenizer, labels, conf)
-    return model, tokenizer, build_feature_extractor(conf)
+    return model, tokenizer, extractor
 
 
 def build_optimizer(model: ClapModel, conf: DictConfig) -> tuple:
@@ -177,6 +181,12 @@ def update(
     return loss.item()
 
 
+def save(exp: Path, *parts: Any) -> None:
+    """Writes a model and what belongs to it into an experiment's folder `model`."""
+    for part in parts:
+        part.save_pretrained(exp / "model")
+
+
 def train(conf: DictConfig, exp: Path) -> None:
     """Trains, from scratch unless `training.init` says from where, and writes a folder for
     `ClapModel.from_pretrained`.
@@ -193,6 +203,7 @@ def train(conf: DictConfig, exp: Path) -> None:
     optimizer, schedule = build_optimizer(model, conf)
     batches = ContrastiveBatches(takes, conf, conf.seed)
     collate = Collate(tokenizer, extractor)
+    save(exp, model, tokenizer, extractor)  # the text side can be read from now on
     losses = []
     loader = DataLoader(batches, batch_size=None, collate_fn=collate, num_workers=1)
     for step, batch in enumerate(loader, start=1):
@@ -204,8 +215,7 @@ def train(conf: DictConfig, exp: Path) -> None:
             print(f"step {step}  loss {mean:.3f}  scale {scale:.1f}  {seconds:.0f} s", flush=True)
             losses.clear()
         if step % training.save_every == 0 or step == training.steps:
-            for part in (model, tokenizer, extractor):
-                part.save_pretrained(exp / "model")
+            save(exp, model, tokenizer, extractor)
     save_conf(conf, exp / "conf.yml")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[2] / "utils"))  # the miniatures
 
-from sets import SETS, folders, read_conf
+from sets import SETS, SHIPPED, folders, read_conf
 
 
 def main(options: list[str]) -> None:
@@ -15,6 +15,11 @@ def main(options: list[str]) -> None:
     conf = read_conf(options)
     data = conf.data
     common = {"sample_rate": data.sample_rate, "num_workers": data.num_workers, "seed": conf.seed}
+    if SHIPPED in conf.data.sets:
+        folder = folders(conf, "scorer")[SHIPPED]
+        if not (folder / "train.csv").is_file():
+            raise ValueError(f"{folder}/train.csv does not exist. Run stage 0 of egs/shipped.")
+        return
     for name, folder in folders(conf, "scorer").items():
         SETS[name].render(
             folder,

@@ -12,13 +12,14 @@ import soundfile
 import torch
 from omegaconf import DictConfig
 from prompts import describe
+from sets import vocabulary_of
 from torch import Tensor
 from torch.nn.functional import interpolate
 from torch.utils.data import IterableDataset
 
 from asteroid_bimodal.data.manifest import by_label, read_manifest
 
-MINI_CLIP = 16_382  # samples of a separator's mini training clip: half of the batches
+MINI_SECONDS = 2.048  # of a separator's mini training clip: half of the batches
 SMALL_STFT = {"n_fft": 512, "hop_length": 128}
 
 
@@ -84,6 +85,7 @@ class ContrastiveBatches(IterableDataset):
 
     def __init__(self, takes: Takes, conf: DictConfig, seed: int) -> None:
         self.takes, self.conf, self.seed = takes, conf, seed
+        self.vocabulary = vocabulary_of(conf)
 
     def __iter__(self) -> Iterator[ClapBatch]:
         for step in range(self.conf.training.steps):
@@ -95,7 +97,8 @@ class ContrastiveBatches(IterableDataset):
         audio, batch = self.conf.audio, self.conf.batch
         longest = audio.max_seconds * self.conf.data.sample_rate
         shortest = int(batch.min_seconds * self.conf.data.sample_rate)
-        length = MINI_CLIP if rng.random() < 0.5 else rng.randint(shortest, longest)
+        mini = round(MINI_SECONDS * self.conf.data.sample_rate)
+        length = mini if rng.random() < 0.5 else rng.randint(shortest, longest)
         count = batch.easy_groups if easy else batch.groups
         groups = [rng.sample(self.takes.labels, 3) for _ in range(count)]
         sources = torch.stack(
@@ -152,7 +155,9 @@ class ContrastiveBatches(IterableDataset):
         wanted |= {frozenset([label]) for label in self.takes.labels}
         pairs = [frozenset(pair) for pair in combinations(self.takes.labels, 2)]
         wanted |= set(rng.sample(pairs, self.conf.batch.distractors))
-        return [(row, describe(sorted(row), rng)) for row in sorted(wanted, key=sorted)]
+        return [
+            (row, describe(sorted(row), rng, self.vocabulary)) for row in sorted(wanted, key=sorted)
+        ]
 
 
 def _decibels(value: Tensor) -> Tensor:

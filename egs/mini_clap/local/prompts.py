@@ -10,6 +10,7 @@ from miniatures.events_captions import RELATIONS, write_caption
 from miniatures.events_words import WORDS
 
 from asteroid_bimodal.queries.captions import mixture_caption, phrase_prompt
+from asteroid_bimodal.queries.vocabulary import Vocabulary
 
 SINGLE = (
     "{x}",
@@ -77,6 +78,14 @@ EVENTS = (
     "{list} in the background",
 )
 SEVERAL_EVENTS = (*EVENTS, "a mixture of {list}", "the sounds of {list} together")
+SEVERAL_SOUNDS = (*SEVERAL_EVENTS, "{list} together")
+PLAYED = (
+    "{x} playing",
+    "someone plays the {x}",
+    "a solo for {x}",
+    "music played on the {x}",
+    "a {x} is playing",
+)
 SHORT_NAMES = {"acoustic guitar": "guitar", "saxophone": "sax"}
 # Words of other captions, so that the tokenizer does not spell them letter by letter.
 OTHER_WORDS = (
@@ -91,15 +100,20 @@ OTHER_WORDS = (
 )
 
 
-def describe(labels: Sequence[str], rng: random.Random) -> str:
+def describe(
+    labels: Sequence[str], rng: random.Random, vocabulary: Vocabulary | None = None
+) -> str:
     """Says what sounds, in one of many ways; the recipes' own prompts come often.
 
     Args:
         labels: 1 to 3 distinct instruments or events.
         rng: the source of the choice.
+        vocabulary: other words for the labels; without one, instruments and events are told apart.
     """
     names = list(labels)
     rng.shuffle(names)
+    if vocabulary is not None:
+        return _describe_sounds(names, rng, vocabulary)
     if rng.random() < 0.35:
         return phrase_prompt(names[0]) if len(names) == 1 else mixture_caption(names)
     if not WORDS.keys().isdisjoint(names):
@@ -107,6 +121,17 @@ def describe(labels: Sequence[str], rng: random.Random) -> str:
     names = [SHORT_NAMES.get(x, x) if rng.random() < 0.25 else x for x in names]
     template = rng.choice(_templates(len(names)))
     return _fill(template, names)
+
+
+def _describe_sounds(names: list[str], rng: random.Random, vocabulary: Vocabulary) -> str:
+    """A list of words for the labels, or a prompt."""
+    words = [rng.choice(vocabulary.words(name)) for name in names]
+    if rng.random() < 0.3:
+        return phrase_prompt(words[0]) if len(words) == 1 else mixture_caption(words)
+    if len(words) == 1 and vocabulary.kind(names[0]) == "instruments" and rng.random() < 0.4:
+        return rng.choice(PLAYED).format(x=names[0])
+    templates = EVENTS if len(words) == 1 else SEVERAL_SOUNDS
+    return rng.choice(templates).format(list=_join(words), x=words[0], y=words[-1])
 
 
 def _describe_events(names: list[str], rng: random.Random) -> str:
@@ -118,16 +143,17 @@ def _describe_events(names: list[str], rng: random.Random) -> str:
     return rng.choice(templates).format(list=_join(names))
 
 
-def corpus(labels: Sequence[str]) -> Iterator[str]:
+def corpus(labels: Sequence[str], vocabulary: Vocabulary | None = None) -> Iterator[str]:
     """Yields texts to train a tokenizer on.
 
     Args:
         labels: all instruments or events.
+        vocabulary: other words for them.
     """
     rng = random.Random(0)
     for size in (1, 2, 3):
         for _ in range(1000):
-            yield describe(rng.sample(list(labels), size), rng)
+            yield describe(rng.sample(list(labels), size), rng, vocabulary)
     for text in OTHER_WORDS:
         yield from [text] * 20
 
