@@ -17,7 +17,11 @@ def repeat_for_queries(x: Tensor, count: int) -> Tensor:
     """Repeats each of G items so that `count` come out, all queries of an item side by side."""
     # Not len(x), here and below: to an int of its own torch.export would bind what it exports.
     groups = x.shape[0]
-    return x if groups == count else x.repeat_interleave(count // groups, dim=0)
+    if groups == count:
+        return x
+    if x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last):  # and stays so
+        return x.movedim(1, -1).repeat_interleave(count // groups, dim=0).movedim(-1, 1)
+    return x.repeat_interleave(count // groups, dim=0)
 
 
 def split_conv(conv: nn.Conv2d, shared: Tensor, own: Tensor) -> Tensor:
@@ -196,7 +200,8 @@ class QueryProduct(nn.Module):
         # `fold` adds up what each position sends to its neighbours: the kernel seen from there.
         kernels = torch.einsum("no,ocij->nijc", mix, conv.weight.flip(2, 3))  # (N, 3, 3, C)
         kernels = kernels.reshape(x.shape[0], -1, x.shape[1])  # (G, N / G · 9, C)
-        parts = torch.bmm(kernels, x.flatten(2))  # (G, N / G · 9, H·W)
+        # In this order the gradient of `x` has its layout, channels last.
+        parts = torch.bmm(x.flatten(2).mT, kernels.mT).mT  # (G, N / G · 9, H·W)
         parts = parts.reshape(mix.shape[0], -1, parts.shape[-1])  # (N, 9, H·W)
         logits = F.fold(parts, x.shape[-2:], kernel_size=3, padding=1).squeeze(1)
         return logits + (mix @ cast(Tensor, conv.bias) + self.bias)[:, None, None]  # (N, H, W)
