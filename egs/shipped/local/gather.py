@@ -37,6 +37,8 @@ from asteroid_bimodal.utils.conf import load_conf
 from asteroid_bimodal.utils.files import atomic_write
 
 HERE = Path(__file__).parent
+# Where soundfonts are: Debian's folders, and the recipe's own.
+FOLDERS = [Path("/", "usr/share/sounds", kind) for kind in ("sf2", "sf3")] + [HERE.parent / "data"]
 
 
 def solo(take: Take, sample_rate: int, *, soundfont: str) -> np.ndarray:
@@ -90,13 +92,17 @@ def gather(conf: DictConfig, root: Path, num_workers: int) -> None:
 
 def _solos(conf: DictConfig, root: Path, num_workers: int) -> Iterator[Clip]:
     for font in conf.soundfonts:
-        if not Path(font.path).is_file():
+        path = next(
+            (folder / font.file for folder in FOLDERS if (folder / font.file).is_file()), None
+        )
+        if path is None:
             raise FileNotFoundError(
-                f"{font.path} does not exist. Install the Debian package {font.package}, or leave "
-                "the soundfont out of sources.yml."
+                f"{font.file} is in none of {', '.join(map(str, FOLDERS))}. Install the Debian "
+                f"package {font.package}, put the file into egs/shipped/data, or leave it out of "
+                "sources.yml."
             )
         takes = {"train": conf.takes}
-        yield from _on_soundfont(font.path, font.package, takes, conf, root, num_workers)
+        yield from _on_soundfont(str(path), font.package, takes, conf, root, num_workers)
     unheard = conf.valid_soundfont or Path(pretty_midi.__file__).with_name("TimGM6mb.sf2")
     takes = {"valid": conf.valid_takes}
     yield from _on_soundfont(str(unheard), "valid_soundfont", takes, conf, root, num_workers)
