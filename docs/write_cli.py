@@ -16,8 +16,8 @@ HEAD = """# Command line
 `asteroid-bimodal COMMAND`, or `python -m asteroid_bimodal COMMAND`. Names of options are taken
 with dashes and with underscores, `--batch-size` and `--batch_size`. A problem is one sentence on
 standard error; the exit code is 0 when all was done, 1 when something was not, 2 for a command that
-is not understood, and 128 and the number of the signal that stopped it. `asteroid-bimodal COMMAND
---help` prints what is here.
+is not understood and for what `--strict` refuses, and 128 and the number of the signal that stopped
+it. `asteroid-bimodal COMMAND --help` prints what is here.
 
 [Separating files](separate.md) explains queries, outputs and batches. In bash,
 

@@ -1,4 +1,4 @@
-"""The command line: separate, example, demo, check, evaluate, report, publish and the others."""
+"""The command line: separate, models, example, demo, check, evaluate, report and the others."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from . import (
     evaluate,
     example,
     import_model,
+    models,
     publish,
     report,
     separate,
@@ -27,13 +28,25 @@ from . import (
 from .parsing import Parser
 
 # What a command needs is imported when it runs: `--help` should not wait for torch.
-_COMMANDS = (separate, example, demo, check, download, evaluate, report, publish, import_model)
+_COMMANDS = (
+    separate,
+    models,
+    example,
+    demo,
+    check,
+    download,
+    evaluate,
+    report,
+    publish,
+    import_model,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs a command; a problem is one line on standard error and exit code 1.
 
-    A signal to stop is a line, too, and 128 and its number: 130 for Ctrl-C, 143 for SIGTERM.
+    A warning that an option made an error is exit code 2. A signal to stop is a line, too, and 128
+    and its number: 130 for Ctrl-C, 143 for SIGTERM.
     """
     try:
         with few_collections(), patient_streams(), stopped_by_signals():
@@ -43,6 +56,9 @@ def main(argv: Sequence[str] | None = None) -> None:
                 args.run(args)
     except (ModuleNotFoundError, ValueError, OSError) as error:
         sys.exit(f"asteroid-bimodal: {' '.join(str(error).split())}")
+    except Warning as refused:
+        _show_warning(refused)
+        sys.exit(2)
     except KeyboardInterrupt as stop:
         print("asteroid-bimodal: stopped.", file=sys.stderr)
         sys.exit(exit_code(stop))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -47,6 +48,11 @@ def add_command(commands) -> None:
     _add_queries(parser)
     _add_outputs(parser)
     add_model(parser)
+    add(
+        "--strict",
+        action="store_true",
+        help="end with exit code 2, before any work, at a query that the model does not know",
+    )
     add("--batch-size", type=int, default=1, help="windows in one pass; more are faster on a GPU")
     add(
         "--precision",
@@ -181,11 +187,17 @@ def _run(
     from tqdm import tqdm
 
     from ..hub import load_model
+    from ..queries import UnknownSoundWarning
     from ..separate import separate_each
 
     model = load_model(args.model, args.device)
     bars = sys.stderr.isatty() and not args.quiet
-    with torch.autocast(model.device.type, torch.bfloat16, enabled=args.precision == "bf16"):
+    with (
+        warnings.catch_warnings(),
+        torch.autocast(model.device.type, torch.bfloat16, enabled=args.precision == "bf16"),
+    ):
+        if args.strict:
+            warnings.simplefilter("error", UnknownSoundWarning)
         results = separate_each(
             model,
             inputs,

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from ..models import QueriedSeparator
+from ..queries import UnknownSoundWarning
 from ..utils.example import EXAMPLE_QUERIES, write_example
 from ..utils.markdown import code
 from .gradio_setup import SCRIPT, load_gradio
@@ -139,7 +140,8 @@ def _with_errors(gr: ModuleType, function: Callable[..., str]) -> Callable[..., 
         except (ValueError, OSError) as error:
             message = " ".join(str(error).split())
             raise gr.Error(message, title="That did not work", print_exception=False) from error
-        for message in dict.fromkeys(str(w.message) for w in told if w.category is UserWarning):
+        shown = (UserWarning, UnknownSoundWarning)
+        for message in dict.fromkeys(str(w.message) for w in told if w.category in shown):
             gr.Warning(message)
         return answer
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from .layouts import explain
 
 FORMAT_VERSION = 1  # of what is saved; a reader of an older one cannot read it right
 _SHIPPED = Path(__file__).parents[1] / "pretrained"
-_FOLDERS = {"mini": "mini", "mini-events": "mini_events"}  # of the shipped models
+SHIPPED_MODELS = {"mini": "mini", "mini-events": "mini_events"}  # and their folders
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 _KEYS = ("model_name", "model_args", "state_dict")
 
@@ -184,23 +185,25 @@ def _check_keys(package: dict[str, Any], source: str) -> dict[str, Any]:
 def _find(name: str | PathLike, revision: str | None) -> Path:
     """Finds the file that holds the weights."""
     path = Path(name).expanduser()
-    here = name in _FOLDERS or path.exists()
+    here = name in SHIPPED_MODELS or path.exists()
     if revision is not None and (here or not _HUB_ID.fullmatch(str(name))):
         raise ValueError(
             f"Expected a hub id such as 'user/repo' with revision={revision!r}, received "
             f"{str(name)!r}. Files and folders have no revisions."
         )
-    if name in _FOLDERS:
-        return _SHIPPED / _FOLDERS[name] / WEIGHTS
+    if name in SHIPPED_MODELS:
+        return _SHIPPED / SHIPPED_MODELS[name] / WEIGHTS
     if path.is_file():
         return path
     if path.is_dir():
         return _find_in_folder(path)
     if _HUB_ID.fullmatch(str(name)):
         return _find_in_folder(_find_on_hub(str(name), revision))
+    near = get_close_matches(str(name), SHIPPED_MODELS, 1)
     raise ValueError(
-        f"Expected {', '.join(map(repr, _FOLDERS))}, an existing file or folder, or a hub id "
+        f"Expected {', '.join(map(repr, SHIPPED_MODELS))}, an existing file or folder, or a hub id "
         f"such as 'user/repo', received {str(name)!r}. Check the spelling."
+        + (f" Did you mean {near[0]!r}?" if near else "")
     )
 
 

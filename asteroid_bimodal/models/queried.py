@@ -186,7 +186,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
                     f"Expected a list of queries for each of {batch_size} mixtures, received "
                     f"{len(rows)}. Give one list of texts to ask the same of all."
                 )
-            return self.query_encoder.ask(rows).to(self.device)
+            return self.query_encoder.ask(rows, self.vocabulary).to(self.device)
         if not isinstance(queries, QueryEmbedding):
             raise ValueError(
                 "Expected a list of texts, a list of texts for each mixture or a QueryEmbedding, "

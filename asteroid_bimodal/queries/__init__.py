@@ -15,6 +15,8 @@ from .labels import LabelEncoder, UnconditionedEncoder
 from .query import Part, Query, encode_queries
 from .spec import ENCODERS, EncoderSpec
 from .text import BertEncoder, ClapTextEncoder, ClipTextEncoder
+from .vocabulary import Vocabulary
+from .words import UnknownSoundWarning
 
 __all__ = [
     "ENCODERS",
@@ -35,6 +37,8 @@ __all__ = [
     "QueryEncoder",
     "ResNetFrameEncoder",
     "UnconditionedEncoder",
+    "UnknownSoundWarning",
+    "Vocabulary",
     "allocate_phrases",
     "concat_queries",
     "encode_queries",

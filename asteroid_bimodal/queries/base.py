@@ -18,6 +18,8 @@ from ..utils.markdown import code
 from .embedding import EmbeddingCache, EncodedQuery, QueryEmbedding
 from .modality import MODALITIES, Usage
 from .spec import COPY_FOLDER, EncoderSpec
+from .vocabulary import Vocabulary
+from .words import check_words
 
 NEEDS = ("captions", "phrases", "absent", "outputs")  # that a loss can have of a batch's queries
 
@@ -239,8 +241,14 @@ class QueryEncoder(nn.Module):
                 f"Name a sound, such as 'violin'."
             )
 
-    def check_words(self, query: Any) -> None:
-        """Warns of a query that this encoder can encode, but not read; see `ask`."""
+    def check_words(self, query: Any, vocabulary: Vocabulary | None = None) -> None:
+        """Warns of a text of no sound in a vocabulary, or that this encoder cannot read."""
+        if self.modality == "text":
+            check_words(query, vocabulary, self.unread)
+
+    def unread(self, text: str) -> list[str]:
+        """The words of a text that this encoder can encode, but not read."""
+        return []
 
     def key(self, query: Any) -> Hashable:
         """Returns what is the same for equal queries."""
@@ -270,12 +278,18 @@ class QueryEncoder(nn.Module):
             pooled=stacked.pooled[0, index],
         )
 
-    def ask(self, queries: Sequence[Sequence[Any]]) -> QueryEmbedding:
-        """Encodes, as `forward`, what somebody asks a model, and says what cannot be read."""
+    def ask(
+        self, queries: Sequence[Sequence[Any]], vocabulary: Vocabulary | None = None
+    ) -> QueryEmbedding:
+        """Encodes, as `forward`, what somebody asks a model, and says what it does not know.
+
+        Args:
+            queries: as for `forward`.
+            vocabulary: the sounds that the model knows, None where nobody said.
+        """
         encoded = self(queries)
-        for row in queries:
-            for query in row:
-                self.check_words(query)
+        for query in {self.key(query): query for row in queries for query in row}.values():
+            self.check_words(query, vocabulary)
         return encoded
 
     def _check_batch(self, queries: Sequence[Sequence[Any]]) -> None:

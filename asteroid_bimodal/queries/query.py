@@ -13,6 +13,7 @@ import torch
 from .base import QueryEncoder
 from .embedding import QueryEmbedding, concat_queries, mean_query
 from .modality import MODALITIES
+from .vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,9 @@ class ConditionedModel(Protocol):
     def query_encoder(self) -> QueryEncoder: ...
 
     @property
+    def vocabulary(self) -> Vocabulary | None: ...
+
+    @property
     def device(self) -> torch.device: ...
 
     def query_args(self, encoder: QueryEncoder) -> dict[str, int]: ...
@@ -157,7 +161,7 @@ def _encode_part(model: ConditionedModel, part: Part) -> QueryEmbedding:
             f"Expected {trained.plural} for this model, which was trained with them, received one "
             f"of {asked.plural}, {part.content!r:.80}. Use {trained.plural}, or {asked.where}."
         )
-    query = encoder.ask([[part.content]]).to(model.device)
+    query = encoder.ask([[part.content]], model.vocabulary).to(model.device)
     if "cond_dim" in model.query_args(encoder):
         return query
     # This masker takes no tokens, whose size differs between the encoders of a space.

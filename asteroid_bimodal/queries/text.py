@@ -36,7 +36,7 @@ from .base import QueryEncoder
 from .embedding import EncodedQuery
 from .spec import MINILM, EncoderSpec
 from .stored import KnownLabels, shared_texts
-from .words import check_words
+from .words import unread_words
 
 POOLINGS = ("cls", "mean", "sentence")
 _BERTS = ("bert", "roberta", "distilbert", "mpnet", "electra", "xlm-roberta", "modernbert")
@@ -59,9 +59,9 @@ class TextEncoder(FrozenModule, QueryEncoder):
         """Runs the network."""
         raise NotImplementedError(f"{type(self).__name__} has to define `run`.")
 
-    def check_words(self, query: str) -> None:
-        """Refuses a text without a letter, and warns of words that have to be spelled."""
-        check_words(query, self._tokenizer)
+    def unread(self, text: str) -> list[str]:
+        """The words of a text that have to be spelled."""
+        return unread_words(text, self._tokenizer)
 
     def encode(self, queries: list[str]) -> list[EncodedQuery]:
         """Encodes distinct texts."""
@@ -159,10 +159,9 @@ class ClapTextEncoder(TextEncoder):
     def _load_network(self) -> nn.Module:
         return self._clap.model
 
-    def check_words(self, query: str) -> None:
-        """Refuses a text without a letter, and warns of words that have to be spelled."""
-        if query not in self._stored:
-            check_words(query, self._clap.tokenizer)
+    def unread(self, text: str) -> list[str]:
+        """The words of a text that have to be spelled; none of one that is stored."""
+        return [] if text in self._stored else unread_words(text, self._clap.tokenizer)
 
     def sibling(self, modality: str) -> QueryEncoder | None:
         """Returns the encoder of audio examples, which cannot be padded as the texts are."""

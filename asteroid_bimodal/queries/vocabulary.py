@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
 from ..utils.mappings import read_mapping
+from .content import content_words, says_how
+
+_NEAR = 0.75  # of letters in common, for two words that are spelled alike
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Vocabulary:
         >>> words = Vocabulary({"instruments": {"violin": ["fiddle"]}, "events": {"dog": []}})
         >>> words.labels, words.words("violin"), words.kind("dog")
         (['violin', 'dog'], ['violin', 'fiddle'], 'events')
+        >>> words.find("someone plays violins"), words.unknown("a dog and a cat")
+        (['violin'], ['cat'])
     """
 
     kinds: Mapping[str, Mapping[str, Sequence[str]]]
@@ -53,6 +59,54 @@ class Vocabulary:
     def kind(self, label: str) -> str | None:
         """The kind of a label; None when it is none of these."""
         return next((kind for kind, labels in self.kinds.items() if label in labels), None)
+
+    def find(self, text: str) -> list[str]:
+        """The labels that a text names, by any of their words in singular, plural or verbal form.
+
+        Articles, prompts ("The sound of …"), places and words of playing are passed over.
+        """
+        said = content_words(text).keys()
+        return [
+            label
+            for label, wordings in self._contents.items()
+            if any(content.keys() <= said for content in wordings.values())
+        ]
+
+    def unknown(self, text: str) -> list[str]:
+        """The words of a text that name something else; none where all of it is known."""
+        labels, said = self.find(text), content_words(text)
+        known = {stem for label in labels for c in self._contents[label].values() for stem in c}
+        return [
+            word
+            for stem, word in said.items()
+            if not labels or (stem not in known and not says_how(word))
+        ]
+
+    def nearest(self, text: str, count: int = 3) -> list[str]:
+        """The labels that share words with a text, else those that are spelled much like it."""
+        said = content_words(text)
+        shared = {
+            label: max(_overlap(said, content) for content in wordings.values())
+            for label, wordings in self._contents.items()
+        }
+        if near := [label for label in shared if shared[label]]:
+            return sorted(near, key=lambda label: -shared[label])[:count]
+        owners = {word: label for label, words in self._contents.items() for word in words}
+        alike = get_close_matches(" ".join(said.values()), owners, count, _NEAR)
+        return list(dict.fromkeys(owners[word] for word in alike))
+
+    @cached_property
+    def _contents(self) -> dict[str, dict[str, dict[str, str]]]:
+        """Of each label the content of its wordings; "horn, honking" is a list of two."""
+        return {
+            label: {
+                part.strip(): content
+                for word in self.words(label)
+                for part in dict.fromkeys([word, *word.split(",")])
+                if (content := content_words(part))
+            }
+            for label in self.labels
+        }
 
     def of(self, labels: Sequence[str], other: str = "sounds") -> Vocabulary:
         """The vocabulary of some labels alone; those that are none of these are of a kind `other`.
@@ -94,6 +148,10 @@ def read_vocabulary(path: str | Path) -> Vocabulary:
     if not vocabulary.labels:
         raise ValueError(f"{path} is a vocabulary without labels.")
     return vocabulary
+
+
+def _overlap(one: Mapping[str, str], other: Mapping[str, str]) -> float:
+    return len(one.keys() & other.keys()) / len(one.keys() | other.keys())
 
 
 def _is_kind(labels: object) -> bool:

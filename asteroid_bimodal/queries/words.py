@@ -1,19 +1,47 @@
-"""Words that a text encoder cannot read, and would answer by chance."""
+"""Warnings of words that a model does not know, or cannot read, and would answer by chance."""
 
 from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .captions.phrases import PHRASE_TEMPLATE
+from .vocabulary import Vocabulary
 
 _PROMPT = re.compile(PHRASE_TEMPLATE.format(""), re.IGNORECASE)  # not what is asked for
 _SHORT = 2  # letters of words such as "of", which say little
+_FEW = 12  # sounds that a sentence lists
 
 
-def check_words(text: str, tokenizer: Any) -> None:
-    """Refuses a text without a letter, and warns of words that the tokenizer only spells.
+class UnknownSoundWarning(UserWarning):
+    """Says that a query names a sound that a model does not know, or in words that it cannot read.
+
+    Attributes:
+        query: the text.
+        nearest: labels of the model that are like it, if there are any.
+
+    Args:
+        message: what to tell whoever asked.
+        query: the text.
+        nearest: labels of the model that are like it.
+    """
+
+    def __init__(self, message: str, query: str = "", nearest: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.query, self.nearest = query, list(nearest)
+
+
+def check_words(
+    text: str, vocabulary: Vocabulary | None, unread: Callable[[str], list[str]]
+) -> None:
+    """Refuses a text without a letter, and warns of one that will be answered by chance.
+
+    Args:
+        text: the query.
+        vocabulary: what the model knows; without labels, every word that can be read.
+        unread: the words of a text that the encoder cannot read.
 
     Raises:
         ValueError: for a text without a letter.
@@ -23,19 +51,51 @@ def check_words(text: str, tokenizer: Any) -> None:
             f"Expected a query in words, received {text!r}, which has no letter. Name a sound, "
             "such as 'violin'."
         )
+    if vocabulary is not None and vocabulary.labels:
+        told = _unknown(text, vocabulary)
+    else:
+        told = _unread(text, unread)
+    if told is not None:
+        warnings.warn(told, stacklevel=2)
+
+
+def _unknown(text: str, vocabulary: Vocabulary) -> UnknownSoundWarning | None:
+    labels, unknown = vocabulary.find(text), vocabulary.unknown(text)
+    if labels and not unknown:
+        return None
+    if labels:
+        sentence = (
+            f"This model does not know {_listed(unknown)} of {text!r}; what it knows of it is "
+            f"{_listed(labels)}."
+        )
+        return UnknownSoundWarning(sentence, text, labels)
+    if near := vocabulary.nearest(text):
+        known = f"The nearest of the sounds that it knows: {_listed(near)}."
+    elif len(vocabulary.labels) <= _FEW:
+        known = f"It knows {_listed(vocabulary.labels)}."
+    else:
+        known = f"`asteroid-bimodal models` lists the {len(vocabulary.labels)} sounds it knows."
+    sentence = f"This model does not know {text!r}: what it finds is found by chance. {known}"
+    return UnknownSoundWarning(sentence, text, near)
+
+
+def _unread(text: str, unread: Callable[[str], list[str]]) -> UnknownSoundWarning | None:
     phrase = _PROMPT.sub("", text, count=1)
-    words, unread = phrase.split(), unread_words(phrase, tokenizer)
-    if len(unread) == len(words) or not _has_letter(phrase):
-        warnings.warn(
+    words, unknown = phrase.split(), unread(phrase)
+    if len(unknown) == len(words) or not _has_letter(phrase):
+        sentence = (
             f"The text encoder knows no word of {phrase!r}: what it finds is found by chance. Use "
-            "words that the model was trained with.",
-            stacklevel=2,
+            "words that the model was trained with."
         )
-    elif unread := [word for word in unread if len(word) > _SHORT]:
-        warnings.warn(
-            f"The text encoder does not know {', '.join(map(repr, unread))} of {phrase!r}.",
-            stacklevel=2,
-        )
+    elif unknown := [word for word in unknown if len(word) > _SHORT]:
+        sentence = f"The text encoder does not know {_listed(unknown)} of {phrase!r}."
+    else:
+        return None
+    return UnknownSoundWarning(sentence, text)
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(map(repr, words))
 
 
 def _has_letter(text: str) -> bool:

@@ -13,6 +13,8 @@ import pytest
 import soundfile
 
 from asteroid_bimodal import cli
+from asteroid_bimodal.models import load_separator
+from asteroid_bimodal.models.pretrained import SHIPPED_MODELS
 from asteroid_bimodal.utils.example import write_example
 
 PARSER = cli.build_parser()
@@ -144,3 +146,33 @@ def test_check_prints_json(tone_set, capsys, tmp_path, monkeypatch):
     ends(capsys, "check", tone_set.root, "--json", "file.json")
     assert json.loads(told.out) == json.loads((tmp_path / "file.json").read_text())
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["file.json"]
+
+
+def test_models_says_what_each_knows(tmp_path, capsys):
+    model = load_separator("mini", query_encoder=None, vocabulary={})
+    model.origin = "AudioSep"
+    model.save_pretrained(tmp_path / "any")
+    load_separator("mini", vocabulary=None).save_pretrained(tmp_path / "unsaid")
+    kinds = {"instruments": {"violin": ["fiddle"], "harp": []}, "speech": {"man speaking": []}}
+    load_separator("mini", vocabulary=kinds).save_pretrained(tmp_path / "some")
+    cli.main(["models", *(str(tmp_path / name) for name in ("any", "unsaid", "some"))])
+    anything, unsaid, some = capsys.readouterr().out.split("\n\n")
+    assert "8 kHz, 2,211,225 parameters, 8.8 MB, from AudioSep\n  It takes any word." in anything
+    assert "It does not say which sounds it knows." in unsaid
+    assert some.splitlines()[1:] == [
+        "  2 instruments: violin (fiddle); harp",
+        "  1 speech: man speaking",
+    ]
+    cli.main(["models", str(tmp_path / "some"), str(tmp_path / "any"), "--json"])
+    some, anything = json.loads(capsys.readouterr().out)["models"]
+    assert (some["vocabulary"], some["any_word"], some["sample_rate"]) == (kinds, False, 8000)
+    assert (anything["vocabulary"], anything["any_word"], anything["origin"]) == (
+        {},
+        True,
+        "AudioSep",
+    )
+    cli.main(["models"])
+    listed = [block.split(":")[0] for block in capsys.readouterr().out.split("\n\n")]
+    assert listed == list(SHIPPED_MODELS)
+    code, _ = ends(capsys, "models", "minni")
+    assert code.endswith("Did you mean 'mini'?")

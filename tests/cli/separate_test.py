@@ -15,6 +15,7 @@ from ffmpeg_program import ffmpeg
 from tiny_model import HashedTexts, build_tiny
 
 from asteroid_bimodal import cli
+from asteroid_bimodal.queries import Vocabulary
 from asteroid_bimodal.separate import find_inputs, read_log, separate_files
 from asteroid_bimodal.utils.own_sounds import is_ours
 
@@ -323,3 +324,21 @@ def test_progress_over_a_batch(folder, capsys, monkeypatch):
     assert "2/2" in told.err and "file" in told.err and told.out.count("presence") == 2
     separate("a.wav", "b.wav", "flute", "-q")
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("asked", [["banana"], ["violin", "--without", "banana"]])
+def test_what_the_model_does_not_know_is_told_and_with_strict_refused(
+    folder, model, capsys, monkeypatch, asked
+):
+    monkeypatch.setattr(model, "vocabulary", Vocabulary({"instruments": {"violin": []}}))
+    write("a.wav")
+    message = (
+        "asteroid-bimodal: This model does not know 'banana': what it finds is found by chance. It "
+        "knows 'violin'."
+    )
+    assert fails(capsys, "a.wav", *asked, "--strict", code=2) == message
+    assert names() == ["a.wav"]
+    separate("a.wav", "a violin plays", "--strict", "--blend", "kazoo", "violins:1")
+    assert capsys.readouterr().err == ""
+    separate("a.wav", *asked)
+    assert capsys.readouterr().err.splitlines() == [message]

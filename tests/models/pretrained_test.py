@@ -168,6 +168,8 @@ def test_what_is_not_there_is_named(tmp_path):
     for name in ["minni", "no/such/folder", "../up", tmp_path / "model.pth"]:
         with pytest.raises(ValueError, match="Check the spelling"):
             BiModalUNet.from_pretrained(name)
+    with pytest.raises(ValueError, match="Did you mean 'mini'?"):
+        BiModalUNet.from_pretrained("minni")
     with pytest.raises(ValueError, match="model.safetensors with config.json"):
         BiModalUNet.from_pretrained(tmp_path)
 

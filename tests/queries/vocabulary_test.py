@@ -1,7 +1,9 @@
-"""Vocabularies: what is read, and what is refused."""
+"""Vocabularies: what is read, what is refused, and which texts name what is in them."""
 
 import pytest
 
+from asteroid_bimodal.models import load_separator
+from asteroid_bimodal.queries.content import stem
 from asteroid_bimodal.queries.vocabulary import Vocabulary, read_vocabulary
 
 
@@ -25,3 +27,109 @@ def test_what_is_no_vocabulary_is_refused(tmp_path, text):
 def test_a_word_of_two_labels_is_refused():
     with pytest.raises(ValueError, match="'fiddle'"):
         Vocabulary({"instruments": {"violin": ["fiddle"], "erhu": ["fiddle"]}})
+
+
+WORDS = Vocabulary(
+    {
+        "instruments": {
+            "acoustic guitar": ["guitar"],
+            "drum kit": ["drums"],
+            "saxophone": ["sax"],
+            "violin": ["fiddle"],
+        },
+        "events": {
+            "bee, wasp, etc. buzzing": [],
+            "birds chirping": ["birds"],
+            "dog barking": ["dog"],
+            "footsteps on snow": [],
+            "people clapping": [],
+            "wind noise": [],
+        },
+        "speech": {"man speaking": ["a man talks"], "woman speaking": []},
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("violin", "violin"),
+        ("Violins!", "violin"),
+        ("The sound of violin", "violin"),
+        ("someone plays the violin", "violin"),
+        ("a man plays an old fiddle loudly", "violin"),
+        ("sax", "saxophone"),
+        ("drumming", "drum kit"),
+        ("dogs", "dog barking"),
+        ("the dog's bark", "dog barking"),
+        ("a dog is barking", "dog barking"),
+        ("dogs barked in the yard", "dog barking"),
+        ("the barking of a large dog", "dog barking"),
+        ("a bird chirps", "birds chirping"),
+        ("bee", "bee, wasp, etc. buzzing"),
+        ("footsteps", "footsteps on snow"),
+        ("applause, someone claps", ""),
+        ("clapping", "people clapping"),
+        ("wind", "wind noise"),
+        ("man talking", "man speaking"),
+        ("a woman speaks", "woman speaking"),
+        ("a man and a woman speaking", "man speaking, woman speaking"),
+        ("violin and dogs", "violin, dog barking"),
+        ("electric guitar", ""),
+        ("a dog purrs", ""),
+        ("child speaking", ""),
+        ("banana", ""),
+        ("noise", ""),
+        ("the sound of", ""),
+        ("小提琴", ""),
+        ("🎻", ""),
+    ],
+)
+def test_what_counts_as_known(text, labels):
+    known = "" if WORDS.unknown(text) else ", ".join(WORDS.find(text))
+    assert known == labels
+
+
+@pytest.mark.parametrize(
+    ("one", "others"),
+    [
+        ("fly", "flies flying"),
+        ("baby", "babies"),
+        ("cry", "cries crying"),
+        ("wave", "waves waving waved"),
+        ("drum", "drums drumming drummed"),
+        ("bell", "bells"),
+        ("glass", "glasses"),
+        ("sneeze", "sneezes sneezing"),
+        ("ring", "rings ringing"),
+        ("string", "strings"),
+        ("bee", "bees"),
+        ("oboe", "oboes"),
+        ("woman", "women"),
+    ],
+)
+def test_forms_of_a_word_have_one_stem(one, others):
+    assert {stem(word) for word in others.split()} == {stem(one)}
+
+
+def test_different_words_have_different_stems():
+    words = (
+        "bee bell bass bus cat car crow cry dog drum fire fly horn horse man owl rain ring sea saw"
+    )
+    assert len({stem(word) for word in words.split()}) == len(words.split())
+
+
+def test_the_nearest_share_words_or_letters():
+    assert WORDS.nearest("child speaking") == ["man speaking", "woman speaking"]
+    assert WORDS.nearest("electric guitar") == ["acoustic guitar"]
+    assert WORDS.nearest("saxofone") == ["saxophone"]
+    assert WORDS.nearest("banana") == WORDS.nearest("小提琴") == WORDS.nearest("🎻") == []
+
+
+@pytest.mark.parametrize("name", ["mini", "mini-events"])
+def test_shipped_models_know_their_own_words(name):
+    vocabulary = load_separator(name).vocabulary
+    for label in vocabulary.labels:
+        for word in vocabulary.words(label):
+            for text in (word, f"The sound of {word}"):
+                assert label in vocabulary.find(text) and not vocabulary.unknown(text)

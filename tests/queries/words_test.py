@@ -9,8 +9,16 @@ import torch
 from transformers import BertTokenizerFast
 
 from asteroid_bimodal.models import BiModalUNet
-from asteroid_bimodal.queries import ClapTextEncoder, ClipTextEncoder, Query, encode_queries
-from asteroid_bimodal.queries.words import check_words, unread_words
+from asteroid_bimodal.queries import (
+    AudioExample,
+    ClapTextEncoder,
+    ClipTextEncoder,
+    Query,
+    UnknownSoundWarning,
+    Vocabulary,
+    encode_queries,
+)
+from asteroid_bimodal.queries.words import unread_words
 from asteroid_bimodal.separate import separate_file
 
 UNREADABLE = ["小提琴", "大鼓", "qwxzv", "The sound of qwxzv", "a2 🎻", "скрипка"]
@@ -64,13 +72,14 @@ def test_word_pieces_and_what_is_unknown_to_them(tmp_path):
     (tmp_path / "vocab.txt").write_text("\n".join(words))
     tokenizer = BertTokenizerFast(str(tmp_path / "vocab.txt"))
     assert unread_words("violin dogs 小 琴 qx z", tokenizer) == ["琴", "qx", "z"]
-    check_words("no letter is looked for further", object())  # of a tokenizer without places
+    assert unread_words("nothing is told", object()) == []  # of a tokenizer without places
 
 
-@pytest.mark.parametrize("text", ["小提琴", "qwxzv"])
-def test_every_way_to_ask_says_so(text, tmp_path, monkeypatch):
-    model = BiModalUNet.from_pretrained("mini")
-    wav = torch.randn(1, 8000) / 10
+@pytest.mark.parametrize("vocabulary", [None, {}, {"instruments": {"violin": []}}])
+def test_every_way_to_ask_says_so(vocabulary):
+    model = BiModalUNet.from_pretrained("mini", vocabulary=vocabulary)
+    wav, text = torch.randn(1, 8000) / 10, "qwxzv"
+    message = "does not know 'qwxzv'" if vocabulary else "knows no word of 'qwxzv'"
     for ask in (
         lambda: encode_queries(model, [text]),
         lambda: encode_queries(model, [Query.blend("both", [("violin", 1.0), (text, 1.0)])]),
@@ -79,8 +88,37 @@ def test_every_way_to_ask_says_so(text, tmp_path, monkeypatch):
         lambda: model.separate(wav[0].numpy(), [text], sample_rate=8000),
         lambda: model.separate(wav, [[text]], sample_rate=8000),
     ):
-        with pytest.warns(UserWarning, match="knows no word of"):
+        with pytest.warns(UnknownSoundWarning, match=message):
             ask()
+
+
+def warning_of(vocabulary, text):
+    with pytest.warns(UnknownSoundWarning) as found:
+        ClapTextEncoder("mini").ask([[text]], vocabulary)
+    (warning,) = (warning.message for warning in found)
+    return warning
+
+
+def test_a_warning_names_the_nearest_sounds():
+    few = Vocabulary({"all": {"dog barking": ["dog"], "violin": ["fiddle"], "tuba": []}})
+    many = Vocabulary({"all": {f"sound {letter}{letter}": [] for letter in "abcdefghijklm"}})
+    warning = warning_of(few, "The sound of vioiln")
+    assert (warning.query, warning.nearest) == ("The sound of vioiln", ["violin"])
+    assert str(warning).endswith("The nearest of the sounds that it knows: 'violin'.")
+    assert str(warning_of(few, "小提琴")).endswith("It knows 'dog barking', 'violin', 'tuba'.")
+    assert "`asteroid-bimodal models` lists the 13 sounds" in str(warning_of(many, "piano"))
+    assert str(warning_of(few, "a dog purrs")) == (
+        "This model does not know 'purrs' of 'a dog purrs'; what it knows of it is 'dog barking'."
+    )
+
+
+def test_blends_examples_and_known_words_are_not_told():
+    model = BiModalUNet.from_pretrained("mini")
+    sound = AudioExample(torch.randn(8000, generator=torch.Generator().manual_seed(0)), 8000)
+    asked = [Query.blend("qwxzv", [("violins", 1.0), ("a flute plays", 1.0)])]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UnknownSoundWarning)
+        encode_queries(model, [*asked, Query.like(sound, "qwxzv"), "someone plays the tuba"])
 
 
 def test_separate_file_refuses_what_has_no_letter(tmp_path):
