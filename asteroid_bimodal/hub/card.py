@@ -62,9 +62,18 @@ def model_card(
         band=f"{args['sample_rate'] / 2:.0f}",
         license_id=license_id,
         origin=model.origin,
+        sounds=_sounds(model),
         data_licence=_data_licence(conf),
     )
     return f"{str(card).strip()}\n"
+
+
+def _sounds(model: QueriedSeparator) -> str:
+    known = model.vocabulary
+    if known is None or not known.labels:
+        return "the kinds of sound that it was trained with"
+    listed = (f"{len(labels)} {kind} ({'; '.join(labels)})" for kind, labels in known.kinds.items())
+    return ", ".join(listed)
 
 
 def _usage(query_encoder: str | None) -> Usage:

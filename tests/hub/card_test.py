@@ -163,3 +163,11 @@ def test_words_of_others_stay_words(make_card):
     rows = [line for line in body.splitlines() if line.startswith("| ") and "script" in line]
     assert len(rows) >= 5 and all(len(re.findall(r"(?<!\\)\|", row)) == 3 for row in rows)
     assert len(re.findall("^```", card.text, re.MULTILINE)) == 2
+
+
+def test_the_card_lists_the_sounds_that_the_model_knows():
+    kinds = {"instruments": {"violin": ["fiddle"], "harp": []}, "speech": {"man speaking": []}}
+    sizes = {"cond_dim": 6, "pooled_dim": 4, "num_downs": 5, "ngf": 2, "num_heads": 2}
+    model = BiModalUNet(8000, 126, 32, None, vocabulary=kinds, **sizes)
+    card = " ".join(model_card(model, conf={}, run={}, results=(), repo_id="me/a").split())
+    assert "It knows 2 instruments (violin; harp), 1 speech (man speaking); on others" in card
