@@ -23,7 +23,7 @@ _SAYS_LITTLE = lex.FUNCTION_WORDS | frozenset(
 # Words that say how, or who plays, and leave the sound what it is; an electric guitar is another.
 _SAYS_HOW = (lex.ADJECTIVES | lex.PLACES | lex.MANNER_NOUNS | lex.HUMANS) - frozenset(
     "electric electronic digital".split()
-) | frozenset("solo run runs running make makes making go goes going".split())
+) | {"solo"}
 _ENDINGS = ("ing", "ies", "es", "ed", "s", "e", "y")
 _SHORTEST = 3  # letters that an ending leaves
 _IRREGULAR = {
@@ -71,5 +71,6 @@ def content_words(text: str) -> dict[str, str]:
 
 
 def says_how(word: str) -> bool:
-    """Whether a word describes a sound without naming another: "loudly", "old", "man"."""
-    return word in _SAYS_HOW or (word.endswith("ly") and word != "fly")
+    """Whether a word tells of a sound and names none: "loudly", "old", "man", "wails"."""
+    sounds = lex.base_of(word) in lex.VERBS
+    return sounds or word in _SAYS_HOW or (word.endswith("ly") and word != "fly")
