@@ -80,7 +80,13 @@ def _bytes(text: str) -> float:
 
 
 def _download(args: argparse.Namespace) -> None:
-    from ..data.download import FetchOptions, download, read_set, write_manifests
+    from ..data.download import (
+        DownloadStoppedError,
+        FetchOptions,
+        download,
+        read_set,
+        write_manifests,
+    )
 
     given = {"url_template": args.url_template} if args.url_template else {}
     options = FetchOptions(
@@ -96,15 +102,21 @@ def _download(args: argparse.Namespace) -> None:
     entries = [entry for entry in listing.entries if args.split in (None, entry.split)]
     if not entries:
         raise ValueError(f"The annotations list no clips of the split {args.split}.")
-    summary = download(
-        entries[: args.limit],
-        args.out,
-        options=options,
-        frames=args.frames,
-        jobs=args.jobs,
-        sleep=args.sleep,
-        retry_gone=args.retry_gone,
-    )
+    try:
+        summary = download(
+            entries[: args.limit],
+            args.out,
+            options=options,
+            frames=args.frames,
+            jobs=args.jobs,
+            sleep=args.sleep,
+            retry_gone=args.retry_gone,
+        )
+    except DownloadStoppedError as error:
+        if error.summary is not None:
+            write_manifests(args.out)
+            print(error.summary)
+        raise
     for manifest in write_manifests(args.out).values():
         print(manifest)
     print(summary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, combinations, islice, permutations, product
@@ -23,27 +24,51 @@ _SPARE = 2  # items drawn for each that is kept, where some name the same sound 
 
 
 def download_set(conf: Config, name: str) -> None:
-    """Fetches what is missing of a full set, and writes the manifests of what is there.
+    """Takes in what is there of a full set, fetches the rest, and writes the manifests.
 
-    Both may change from run to run: what failed is tried again.
+    Both may change from run to run: what failed is tried again. Where the rest cannot be fetched,
+    for want of a network for example, no more than `data.max_skipped` of the clips may be missing.
 
     Args:
         conf: the whole configuration.
         name: music, vggsound or audiocaps.
 
     Raises:
-        FileNotFoundError: when nothing could be fetched.
+        FileNotFoundError: when there is nothing.
+        DownloadStoppedError: when downloading had to stop and too much is missing; the manifests
+            are written, unless the disk is full.
     """
-    from ..data.download import FetchOptions, download, read_set, write_manifests
+    from ..data.download import (
+        DownloadStoppedError,
+        FetchOptions,
+        download,
+        read_set,
+        write_manifests,
+    )
 
     data, root = conf.data, Path(conf.data.root)
     # The seed of a training run must not move clips between splits: all runs share the test list.
     listing = read_set(name, root)
     print(listing)
     options = FetchOptions(sample_rate=data.sample_rate)
-    summary = download(listing.entries, root, options=options, frames=data.frames)
+    stopped = None
+    try:
+        summary = download(listing.entries, root, options=options, frames=data.frames)
+    except DownloadStoppedError as error:
+        if error.summary is None:
+            raise
+        summary, stopped = error.summary, error
     write_manifests(root)
     print(summary)
+    if stopped and not summary.ok:
+        raise stopped
+    if stopped and summary.missing > data.max_skipped:
+        raise DownloadStoppedError(
+            f"{stopped} More than {100 * data.max_skipped:g} % (data.max_skipped) are missing; the "
+            "manifests are of those that are there, and --stage 1 goes on with them."
+        )
+    if stopped:
+        print(f"Warning: {stopped}", file=sys.stderr)
     if not summary.ok:
         raise FileNotFoundError(
             f"None of the clips of {data.name} could be fetched; {root}/download.csv says why. The "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +45,12 @@ def server(monkeypatch, tmp_path):
         download.clips.write_clips(root, entries)
         return Listing(entries, len(entries), [])
 
+    fetch_really = download.download
+
     def fetch(entries, root, *, options, frames):
         asked["rate"], asked["frames"] = options.sample_rate, frames
+        if asked.get("offline"):
+            return fetch_really(entries, root, options=options, frames=frames, sleep=0.0)
         wanted = entries[: asked.get("reachable", len(entries))]
         for entry in wanted:
             path = Path(root) / entry.path
@@ -79,6 +84,32 @@ def test_what_failed_is_tried_again(server, tmp_path, capsys):
     server["reachable"] = 12
     get_data(tmp_path)
     assert len(read_manifest(tmp_path / "test.csv")) == 4
+
+
+@pytest.mark.parametrize("missing", [[], [4, 9], [0, 1, 2]])
+def test_a_set_that_was_copied(server, tmp_path, capsys, monkeypatch, missing):
+    """Where nothing can be fetched: all of it; all but a sixth; all but a fourth, too little."""
+    get_data(tmp_path)
+    for split in ("train", "valid", "test"):
+        (tmp_path / f"{split}.csv").unlink()
+    clips = sorted((tmp_path / "audio").iterdir())
+    for number in missing:
+        clips[number].unlink()
+    server["offline"] = True
+    monkeypatch.setitem(sys.modules, "yt_dlp", None)
+    options = ["--data.max_skipped", "0.2"]
+    if len(missing) > 2:
+        with pytest.raises(OSError, match="9 clips are there.*More than 20 % .*--stage 1"):
+            get_data(tmp_path, *options)
+    else:
+        get_data(tmp_path, *options)
+    told = capsys.readouterr()
+    listed = [
+        c.path for s in ("train", "valid", "test") for c in read_manifest(tmp_path / f"{s}.csv")
+    ]
+    assert sorted(listed) == sorted(f"audio/{p.name}" for p in (tmp_path / "audio").iterdir())
+    assert f"{12 - len(missing)} of 12 clips are there" in told.out
+    assert ("Warning: " in told.err) == (len(missing) == 2)
 
 
 def test_nothing_fetched(server, tmp_path):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ...utils.files import disk_full_error
 
@@ -59,7 +60,14 @@ class SlowError(FetchError):
 
 
 class DownloadStoppedError(OSError):
-    """A run that cannot go on; the message says why and how to go on."""
+    """A run that cannot go on; the message says why and how to go on.
+
+    Attributes:
+        summary: how far a download came, as `download` returns it; None where nothing more can be
+            written, and of other commands.
+    """
+
+    summary: Any = None
 
 
 class DiskFullError(DownloadStoppedError):

@@ -20,7 +20,7 @@ from .errors import (
     UnreachableError,
     disk_watch,
 )
-from .excerpt import Excerpt, check_audio
+from .excerpt import Excerpt
 from .ledger import Row
 from .process import TransferProcess
 from .video import FetchOptions, Video
@@ -70,13 +70,8 @@ class ClipFetcher:
             try:
                 if lost:
                     raise lost
-                seconds = _length_of(self._root / path)
-                if seconds is not None:
-                    reason = "found"
-                    shutil.rmtree(self._work(path, kind), ignore_errors=True)
-                else:
-                    seconds = self._fetch_product(video, entry, kind, self._root / path)
-                    outcome.answered = True
+                seconds = self._fetch_product(video, entry, kind, self._root / path)
+                outcome.answered = True
             except FetchError as error:
                 status = "gone" if isinstance(error, GoneError) else "failed"
                 reason, seconds = str(error), 0.0
@@ -87,13 +82,9 @@ class ClipFetcher:
             outcome.rows.append(Row(path, entry.id, entry.start, status, reason, seconds))
         return outcome
 
-    def _work(self, target: str | Path, kind: str) -> Path:
-        """The folder of what is not finished of a target."""
-        return self._root / PARTIAL / f"{Path(target).name}.{kind}"
-
     def _fetch_product(self, video: Video, entry: Entry, kind: str, target: Path) -> float:
         """Returns its length in seconds."""
-        work = self._work(target, kind)
+        work = work_folder(self._root, target, kind)
         keep = False
         try:
             with disk_watch(work):
@@ -142,11 +133,6 @@ class ClipFetcher:
         return seconds
 
 
-def _length_of(target: Path) -> float | None:
-    """The length of what is there already, None when it is not there or broken."""
-    if target.is_dir():  # frames: the folder gets its name when it is whole
-        return float(len(list(target.iterdir()))) or None
-    try:
-        return check_audio(target) if target.is_file() else None
-    except FetchError:
-        return None
+def work_folder(root: Path, target: str | Path, kind: str) -> Path:
+    """The folder of what is not finished of a target."""
+    return root / PARTIAL / f"{Path(target).name}.{kind}"

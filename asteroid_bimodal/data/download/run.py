@@ -1,27 +1,28 @@
-"""Downloading a set: several clips at a time, each outcome in the ledger, nothing done twice."""
+"""Downloading a set: what is there is taken in, the rest fetched, each outcome in the ledger."""
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from tqdm import tqdm
 
-from ...utils.ffmpeg import find_ffmpeg
 from ..frames import frames_folder
 from .annotations import list_clips
 from .clips import Entry, Listing, write_clips
-from .errors import DownloadStoppedError, RefusedError, disk_watch
-from .fetch import PARTIAL, ClipFetcher, Outcome
+from .errors import DiskFullError, DownloadStoppedError, FetchError, RefusedError, disk_watch
+from .excerpt import check_audio
+from .fetch import PARTIAL, ClipFetcher, Outcome, work_folder
 from .ledger import DownloadLedger, Row, lock, open_ledger
 from .published import read_annotations
-from .video import FetchOptions, check_yt_dlp
+from .video import FetchOptions, check_tools
 
 _MAX_UNANSWERED = 5  # clips without an answer, one after the other, that end a run
 _SEVERITY = {"ok": 0, "gone": 1, "failed": 2}
@@ -36,18 +37,26 @@ class Summary:
         gone: clips that are private, removed, blocked or not for us.
         failed: clips that the next run tries again.
         reasons: why clips are not there, most frequent first.
+        untried: clips that a run that had to stop did not come to.
     """
 
     ok: int
     gone: int
     failed: int
     reasons: list[tuple[str, int]]
+    untried: int = 0
+
+    @property
+    def missing(self) -> float:
+        """The share of the clips that is not there, from 0 to 1."""
+        missing = self.gone + self.failed + self.untried
+        return missing / (self.ok + missing) if missing else 0.0
 
     def __str__(self) -> str:
-        total = self.ok + self.gone + self.failed
-        share = 100 * (self.gone + self.failed) / total if total else 0.0
-        text = f"{self.ok} of {total} clips are there; {self.gone} gone, {self.failed} failed: "
-        text += f"{share:.1f} % missing."
+        total = self.ok + self.gone + self.failed + self.untried
+        text = f"{self.ok} of {total} clips are there; {self.gone} gone, {self.failed} failed"
+        text += f", {self.untried} not tried" if self.untried else ""
+        text += f": {100 * self.missing:.1f} % missing."
         lines = [f"  {count} × {reason}" for reason, count in self.reasons[:5]]
         return "\n".join([text, *lines])
 
@@ -93,7 +102,9 @@ def download(
     sleep: float = 1.0,
     retry_gone: bool = False,
 ) -> Summary:
-    """Fetches clips; run again, it fetches those that are missing.
+    """Takes in clips that are there and fetches the others; run again, those that are missing.
+
+    Files that are there need neither a network nor yt-dlp.
 
     Args:
         entries: the clips.
@@ -108,8 +119,8 @@ def download(
         How many of these clips are there.
 
     Raises:
-        DownloadStoppedError: when the run cannot go on: no network, no space, no yt-dlp.
-        FileNotFoundError: when there is no ffmpeg.
+        DownloadStoppedError: when the run cannot go on: no network, no space, no yt-dlp or ffmpeg;
+            its `summary` tells how far it came.
         ValueError: for options that make no sense, and another file in the ledger's place.
     """
     if jobs < 1:
@@ -117,6 +128,7 @@ def download(
     root, stop = Path(root), threading.Event()
     fetcher = ClipFetcher(root, options or FetchOptions(), sleep, stop)
     with open_ledger(root) as ledger:
+        _take_in(entries, root, ledger, frames, jobs)
 
         def is_missing(path: str) -> bool:
             row = ledger.rows.get(path)
@@ -129,9 +141,8 @@ def download(
             if wanted := {kind: path for kind, path in products.items() if is_missing(path)}:
                 missing.append((entry, wanted))
         if missing:
-            check_yt_dlp()
-            find_ffmpeg()
             try:
+                check_tools()
                 _fetch_all(fetcher, missing, ledger, jobs, stop)
             except DownloadStoppedError as error:
                 raise _stopped_error(error, _summary(entries, ledger.rows, frames)) from error
@@ -139,6 +150,51 @@ def download(
                 fetcher.close()
             _remove_empty(root / PARTIAL)
         return _summary(entries, ledger.rows, frames)
+
+
+def _take_in(
+    entries: Sequence[Entry], root: Path, ledger: DownloadLedger, frames: bool, jobs: int
+) -> None:
+    """Notes what is there without a row that says so: files of a set that was copied, and whole."""
+
+    def is_new(path: str) -> bool:
+        row = ledger.rows.get(path)
+        return not (row and row.status == "ok") and (root / path).exists()
+
+    found = [
+        (entry, kind, path)
+        for entry in entries
+        for kind, path in _products(entry, frames).items()
+        if is_new(path)
+    ]
+    with _cancelled_pool(jobs) as pool:
+        lengths = pool.map(lambda product: _length_of(root / product[2]), found)
+        bar = tqdm(lengths, total=len(found), desc="checking files", unit="clip", disable=None)
+        for (entry, kind, path), seconds in zip(found, bar, strict=True):
+            if seconds is not None:
+                ledger.append(Row(path, entry.id, entry.start, "ok", "found", seconds))
+                shutil.rmtree(work_folder(root, path, kind), ignore_errors=True)
+
+
+def _length_of(target: Path) -> float | None:
+    """The length of what is there already, None when it is broken."""
+    if target.is_dir():  # frames: the folder gets its name when it is whole
+        return float(len(list(target.iterdir()))) or None
+    try:
+        return check_audio(target) if target.is_file() else None
+    except FetchError:
+        return None
+
+
+@contextmanager
+def _cancelled_pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that begin nothing more after an error or a stop."""
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _products(entry: Entry, frames: bool) -> dict[str, str]:
@@ -169,7 +225,7 @@ def _fetch_all(
             counts[_worst(outcome.rows).status] += 1
 
     with (
-        ThreadPoolExecutor(jobs) as pool,
+        _cancelled_pool(jobs) as pool,
         tqdm(total=len(missing), desc="downloading", unit="clip", disable=None) as bar,
     ):
         try:
@@ -191,7 +247,6 @@ def _fetch_all(
             write(*unanswered)
         except BaseException:
             stop.set()
-            pool.shutdown(cancel_futures=True)
             raise
 
 
@@ -225,10 +280,13 @@ def _no_answer(unanswered: Sequence[Outcome]) -> DownloadStoppedError:
     )
 
 
-def _stopped_error(error: DownloadStoppedError, summary: Summary) -> OSError:
-    return type(error)(
+def _stopped_error(error: DownloadStoppedError, summary: Summary) -> DownloadStoppedError:
+    stopped = type(error)(
         f"{error} {summary.ok} clips are there, whole; the same command goes on from here."
     )
+    if not isinstance(error, DiskFullError):
+        stopped.summary = summary
+    return stopped
 
 
 def _summary(entries: Sequence[Entry], rows: Mapping[str, Row], frames: bool) -> Summary:
@@ -241,7 +299,8 @@ def _summary(entries: Sequence[Entry], rows: Mapping[str, Row], frames: bool) ->
             counts[worst.status] += 1
             if worst.status != "ok":
                 reasons[worst.reason.replace(worst.id, "…")] += 1
-    return Summary(counts["ok"], counts["gone"], counts["failed"], reasons.most_common())
+    told = counts["ok"], counts["gone"], counts["failed"]
+    return Summary(*told, reasons.most_common(), untried=len(entries) - sum(told))
 
 
 def _worst(rows: Sequence[Row]) -> Row:

@@ -145,10 +145,14 @@ class Video:
         }
 
 
-def check_yt_dlp() -> None:
-    """Says how to install yt-dlp where it is missing."""
+def check_tools() -> None:
+    """Says how to install yt-dlp or ffmpeg where one is missing."""
     if find_spec("yt_dlp") is None:
         raise DownloadStoppedError(
             "yt-dlp, which finds the videos, is not installed. Run `pip install "
             "'asteroid-bimodal[download]'` or `pip install 'yt-dlp[default]'`."
         )
+    try:
+        find_ffmpeg()
+    except FileNotFoundError as error:
+        raise DownloadStoppedError(str(error)) from error

@@ -147,6 +147,35 @@ def test_files_that_were_put_there_by_hand(site, web, tmp_path):
     site.assert_seconds(tmp_path / site.whole("mp4").path, 0, 14)
 
 
+def test_files_that_are_there_need_nothing_else(site, web, tmp_path, monkeypatch):
+    """A set that was copied, to a machine without network and yt-dlp: also what was once gone."""
+    entries = [site.clip("missing"), *(site.clip(f"mp4_{number}") for number in range(9))]
+    site.get(entries[:1])
+    (tmp_path / "audio").mkdir()
+    for entry in entries:
+        soundfile.write(tmp_path / entry.path, np.zeros(8000), 8000)
+    monkeypatch.setitem(sys.modules, "yt_dlp", None)
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    web.asked.clear()
+    summary = site.get(entries)
+    assert (summary.ok, summary.missing) == (10, 0) and not web.asked
+    assert {row.reason for row in read_ledger(tmp_path).values()} == {"found"}
+
+
+def test_a_run_that_stops_says_how_far_it_came(site, web, tmp_path):
+    """Five in a row get no answer before and after what is there: it does not depend on order."""
+    web.close()
+    entries = [site.clip(f"mp4_{number}") for number in range(20)]
+    (tmp_path / "audio").mkdir()
+    for entry in entries[8:13]:
+        soundfile.write(tmp_path / entry.path, np.zeros(8000), 8000)
+    with pytest.raises(DownloadStoppedError, match="No answer.*5 clips are there") as info:
+        site.get(entries)
+    told = "5 of 20 clips are there; 0 gone, 0 failed, 15 not tried: 75.0 % missing."
+    assert str(info.value.summary) == told
+
+
 def test_a_clip_after_the_end_of_its_video(site, tmp_path):
     late = Entry("audio/mp4_000030.flac", "mp4", 30.0, 10.0, "rain", (), "test")
     assert site.get([late]).gone == 1
@@ -160,10 +189,9 @@ def test_what_is_not_installed(site, monkeypatch):
     with pytest.raises(DownloadStoppedError, match=r"yt-dlp.*pip install 'asteroid-bimodal\[down"):
         site.get([site.clip("mp4")])
     monkeypatch.undo()
-    monkeypatch.setattr(run, "check_yt_dlp", lambda: None)
     monkeypatch.setattr(shutil, "which", lambda _: None)
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
-    with pytest.raises(FileNotFoundError, match="no ffmpeg.*pip install imageio-ffmpeg"):
+    with pytest.raises(DownloadStoppedError, match="no ffmpeg.*pip install imageio-ffmpeg"):
         site.get([site.clip("mp4")])
     assert site.statuses() == {}
 
