@@ -152,7 +152,7 @@ def save_folder(package: dict[str, Any], folder: str | PathLike) -> None:
     }
     config = {key: value for key, value in package.items() if key != "state_dict"}
     with atomic_write(folder / WEIGHTS) as temporary:
-        save_file(state, temporary)
+        save_file(state, temporary, {"format": "pt"})  # as transformers asks for
     with atomic_write(folder / CONFIG) as temporary:
         temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 

@@ -9,6 +9,7 @@ import warnings
 import asteroid.models
 import pytest
 import torch
+from safetensors import safe_open
 from tiny_model import HashedWords, build_tiny
 
 import asteroid_bimodal
@@ -222,3 +223,9 @@ def test_statistics_beyond_half_precision_survive_it(model, tmp_path):
     assert all(torch.isfinite(value).all() for value in loaded.state_dict().values())
     for name, value in model.named_buffers():
         torch.testing.assert_close(dict(loaded.named_buffers())[name], value)
+
+
+def test_weights_say_that_they_are_of_pytorch(tmp_path):
+    build_tiny().save_pretrained(tmp_path)
+    with safe_open(tmp_path / "model.safetensors", "pt") as file:
+        assert file.metadata() == {"format": "pt"}
