@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
@@ -23,6 +24,11 @@ class Recording:
     path: Path
     label: str
 
+    @property
+    def kind(self) -> str:
+        """The folder it lies in, such as instruments."""
+        return self.path.parent.name
+
 
 def pair_parser(description: str) -> argparse.ArgumentParser:
     """The options that say what is mixed, and which model separates it."""
@@ -36,22 +42,26 @@ def pair_parser(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def find_pairs(args: argparse.Namespace) -> list[tuple[Recording, Recording]]:
+def find_pairs(
+    args: argparse.Namespace, known: Collection[str] = ()
+) -> list[tuple[Recording, Recording]]:
     """Lists the pairs of recordings with different labels.
 
     Args:
         args: of a `pair_parser`.
+        known: labels to keep, where `--labels` names none; empty for all.
 
     Raises:
         ValueError: when there are none.
     """
     if args.pairs < 1:
         raise ValueError(f"Expected one pair or more, received --pairs {args.pairs}.")
+    wanted = args.labels or known
     rows = read_rows(args.manifest, ["path", "label"], "Write it with these columns.")
     recordings = [
         Recording(args.manifest.parent / row["path"], row["label"])
         for row in rows
-        if not args.labels or row["label"] in args.labels
+        if not wanted or row["label"] in wanted
     ]
     pairs = [(one, other) for one, other in combinations(recordings, 2) if one.label != other.label]
     if not pairs:
