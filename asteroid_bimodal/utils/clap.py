@@ -26,7 +26,8 @@ if TYPE_CHECKING:  # transformers takes seconds to import
 
 MINI = Path(__file__).parents[1] / "pretrained" / "mini_clap"
 MINI_EVENTS = MINI.with_name("mini_clap_events")
-_SHIPPED = {"mini": MINI, "mini-events": MINI_EVENTS}
+SMALL = MINI.with_name("small_clap")
+_SHIPPED = {"mini": MINI, "mini-events": MINI_EVENTS, "small": SMALL}
 CONTEXT_LENGTH = 77  # tokens that CLAP was trained with
 LAION = "laion:"
 # Of a feature extractor, which makes its mel filters at once.
@@ -61,10 +62,11 @@ def load_clap(name: str | Path = "mini") -> PretrainedClap:
 
     Args:
         name: `"mini"` (shipped with the package, knows the instruments of the miniature MUSIC),
-            `"mini-events"` (knows the sounds of the miniature VGGSound), a folder, a model of the
-            Hugging Face hub such as `"laion/clap-htsat-unfused"`, or `"laion:"` and the path of a
-            checkpoint of `laion_clap`. The tokenizer of the latter is that of `roberta-base`: a
-            folder of this name beside the checkpoint, or else the hub's.
+            `"mini-events"` (knows the sounds of the miniature VGGSound), `"small"` (knows those of
+            the separator `small`), a folder, a model of the Hugging Face hub such as
+            `"laion/clap-htsat-unfused"`, or `"laion:"` and the path of a checkpoint of
+            `laion_clap`. The tokenizer of the latter is that of `roberta-base`: a folder of this
+            name beside the checkpoint, or else the hub's.
 
     Raises:
         ValueError: when there is no such folder or file, the hub cannot be reached, or what is

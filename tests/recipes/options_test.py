@@ -29,6 +29,7 @@ def run(script, *arguments, cwd=None, **environment):
         ("vggsound/run.sh", 0),
         ("mini_clap/run.sh", 2),
         ("mini_clip/run.sh", 1),
+        ("shipped/run.sh", 2),
         ("music/asteroid_models/run.sh", 1),
     ],
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 from asteroid_bimodal.queries import ClapTextEncoder
 from asteroid_bimodal.queries.stored import KnownLabels
 from asteroid_bimodal.scorers import ClapScorer
-from asteroid_bimodal.utils.clap import MINI, MINI_EVENTS, known_labels, load_clap
+from asteroid_bimodal.utils.clap import MINI, MINI_EVENTS, SMALL, known_labels, load_clap
 from asteroid_bimodal.utils.conf import read_conf
 from asteroid_bimodal.utils.files import atomic_write
 
@@ -42,6 +42,7 @@ if __name__ == "__main__":
     try:
         exp = Path(sys.argv[1])
         heard = read_conf(exp / "conf.yml").data.sets
-        export(exp / "model", MINI_EVENTS if "events" in heard else MINI)
+        targets = {"events": MINI_EVENTS, "shipped": SMALL}
+        export(exp / "model", next((targets[name] for name in heard if name in targets), MINI))
     except (ValueError, OSError) as error:
         sys.exit(f"Error: {error}")

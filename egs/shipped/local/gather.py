@@ -1,6 +1,6 @@
 """Stage 0: renders and gathers what a shipped model learns from.
 
-    python local/gather.py data/small [--recordings.manifest FILE] [--takes 8] …
+    python local/gather.py data/sounds [--recordings.manifest FILE] [--takes 8] …
 
 Leaves train.csv, valid.csv (recordings of groups kept apart, and solos on another soundfont) and
 sources.csv: what was learned from, under which licence, by whom.
