@@ -24,11 +24,6 @@ class Recording:
     path: Path
     label: str
 
-    @property
-    def kind(self) -> str:
-        """The folder it lies in, such as instruments."""
-        return self.path.parent.name
-
 
 def pair_parser(description: str) -> argparse.ArgumentParser:
     """The options that say what is mixed, and which model separates it."""

@@ -1,7 +1,7 @@
 """How much a separator helps on pairs of real recordings.
 
-Every pair of recordings of one folder with different labels, and every recording of speech with
-those of its folder, is mixed at equal loudness and at other levels, separated by the two labels,
+Every pair of recordings with different labels of one kind of the model's vocabulary, or of speech
+and an everyday sound, is mixed at equal loudness and at other levels, separated by the two labels,
 and scored with BSS-eval v3 against the recordings.
 
     python benchmarks/real_pairs.py recordings/manifest.csv [--model small] [--levels 0 10 -10]
@@ -13,6 +13,8 @@ the model does not know are left out; of a model without a vocabulary, name the 
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -26,7 +28,7 @@ from asteroid_bimodal.metrics import bss_eval
 from asteroid_bimodal.models import QueriedSeparator
 from asteroid_bimodal.queries.vocabulary import Vocabulary
 
-SPEECH = ("man speaking", "woman speaking")
+SPEECH = "speech"  # the kind of these sounds
 
 
 def main(options: list[str]) -> None:
@@ -37,20 +39,15 @@ def main(options: list[str]) -> None:
     parser.add_argument("--scores", type=Path, help="CSV file for all scores")
     args = parser.parse_args(options)
     model = load_model(args.model).eval()
-    names = _names(model.vocabulary)
-    pairs = []
-    for pair in find_pairs(args, names):
-        labels = [names.get(clip.label, clip.label) for clip in pair]
-        if len(set(labels)) == 2 and pair[0].kind == pair[1].kind and not set(labels) <= {*SPEECH}:
-            pairs.append(pair)
+    sounds = _sounds(model.vocabulary)
+    pairs = [pair for pair in find_pairs(args, sounds) if _fits(*_heard(pair, sounds))]
     rows = [
-        {**row, "label": names.get(row["label"], row["label"])}
+        {**row, "kind": sound.kind, "label": sound.label}
         for pair in tqdm(pairs, disable=None)
         for level in args.levels
-        for row in score(model, pair, level, args)
+        for row, sound in zip(score(model, pair, level, args), _heard(pair, sounds), strict=True)
     ]
     scores = pd.DataFrame(rows)
-    scores.loc[scores.label.isin(SPEECH), "kind"] = "speech"
     if args.scores:
         scores.to_csv(args.scores, index=False)
     print(f"{args.model}: {len(pairs)} pairs of {scores.path.nunique()} recordings")
@@ -58,11 +55,33 @@ def main(options: list[str]) -> None:
     print(summary(scores, ["kind", "level"]).to_string())
 
 
-def _names(vocabulary: Vocabulary | None) -> dict[str, str]:
-    """The label behind each word that a model knows."""
+@dataclass(frozen=True)
+class Sound:
+    """What a word of a vocabulary stands for."""
+
+    label: str
+    kind: str
+
+
+def _sounds(vocabulary: Vocabulary | None) -> dict[str, Sound]:
+    """What each word that a model knows stands for."""
     if vocabulary is None:
         return {}
-    return {word: label for label in vocabulary.labels for word in vocabulary.words(label)}
+    kinds = vocabulary.kinds.items()
+    sounds = [Sound(label, kind) for kind, labels in kinds for label in labels]
+    return {word: sound for sound in sounds for word in vocabulary.words(sound.label)}
+
+
+def _heard(pair: tuple[Recording, Recording], sounds: Mapping[str, Sound]) -> list[Sound]:
+    return [sounds.get(clip.label, Sound(clip.label, clip.path.parent.name)) for clip in pair]
+
+
+def _fits(one: Sound, other: Sound) -> bool:
+    """Whether two sounds are mixed: others of one kind, and speech with everyday sounds."""
+    kinds = {one.kind, other.kind}
+    return one.label != other.label and (
+        kinds == {SPEECH, "events"} or len(kinds) == 1 and SPEECH not in kinds
+    )
 
 
 @torch.inference_mode()
@@ -80,8 +99,6 @@ def score(
     before = bss_eval(mixture.expand(2, -1), references)
     return [
         {
-            "kind": clip.kind,
-            "label": clip.label,
             "path": clip.path.name,
             "level": level if index == 0 else -level,
             "sdr": float(after["sdr"][index]),
