@@ -284,7 +284,7 @@ def test_json(folder, capsys):
     assert stopped.value.code == 1
     told = json.loads(capsys.readouterr().out)
     good, bad = told["files"]
-    assert told["model"] == "mini" and good["input"] == "a.wav" and good["status"] == "ok"
+    assert told["model"] == "small" and good["input"] == "a.wav" and good["status"] == "ok"
     estimate, residual = good["outputs"]
     assert estimate["file"] == "a_a_horn.wav" and estimate["query"] == "a horn"
     assert 0 < estimate["presence"] < 1

@@ -117,13 +117,14 @@ def test_model_with_its_encoder_works_offline_and_after_a_move(experiment, hub, 
     )
     model = BiModalUNet.from_pretrained("me/tiny")
     hub.close()
-    torch.testing.assert_close(model.torch_separate(WAV, WORDS), expected, rtol=0, atol=0)
+    # To rounding: the texts stored with the package were embedded on another machine.
+    torch.testing.assert_close(model.torch_separate(WAV, WORDS), expected)
     moved = tmp_path / "another place" / "modèle"
     shutil.copytree(model.loaded_from, moved)
     shutil.rmtree(tmp_path / "cache")
     again = load_separator(moved)
     assert str(again.query_encoder.spec) == str(moved / "query_encoder")
-    torch.testing.assert_close(again.torch_separate(WAV, WORDS), expected, rtol=0, atol=0)
+    torch.testing.assert_close(again.torch_separate(WAV, WORDS), expected)
 
 
 def test_private_repository_asks_for_a_token(published, monkeypatch, tiny_model):
