@@ -29,7 +29,7 @@ def tracks() -> tuple[dict[str, torch.Tensor], int]:
     with tempfile.TemporaryDirectory() as folder:
         path = write_example(Path(folder) / "duet.wav")
         mixture, rate = read_audio(path)
-        result = load_model("mini", "cpu").separate(path, list(QUERIES), residual=True)
+        result = load_model("small", "cpu").separate(path, list(QUERIES), residual=True)
     named = {"duet.wav": mixture}
     named |= {f"“{query}”": result[query] for query in QUERIES} | {"residual": result.residual}
     return {name: to_mono(wav) for name, wav in named.items()}, rate
@@ -52,7 +52,7 @@ def draw(path: Path) -> None:
             vmax=0,
             cmap="magma",
         )
-        axis.set(title=name, xlabel="s", ylim=(0, 5))
+        axis.set(title=name, xlabel="s", ylim=(0, 8))
     axes[0].set_ylabel("kHz")
     figure.tight_layout()
     figure.savefig(path, dpi=100)
