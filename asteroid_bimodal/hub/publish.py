@@ -9,7 +9,9 @@ from typing import Any
 import torch
 
 from ..models import QueriedSeparator, load_separator
-from ..models.pretrained import CONFIG, WEIGHTS
+from ..models.pretrained import CONFIG, WEIGHTS, check_origin
+from ..models.queried import NEEDS
+from ..models.upload import upload
 from ..queries.spec import COPY_FOLDER, EncoderSpec
 from ..utils.checkpoints import first_line
 from ..utils.extras import extra
@@ -18,7 +20,6 @@ from ..utils.folders import atomic_folder
 from ..utils.mappings import read_mapping
 from .preserve_edits import CARD, preserve_edits, sign
 from .sanitize_paths import copy_sanitized, read_dict
-from .upload import upload
 
 BEST, ASTEROID_FILE = "best_model.pth", "pytorch_model.bin"
 _COPIED = ("conf.yml", "run.json", "final_metrics*.json", "metrics*.csv")
@@ -73,7 +74,7 @@ def write_publish_dir(
     if not any((exp_dir / name).is_file() for name in (BEST, WEIGHTS)):
         raise ValueError(f"{exp_dir} has no {BEST}: it was not trained. Train it first.")
     model = load_separator(exp_dir / BEST if (exp_dir / BEST).is_file() else exp_dir)
-    _check_origin(model.origin, may_publish)
+    check_origin(model.origin, may_publish)
     _check_encoder(model, bundle_encoder)
     conf = read_dict(exp_dir / "conf.yml")
     finals = sorted(exp_dir.glob("final_metrics*.json"), key=lambda path: len(path.name))
@@ -162,16 +163,8 @@ def publish(
             "the experiment again."
         )
     else:
-        _check_origin(read_mapping(folder / CONFIG).get("origin"), may_publish)
+        check_origin(read_mapping(folder / CONFIG).get("origin"), may_publish)
     return upload(folder, repo_id, private=private, owned=_OPTIONAL)
-
-
-def _check_origin(origin: str | None, may_publish: bool) -> None:
-    if origin is not None and not may_publish:
-        raise ValueError(
-            f"This model comes from {origin}, and its authors say who may pass it on. If you "
-            "may: --i-have-the-right-to-publish or may_publish=True, with their --license."
-        )
 
 
 def _check_encoder(model: QueriedSeparator, bundle_encoder: bool) -> None:
@@ -192,8 +185,8 @@ def _asteroid_package(model: QueriedSeparator, saved: QueriedSeparator) -> dict[
     """The model for Asteroid, which loads this file alone: without a bundled query encoder."""
     name = model.get_model_args()["query_encoder"]
     package = saved.serialize()
-    if _is_portable(name):
-        package["model_args"] = {**package["model_args"], "query_encoder": name}
+    args = {NEEDS: True, **package["model_args"]}  # the first is what an error names
+    package["model_args"] = {**args, "query_encoder": name} if _is_portable(name) else args
     return package
 
 

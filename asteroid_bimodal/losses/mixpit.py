@@ -37,6 +37,8 @@ class MixPITLossWrapper(nn.Module):
         loss_func: as for `asteroid.losses.PITLossWrapper`.
         pit_from: what `loss_func` returns: ``"pw_mtx"``, pairwise losses (B, N, N); ``"pw_pt"``,
             the loss of one estimate and one target (B,); ``"perm_avg"``, that of all (B,).
+        perm_reduce: as for Asteroid's: makes one loss of those of the pairs of an order, (B, N!, N)
+            to (B, N!); the mean by default. Not for ``"perm_avg"``.
         reduction: ``"mean"`` over the batch, or ``"none"`` for one value per example.
 
     Shape:
@@ -57,16 +59,36 @@ class MixPITLossWrapper(nn.Module):
         0.0
     """
 
-    def __init__(self, loss_func: Callable, pit_from: str = "pw_mtx", reduction: str = "mean"):
+    reorder_source = staticmethod(PITLossWrapper.reorder_source)
+    get_pw_losses = staticmethod(PITLossWrapper.get_pw_losses)
+    best_perm_from_perm_avg_loss = staticmethod(PITLossWrapper.best_perm_from_perm_avg_loss)
+    find_best_perm = staticmethod(PITLossWrapper.find_best_perm)
+    find_best_perm_factorial = staticmethod(PITLossWrapper.find_best_perm_factorial)
+    find_best_perm_hungarian = staticmethod(PITLossWrapper.find_best_perm_hungarian)
+
+    def __init__(
+        self,
+        loss_func: Callable,
+        pit_from: str = "pw_mtx",
+        perm_reduce: Callable | None = None,
+        *,
+        reduction: str = "mean",
+    ):
         super().__init__()
         if pit_from not in PIT_FROM:
             raise ValueError(f"pit_from: expected one of {PIT_FROM}, received {pit_from!r}.")
         self.loss_func = loss_func
         self.pit_from = pit_from
+        self.perm_reduce = perm_reduce
         self.reduction = check_reduction(reduction)
 
     def forward(
-        self, est_sources: Tensor, mixtures: Tensor, return_est: bool = False, **kwargs: Any
+        self,
+        est_sources: Tensor,
+        mixtures: Tensor,
+        return_est: bool = False,
+        reduce_kwargs: dict[str, Any] | None = None,
+        **kwargs: Any,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Returns the loss of the best order (see the class).
 
@@ -74,17 +96,20 @@ class MixPITLossWrapper(nn.Module):
             est_sources: the estimates.
             mixtures: the mixtures whose sum was separated.
             return_est: also return the estimates in the order of the mixtures.
+            reduce_kwargs: passed to `perm_reduce`.
             **kwargs: passed to `loss_func`.
         """
         check_same_signals("est_sources", est_sources, "mixtures", mixtures)
         est, targets = at_least_float32(est_sources), at_least_float32(mixtures)
-        losses, order = self._best_order(est, targets, kwargs)
+        losses, order = self._best_order(est, targets, reduce_kwargs or {}, kwargs)
         loss = reduce_batch(losses, self.reduction)
         if not return_est:
             return loss
         return loss, PITLossWrapper.reorder_source(est_sources, order.to(est_sources.device))
 
-    def _best_order(self, est: Tensor, targets: Tensor, kwargs: dict) -> tuple[Tensor, Tensor]:
+    def _best_order(
+        self, est: Tensor, targets: Tensor, reduce_kwargs: dict, kwargs: dict
+    ) -> tuple[Tensor, Tensor]:
         """Searches as Asteroid does, but keeps the batch axis that its wrapper averages away."""
         if self.pit_from == "perm_avg":
             search = PITLossWrapper.best_perm_from_perm_avg_loss
@@ -102,7 +127,9 @@ class MixPITLossWrapper(nn.Module):
             )
         if not torch.isfinite(pairs).all():
             raise NotFiniteError("loss_func: expected finite losses, received NaN or infinity.")
-        return best_permutation(pairs)
+        if self.perm_reduce is None:
+            return best_permutation(pairs)
+        return self.find_best_perm_factorial(pairs, self.perm_reduce, **reduce_kwargs)
 
 
 def best_permutation(pairs: Tensor) -> tuple[Tensor, Tensor]:

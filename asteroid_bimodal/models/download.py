@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ..queries.spec import COPY_PATTERNS
 from ..utils.checkpoints import first_line
@@ -17,18 +18,22 @@ WEIGHTS, CONFIG = "model.safetensors", "config.json"
 PICKLED = ("best_model.pth", "pytorch_model.bin")  # Asteroid's names
 
 
-def download(repo_id: str, revision: str | None = None) -> Path:
-    """Fetches a model, and returns the folder with its files in the hub's cache."""
+def download(repo_id: str, revision: str | None = None, **options: Any) -> Path:
+    """Fetches a model, and returns the folder with its files in the hub's cache.
+
+    Options are those of the hub's client, such as `token` and `cache_dir`.
+    """
+    options = {key: value for key, value in options.items() if value}
     source = f"{repo_id}@{revision}" if revision else repo_id
     with _explained(source):
-        folder = _fetch(repo_id, revision, [CONFIG])
+        folder = _fetch(repo_id, [CONFIG], {**options, "revision": revision})
     ours = (folder / CONFIG).is_file()
     if ours:
         _check_config(folder / CONFIG, source)
     with _explained(source):
         # The name of the folder is that of the commit: all files are of the same one.
         patterns = [CONFIG, WEIGHTS, *COPY_PATTERNS] if ours else list(PICKLED)
-        _fetch(repo_id, folder.name, patterns)
+        _fetch(repo_id, patterns, {**options, "revision": folder.name})
     if not any((folder / name).is_file() for name in ([WEIGHTS] if ours else PICKLED)):
         raise ValueError(
             f"Expected {CONFIG} with {WEIGHTS}, or {' or '.join(PICKLED)}, in {source} on the hub, "
@@ -37,21 +42,18 @@ def download(repo_id: str, revision: str | None = None) -> Path:
     return folder
 
 
-def _fetch(repo_id: str, revision: str | None, patterns: list[str]) -> Path:
+def _fetch(repo_id: str, patterns: list[str], options: dict[str, Any]) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HTTPError
 
     try:
-        return Path(snapshot_download(repo_id, revision=revision, allow_patterns=patterns))
+        return Path(snapshot_download(repo_id, allow_patterns=patterns, **options))
     except HTTPError as error:
-        if isinstance(error, HfHubHTTPError):
+        if isinstance(error, HfHubHTTPError) or options.get("force_download"):
             raise
         # The client looks into its cache after some troubles of the network, and not after others.
-        return Path(
-            snapshot_download(
-                repo_id, revision=revision, allow_patterns=patterns, local_files_only=True
-            )
-        )
+        options = {**options, "local_files_only": True}
+        return Path(snapshot_download(repo_id, allow_patterns=patterns, **options))
 
 
 def _check_config(path: Path, source: str) -> None:

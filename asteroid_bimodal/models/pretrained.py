@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
@@ -21,6 +22,7 @@ from ..utils.files import atomic_write
 from ..utils.mappings import read_mapping
 from .download import CONFIG, PICKLED, WEIGHTS, download
 from .layouts import explain
+from .upload import upload
 
 FORMAT_VERSION = 1  # of what is saved; a reader of an older one cannot read it right
 _SHIPPED = Path(__file__).parents[1] / "pretrained"
@@ -78,12 +80,47 @@ class PretrainedMixin(BaseModel):
             }
         save_folder(package, folder)
 
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool = False,
+        token: str | None = None,
+        may_publish: bool = False,
+        **saving: Any,
+    ) -> str:
+        """Uploads what `save_pretrained` writes to the Hugging Face hub, and returns its address.
+
+        `asteroid_bimodal.hub.publish` uploads an experiment with a model card, its results and a
+        file for Asteroid's own `from_pretrained`.
+
+        Args:
+            repo_id: `"user/repo"`; made when missing.
+            private: make it private, or refuse where it is public.
+            token: of the hub; by default that of `hf auth login` or HF_TOKEN.
+            may_publish: say so for a model that was imported from others, or trained further.
+            **saving: options of `save_pretrained`.
+
+        Raises:
+            ValueError: for a model of others without `may_publish`, and where a private one is
+                asked for and the repository is public.
+            ConnectionError: when the hub cannot be reached or refuses.
+        """
+        check_origin(self.origin, may_publish)
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder, **saving)
+            return upload(Path(folder), repo_id, private=private, token=token)
+
     @classmethod
     def from_pretrained(
         cls,
         pretrained_model_conf_or_path: str | PathLike | dict[str, Any],
         *,
         revision: str | None = None,
+        token: str | None = None,
+        cache_dir: str | PathLike | None = None,
+        local_files_only: bool = False,
+        force_download: bool = False,
         **kwargs: Any,
     ) -> BaseModel:
         """Loads a saved model, in eval mode; nothing in a file is run.
@@ -93,6 +130,10 @@ class PretrainedMixin(BaseModel):
                 package), a folder, a file, `"user/repo"` on the Hugging Face hub, or what
                 `serialize` returned.
             revision: branch, tag or commit of the repository; `"user/repo@revision"` says the same.
+            token: of the hub; by default that of `hf auth login` or HF_TOKEN.
+            cache_dir: where to keep what is fetched; by default the hub's own cache.
+            local_files_only: take it from the cache, and ask for no network.
+            force_download: fetch also what is in the cache.
             **kwargs: arguments of the class that replace the saved ones.
 
         Raises:
@@ -101,12 +142,23 @@ class PretrainedMixin(BaseModel):
         source = pretrained_model_conf_or_path
         if isinstance(source, dict):
             return build(cls, _check_keys(source, "the dictionary"), "the dictionary", **kwargs)
-        return build(cls, load_package(source, revision=revision), str(source), **kwargs)
+        options = {
+            "token": token,
+            "cache_dir": cache_dir,
+            "local_files_only": local_files_only,
+            "force_download": force_download,
+        }
+        return build(cls, load_package(source, revision=revision, **options), str(source), **kwargs)
 
 
-def load_package(name: str | PathLike, *, revision: str | None = None) -> dict[str, Any]:
-    """Reads what Asteroid's `serialize` gives, and the `folder` that it was found in."""
-    path = _find(name, revision)
+def load_package(
+    name: str | PathLike, *, revision: str | None = None, **options: Any
+) -> dict[str, Any]:
+    """Reads what Asteroid's `serialize` gives, and the `folder` that it was found in.
+
+    Options are those of the hub's client.
+    """
+    path = _find(name, revision, options)
     if path.suffix == ".safetensors":
         package = _read_safetensors(path)
     else:
@@ -143,6 +195,15 @@ def build(
     model.load_state_dict(package["state_dict"])
     model.loaded_from, model.origin = folder, package.get("origin")
     return model.eval()
+
+
+def check_origin(origin: str | None, may_publish: bool) -> None:
+    """Raises `ValueError` for others' model, unless somebody says that it may be passed on."""
+    if origin is not None and not may_publish:
+        raise ValueError(
+            f"This model comes from {origin}, and its authors say who may pass it on. If you "
+            "may: --i-have-the-right-to-publish or may_publish=True, with their --license."
+        )
 
 
 def save_folder(package: dict[str, Any], folder: str | PathLike) -> None:
@@ -183,7 +244,7 @@ def _check_keys(package: dict[str, Any], source: str) -> dict[str, Any]:
     return {key: package[key] for key in (*_KEYS, "origin") if key in package}
 
 
-def _find(name: str | PathLike, revision: str | None) -> Path:
+def _find(name: str | PathLike, revision: str | None, options: dict[str, Any]) -> Path:
     """Finds the file that holds the weights."""
     path = Path(name).expanduser()
     here = name in SHIPPED_MODELS or path.exists()
@@ -199,7 +260,7 @@ def _find(name: str | PathLike, revision: str | None) -> Path:
     if path.is_dir():
         return _find_in_folder(path)
     if _HUB_ID.fullmatch(str(name)):
-        return _find_in_folder(_find_on_hub(str(name), revision))
+        return _find_in_folder(_find_on_hub(str(name), revision, options))
     near = get_close_matches(str(name), SHIPPED_MODELS, 1)
     raise ValueError(
         f"Expected {', '.join(map(repr, SHIPPED_MODELS))}, an existing file or folder, or a hub id "
@@ -217,13 +278,13 @@ def _find_in_folder(folder: Path) -> Path:
     )
 
 
-def _find_on_hub(name: str, revision: str | None) -> Path:
+def _find_on_hub(name: str, revision: str | None, options: dict[str, Any]) -> Path:
     repo_id, _, written = name.partition("@")
     if written and revision not in (None, written):
         raise ValueError(
             f"Expected one revision, received {name!r} and revision={revision!r}. Give either."
         )
-    return download(repo_id, written or revision)
+    return download(repo_id, written or revision, **options)
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:

@@ -38,6 +38,14 @@ if TYPE_CHECKING:
     Queries = Sequence[str | Query] | Sequence[Sequence[str]] | QueryEmbedding
 
 
+# The first argument in files for Asteroid: without this package, its error names it.
+NEEDS = "import asteroid_bimodal"
+_NO_QUERIES = (
+    "This separator is asked in words: model(wav, ['violin']). In place of asteroid-infer use "
+    "`asteroid-bimodal separate`, in place of LambdaOverlapAdd use QueryOverlapAdd."
+)
+
+
 class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
     """Separates what queries name: STFT, masks, inverse STFT with the phase kept.
 
@@ -104,6 +112,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
     ) -> None:
         if input_level is not None and not 0 < input_level < math.inf:
             raise ValueError(f"Expected an input_level above 0 or None, received {input_level}.")
+        masker_args.pop(NEEDS, None)
         encoder, decoder = stft_pair(n_fft, hop_length, sample_rate)
         super().__init__(encoder, self.masker_class(**masker_args), decoder)
         self.in_channels = None
@@ -137,8 +146,12 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         """Where the weights are."""
         return next(self.masker.parameters()).device
 
-    def forward(self, wav: Tensor, queries: Queries, *, share: bool = False) -> Tensor:
+    def forward(
+        self, wav: Tensor, queries: Queries | None = None, *, share: bool = False
+    ) -> Tensor:
         """Separates; see the class for shapes, and `separate` for `share`."""
+        if queries is None:
+            raise ValueError(_NO_QUERIES)
         check_wav(wav)
         channels = wav if wav.ndim == 3 else wav.reshape(-1, 1, wav.shape[-1])  # (B, C, T)
         query = self.encode_queries(queries, len(channels))
@@ -244,6 +257,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         share: bool = False,
         batch_size: int = 1,
         progress: bool = False,
+        **others: Any,
     ) -> SeparationResult:
         """Separates files, arrays and tensors window by window, as the command does.
 
@@ -268,6 +282,8 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
             batch_size: windows in one pass of the model; on a GPU, several are faster.
             progress: show a bar for a file, on standard error.
 
+            **others: none; Asteroid's own are answered with what to use.
+
         Returns:
             The estimates with names, presence scores and levels. Its `estimates` are an array for
             an array, a tensor otherwise, at the rate of `wav` and as long: (Q, T) for (T,), (B, Q,
@@ -289,6 +305,11 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
             >>> torch.equal(result["flute"], flute)
             True
         """
+        if others:
+            raise TypeError(
+                f"separate() takes no {', '.join(others)}. It resamples by itself and writes no "
+                "file: for files, separate(...).save(folder, overwrite=True)."
+            )
         options: dict[str, Any] = {"residual": residual, "share": share, "batch_size": batch_size}
         options |= {"without": without, "progress": progress}
         return separate(self, wav, queries, sample_rate=sample_rate, **options)

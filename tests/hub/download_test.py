@@ -50,6 +50,34 @@ def test_stock_asteroid_loads_the_repository(published, tiny_model):
     check_same(loaded, tiny_model())
 
 
+def test_stock_asteroid_without_this_package_says_what_to_import(published, tmp_path):
+    file = tmp_path / "pytorch_model.bin"
+    file.write_bytes(published.files("me/tiny")["pytorch_model.bin"])
+    load = f"from asteroid.models import BaseModel; BaseModel.from_pretrained({str(file)!r})"
+    result = subprocess.run([sys.executable, "-c", load], capture_output=True, text=True)
+    assert "import asteroid_bimodal" in result.stderr.splitlines()[-1]
+    assert isinstance(asteroid.models.BaseModel.from_pretrained(str(file)), BiModalUNet)
+
+
+def test_options_of_the_hub_client(hub, tiny_model, tmp_path):
+    model, cache = tiny_model(), tmp_path / "cache"
+    model.push_to_hub("me/pushed", private=True, token=TOKEN)
+    assert set(hub.files("me/pushed")) >= {"config.json", "model.safetensors"}
+    with pytest.raises(ValueError, match="not in the cache"):
+        BiModalUNet.from_pretrained("me/pushed", cache_dir=cache, local_files_only=True)
+    check_same(BiModalUNet.from_pretrained("me/pushed", cache_dir=cache, token=TOKEN), model)
+    asked = fetched(hub)
+    options = {"cache_dir": cache, "local_files_only": True}
+    check_same(BiModalUNet.from_pretrained("me/pushed", **options), model)
+    assert fetched(hub) == asked
+    options = {"cache_dir": cache, "force_download": True, "token": TOKEN}
+    check_same(BiModalUNet.from_pretrained("me/pushed", **options), model)
+    assert fetched(hub) > asked
+    model.origin = "somebody"
+    with pytest.raises(ValueError, match="who may pass it on"):
+        model.push_to_hub("me/pushed")
+
+
 def test_revisions(published, tiny_model, tmp_path):
     repo = published.repos["me/tiny"]
     first = repo.refs["v1"] = repo.refs["main"]

@@ -98,3 +98,17 @@ def test_four_sources_in_half_precision_and_no_rounding_under_autocast():
     with torch.autocast("cpu", torch.bfloat16):
         inside = best_permutation(pairs)[0]
     assert torch.equal(inside, best_permutation(pairs)[0])
+
+
+@pytest.mark.parametrize("pit_from, loss_func", KINDS[:2], ids=["pw_mtx", "pw_pt"])
+def test_reduces_the_losses_of_an_order_as_asteroid_does(pit_from, loss_func):
+    est, mixtures, weights = torch.randn(4, 3, 300), torch.randn(4, 3, 300), torch.rand(4, 1, 3)
+
+    def worst(losses, weights):
+        return (losses * weights).amax(-1)
+
+    options = {"return_est": True, "reduce_kwargs": {"weights": weights}}
+    value, ordered = MixPITLossWrapper(loss_func, pit_from, worst)(est, mixtures, **options)
+    expected, reference = PITLossWrapper(loss_func, pit_from, worst)(est, mixtures, **options)
+    torch.testing.assert_close(value, expected)
+    assert torch.equal(ordered, reference)

@@ -134,7 +134,7 @@ def mixpit(loss_func: Callable, pit_from: str) -> Callable[[Sizes, Numbers, Numb
     def build(n: Sizes, est: Numbers, target: Numbers) -> Case:
         shape = (n.batch, n.mixtures, n.rest[1])
         return Case(
-            lambda reduction: losses.MixPITLossWrapper(loss_func, pit_from, reduction),
+            lambda reduction: losses.MixPITLossWrapper(loss_func, pit_from, reduction=reduction),
             {"est_sources": est.signals(*shape), "mixtures": target.signals(*shape)},
             [{"est_sources": 1}, {"mixtures": 1}],
         )

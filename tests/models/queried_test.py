@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asteroid.separate
 import pytest
 import torch
+from asteroid.dsp.overlap_add import LambdaOverlapAdd
 from tiny_model import build_tiny
 
 from asteroid_bimodal.dsp import at_level, log_magnitude, magnitude
@@ -71,3 +73,13 @@ def test_the_level_is_saved(tmp_path):
 def test_impossible_levels_are_refused(level):
     with pytest.raises(ValueError, match="input_level above 0 or None"):
         build_tiny(input_level=level)
+
+
+def test_asteroid_users_are_told_what_to_use():
+    model, wav = build_tiny(), noise(1)[:, None]
+    with pytest.raises(ValueError, match="asteroid-bimodal separate.*QueryOverlapAdd"):
+        LambdaOverlapAdd(model, n_src=None, window_size=1000)(wav)
+    with pytest.raises(ValueError, match="asteroid-bimodal separate"):
+        asteroid.separate.separate(model, wav[0])
+    with pytest.raises(TypeError, match=r"output_dir, resample.*save\(folder"):
+        model.separate("duet.wav", WORDS, output_dir=".", resample=True)

@@ -15,7 +15,14 @@ _TEMPORARY = (408, 429, 500, 502, 503, 504)
 _LOG_IN = "Log in with `hf auth login` or set HF_TOKEN"
 
 
-def upload(folder: Path, repo_id: str, *, private: bool = False, owned: Sequence[str] = ()) -> str:
+def upload(
+    folder: Path,
+    repo_id: str,
+    *,
+    private: bool = False,
+    owned: Sequence[str] = (),
+    token: str | None = None,
+) -> str:
     """Uploads what is not there yet of a folder, and returns the address of the repository.
 
     Files that match a pattern of `owned` leave the repository when the folder lacks them.
@@ -23,7 +30,7 @@ def upload(folder: Path, repo_id: str, *, private: bool = False, owned: Sequence
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HTTPError
 
-    api = HfApi()
+    api = HfApi(token=token)
     try:
         url = _with_retries(lambda: api.create_repo(repo_id, private=private, exist_ok=True))
         # The hub makes nothing private that exists.
