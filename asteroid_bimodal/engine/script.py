@@ -9,6 +9,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from ..utils.signals import exit_code, stopped_by_signals
 from ..utils.streams import patient_streams
+from .tasks import find_launcher
 
 _GOES_ON = "The same command goes on from what is finished."
 
@@ -32,8 +33,10 @@ def run_script(main: Callable[[list[str]], None]) -> None:
             behind = behind.__context__
         if behind is not None:
             print(f"Stopped by {str(behind) or 'Ctrl-C'}. {_GOES_ON}", file=sys.stderr)
-            # The first process speaks for all: Lightning kills it when another one fails.
-            sys.exit(0 if rank_zero_only.rank else exit_code(behind))
+            # The first process speaks for those that Lightning started, which kills it when another
+            # one fails; a task of a job speaks for itself.
+            silent = rank_zero_only.rank and find_launcher() is None
+            sys.exit(0 if silent else exit_code(behind))
         problem = _problem(error)
         if problem is None:
             raise

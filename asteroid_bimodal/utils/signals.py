@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -87,8 +86,6 @@ def _set_handlers(handler: Callable[[int, object], None]) -> dict[int, Any]:
     if threading.current_thread() is not threading.main_thread():
         return {}
     numbers = [getattr(signal, name) for name in _STOP if hasattr(signal, name)]
-    if "SLURM_NTASKS" in os.environ:  # Lightning saves by SIGUSR1 and queues the job again
-        numbers = [number for number in numbers if number != signal.SIGUSR1]
     before = {number: signal.getsignal(number) for number in numbers}
     before = {n: old for n, old in before.items() if old not in (None, signal.SIG_IGN)}
     for number in before:

@@ -49,6 +49,22 @@ run() {
   return "$code"
 }
 
+# Of the tasks that SLURM or torchrun started for one job, this is number $rank.
+rank=${RANK:-${SLURM_PROCID:-0}}
+tasks=${WORLD_SIZE:-${SLURM_NTASKS:-1}}
+if [ "$rank" -gt 0 ]; then exec >/dev/null; fi  # the first one speaks for all
+
+# once PROGRAM...: runs it in one task; the others wait, and end as it does.
+once() {
+  local code=0
+  if [ "$tasks" -gt 1 ]; then
+    if [ "$rank" -eq 0 ]; then run "$@" || code=$?; fi
+    if [ "$code" -gt 128 ]; then exit "$code"; fi  # a signal, which the others hear, too
+    set -- "$PYTHON" ../utils/meet.py "$code"
+  fi
+  run "$@"
+}
+
 check_range stage "$stage" 0 6
 check_range stop_stage "$stop_stage" "$stage" 6
 check_range n_src "$n_src" 1 4
@@ -62,15 +78,15 @@ recipe=(--data "$data" --system "$system" --n_src "$n_src" "${conf_options[@]}")
 check_conf "$here" -- "${recipe[@]}"
 
 if run_stage 0 "get the data"; then
-  run "$PYTHON" ../utils/prepare.py get_data . "${recipe[@]}"
+  once "$PYTHON" ../utils/prepare.py get_data . "${recipe[@]}"
 fi
 
 if run_stage 1 "manifests and pinned test lists"; then
-  run "$PYTHON" ../utils/prepare.py draw_lists . "${recipe[@]}"
+  once "$PYTHON" ../utils/prepare.py draw_lists . "${recipe[@]}"
 fi
 
 if run_stage 2 "text embeddings"; then
-  run "$PYTHON" ../utils/prepare.py embed_texts . "${recipe[@]}"
+  once "$PYTHON" ../utils/prepare.py embed_texts . "${recipe[@]}"
 fi
 
 if run_stage 3 "train"; then
@@ -78,17 +94,17 @@ if run_stage 3 "train"; then
 fi
 
 if run_stage 4 "evaluate"; then
-  run "$PYTHON" eval.py --exp_dir "$exp" --test_n_src "$test_n_src"
+  once "$PYTHON" eval.py --exp_dir "$exp" --test_n_src "$test_n_src"
 fi
 
 if run_stage 5 "report"; then
-  run "$PYTHON" -m asteroid_bimodal report "$exp"
+  once "$PYTHON" -m asteroid_bimodal report "$exp"
 fi
 
 if run_stage 6 "publish"; then
   if [ -n "$repo" ]; then
-    run "$PYTHON" -m asteroid_bimodal publish "$exp" --repo "$repo"
+    once "$PYTHON" -m asteroid_bimodal publish "$exp" --repo "$repo"
   else
-    run "$PYTHON" -m asteroid_bimodal publish "$exp" --dry-run
+    once "$PYTHON" -m asteroid_bimodal publish "$exp" --dry-run
   fi
 fi

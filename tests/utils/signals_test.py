@@ -68,11 +68,3 @@ def test_a_request_waits_but_for_a_second_ctrl_c():
             signal.signal(number, handler)
     with pytest.raises(StopSignal, match="SIGINT"):
         request.obey()
-
-
-def test_slurms_own_signal_is_left_to_lightning(monkeypatch):
-    monkeypatch.setenv("SLURM_NTASKS", "1")
-    before = signal.getsignal(signal.SIGUSR1)
-    with stopped_by_signals():
-        assert signal.getsignal(signal.SIGUSR1) == before
-        assert signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
