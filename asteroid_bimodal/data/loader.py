@@ -1,12 +1,12 @@
-"""The loader of examples."""
+"""The loader of examples, and how processes share a list among them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from .batches import UnusableClipsError
 
@@ -36,6 +36,30 @@ class ExampleLoader(DataLoader):
             if isinstance(batch, UnusableClipsError):
                 raise batch
             yield batch
+
+
+class OwnItems(DistributedSampler):
+    """The items of a list that are this process's own: each is some process's, none that of two.
+
+    Args:
+        dataset: the list.
+    """
+
+    def __init__(self, dataset: Dataset):
+        super().__init__(dataset, num_replicas=1, rank=0, shuffle=False)
+
+    def share(self, rank: int, ranks: int) -> None:
+        """Tells which of how many processes this one is."""
+        self.rank, self.num_replicas = rank, ranks
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._own())
+
+    def __len__(self) -> int:
+        return len(self._own())
+
+    def _own(self) -> range:
+        return range(self.rank, len(self.dataset), self.num_replicas)  # type: ignore[arg-type]
 
 
 def _stack(collate: Callable, examples: list) -> Any:

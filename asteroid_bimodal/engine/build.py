@@ -122,6 +122,7 @@ def build_loss(conf: Config) -> CompositeLoss:
             "logit_scale": conf.scorer.logit_scale,
             "equal_above": conf.scorer.equal_above,
             "against_captions": conf.scorer.against_captions,
+            "gather": conf.scorer.gather,
         },
         TIMBRE: lambda: {"classifier": TimbreClassifier.load(classifier_path(conf))},
         "timbre_joint": lambda: {"classifier": build_classifier(conf)},

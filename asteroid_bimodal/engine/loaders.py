@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from pathlib import Path
 
@@ -10,13 +11,15 @@ import torch
 from ..data.batches import collate, collate_pairs
 from ..data.captioned import CaptionedMixtures
 from ..data.datasets import LabelledMixtures, PinnedMixtures, SemiSupervised
-from ..data.loader import ExampleLoader
+from ..data.loader import ExampleLoader, OwnItems
 from ..data.manifest import by_label, read_manifest
 from ..data.sharded import ShardedMixtures
 from ..data.shards import is_address
 from ..data.video_id import video_id
 from ..queries.vocabulary import Vocabulary, read_vocabulary
-from .schema import Config
+from .schema import Config, count_processes
+
+_VALID_BATCH = 8
 
 
 def labels_of(conf: Config) -> list[str]:
@@ -41,12 +44,12 @@ def is_captioned(conf: Config) -> bool:
 
 
 def build_train_loader(conf: Config) -> ExampleLoader:
-    """Builds the loader of training mixtures.
+    """Builds the loader of training mixtures, of one process's share of each batch.
 
     Raises:
         ValueError: when shards are to do what takes files.
     """
-    data, clean, batch_size = conf.data, conf.data.clean, conf.training.batch_size
+    data, clean = conf.data, conf.data.clean
     partly = clean.share or data.share < 1
     if data.shards and (partly or data.frames):
         raise ValueError(
@@ -68,13 +71,22 @@ def build_train_loader(conf: Config) -> ExampleLoader:
         dataset, stack = _build_mixed(conf, (0.0, data.share)), collate
     return ExampleLoader(
         dataset,
-        batch_size=batch_size,
+        batch_size=_share(conf),
         collate_fn=stack,
         num_workers=data.num_workers,
         timeout=data.timeout,
         drop_last=True,
         pin_memory=torch.cuda.is_available() and conf.training.accelerator != "cpu",
     )
+
+
+def _share(conf: Config) -> int:
+    return conf.training.batch_size // count_processes(conf)
+
+
+def _whole_batches(conf: Config) -> int:
+    """Examples of an epoch, as many for any number of processes."""
+    return conf.data.epoch_size // conf.training.batch_size * conf.training.batch_size
 
 
 def _held_out(root: Path) -> set[str]:
@@ -102,7 +114,7 @@ def _build_mixed(
         num_samples=data.num_samples,
         num_phrases=data.num_phrases,
         num_mixtures=data.n_mix,
-        epoch_size=data.epoch_size,
+        epoch_size=_whole_batches(conf),
         gain=tuple(data.gain),
         share=share,
         num_absent=data.num_absent,
@@ -134,7 +146,7 @@ def build_mixtures(
         "num_samples": data.num_samples,
         "num_sources": n_src,
         "num_mixtures": data.n_mix,
-        "epoch_size": data.epoch_size,
+        "epoch_size": _whole_batches(conf),
         "gain": tuple(data.gain),
         "prompt": [data.prompt, *data.more_prompts],
         "vocabulary": read_vocabulary(data.vocabulary) if data.vocabulary else None,
@@ -148,7 +160,7 @@ def build_mixtures(
         shards = (
             data.shards if is_address(data.shards) else str(Path(root).absolute() / data.shards)
         )
-        return ShardedMixtures(shards, batch_size=conf.training.batch_size, **common)
+        return ShardedMixtures(shards, batch_size=_share(conf), **common)
     return LabelledMixtures(
         Path(root) / "train.csv",
         share=share,
@@ -160,9 +172,16 @@ def build_mixtures(
 
 def build_valid_loader(conf: Config) -> ExampleLoader:
     """Builds the loader of the validation list, read by a worker, which can be waited for."""
+    items, limit = build_test_set(conf, "valid", 2), conf.training.limit_val_batches
+    if limit is not None:
+        share = isinstance(limit, float)
+        items.items = items.items[
+            : math.ceil(limit * len(items)) if share else _VALID_BATCH * limit
+        ]
     return ExampleLoader(
-        build_test_set(conf, "valid", 2),
-        batch_size=8,
+        items,
+        batch_size=_VALID_BATCH,
+        sampler=OwnItems(items),
         collate_fn=list,
         num_workers=min(1, conf.data.num_workers),
         timeout=conf.data.timeout,

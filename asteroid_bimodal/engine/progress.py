@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from ..data.manifest import read_manifest
 from .build import count_parameters
-from .schema import Config
+from .schema import Config, step_examples
 
 _FEW = 10  # steps by which the time of all is told
 
@@ -103,8 +103,7 @@ def _num_batches(conf: Config, trainer: pl.Trainer) -> int:
     """Batches of each process in an epoch; Lightning does not count those of shards."""
     if math.isfinite(trainer.num_training_batches):
         return int(trainer.num_training_batches)
-    processes = trainer.num_devices * trainer.num_nodes
-    return conf.data.epoch_size // (conf.training.batch_size * processes)
+    return conf.data.epoch_size // conf.training.batch_size
 
 
 def _summary(conf: Config, trainer: pl.Trainer, module: pl.LightningModule) -> str:
@@ -116,7 +115,7 @@ def _summary(conf: Config, trainer: pl.Trainer, module: pl.LightningModule) -> s
     share = f", {data.share:.0%} of them used" if data.share < 1 else ""
     processes = trainer.num_devices * trainer.num_nodes
     steps = math.ceil(_num_batches(conf, trainer) / trainer.accumulate_grad_batches)
-    batch = training.batch_size * processes * trainer.accumulate_grad_batches
+    each = f", {training.batch_size // processes} at a time on each device" if processes > 1 else ""
     limit = f", {training.max_minutes:g} min at most" if training.max_minutes else ""
     before = f", {trainer.global_step} of them done" if trainer.global_step else ""
     return "\n".join(
@@ -127,7 +126,7 @@ def _summary(conf: Config, trainer: pl.Trainer, module: pl.LightningModule) -> s
             f"parameters; seed {conf.seed}",
             f"Device: {f'{processes} × ' if processes > 1 else ''}{device_name(trainer)}; "
             f"precision {trainer.precision}",
-            f"Steps:  {trainer.max_epochs * steps} of {batch} examples, in {trainer.max_epochs} "
-            f"epochs{before}{limit}",
+            f"Steps:  {trainer.max_epochs * steps} of {step_examples(conf)} examples{each}, in "
+            f"{trainer.max_epochs} epochs{before}{limit}",
         )
     )

@@ -12,6 +12,7 @@ _LOGS = ("pytorch_lightning", "lightning_fabric", "lightning_utilities")
 _WARNINGS = (
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # of torch, about Lightning
     "The number of training batches .* is smaller than the logging interval",
+    r"torch\.distributed\.nn\.functional\.\w+ is deprecated",  # for what has no public name yet
     "You're resuming from a checkpoint that ended before",  # the data set is told where to go on
 )
 

@@ -26,6 +26,7 @@ from .examples import save_examples
 from .loaders import build_test_set
 from .schema import Config, check
 from .skipped import Tally
+from .tasks import find_launcher
 from .train import BEST, CONF, train
 
 BASE = "music"  # the recipe beside the others whose configuration they start from
@@ -171,6 +172,8 @@ def eval_main(recipe: Path | None, options: list[str]) -> None:
             )
     else:
         conf = _conf_of_scores(recipe, args.exp_dir, rest)
+    if torch.cuda.device_count() > 1 or find_launcher() is not None:
+        print(f"Evaluates on one device, {args.device}.")
     model = load_separator(args.model or args.exp_dir / BEST).to(args.device)
     items = build_test_set(conf, "test", args.test_n_src, limit=args.limit)
     scorer = build_scorer(conf).to(args.device)

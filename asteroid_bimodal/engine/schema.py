@@ -94,6 +94,7 @@ class Scorer:
     equal_above: float = key(above=0, high=1)
     against_captions: bool = key()
     noise_floor: float = key(low=0)
+    gather: bool = key(default=True)
 
 
 @dataclass
@@ -182,6 +183,7 @@ class Training:
     accelerator: str = key(choices=("auto", "cpu", "gpu", "cuda", "mps"))
     devices: str = key()
     num_nodes: int = key(low=1)
+    sync_batchnorm: bool = key(default=True)
     limit_val_batches: int | float | None = key(above=0)
     logger: str = key(choices=tuple(LOGGERS))
 
@@ -272,8 +274,16 @@ def _epoch(conf: Config) -> str | None:
     )
 
 
-def _devices(conf: Config) -> None:
-    count_devices(conf.training.devices, conf.training.accelerator)
+def _devices(conf: Config) -> str | None:
+    batch, processes = conf.training.batch_size, count_processes(conf)
+    if batch % processes == 0:
+        return None
+    most = max(n for n in range(1, processes) if batch % n == 0)
+    up = -(-batch // processes) * processes
+    return (
+        f"A batch of {batch} examples cannot be shared by {processes} devices: choose a "
+        f"training.batch_size of {up}, or {most} devices with --devices."
+    )
 
 
 def _logger(conf: Config) -> str | None:
@@ -285,6 +295,25 @@ def _logger(conf: Config) -> str | None:
         f"training.logger {name} needs the package {LOGGERS[name][1]}: install it with pip, or "
         f"choose {' or '.join(installed)}."
     )
+
+
+def count_processes(conf: Config) -> int:
+    """Counts the devices, one for each process, that training shares its batches among.
+
+    Args:
+        conf: the whole configuration.
+    """
+    training = conf.training
+    return count_devices(training.devices, training.accelerator) * training.num_nodes
+
+
+def step_examples(conf: Config) -> int:
+    """Counts the examples of an optimiser step, on all devices together.
+
+    Args:
+        conf: the whole configuration.
+    """
+    return conf.training.batch_size * conf.training.accumulate
 
 
 def count_devices(devices: str, accelerator: str) -> int:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import torch
 from asteroid.engine.system import System
 from asteroid.utils import flatten_dict
-from torch import Tensor
+from torch import Tensor, distributed
 
 from ..data.batches import Batch, SemiSupervisedBatch
 from ..data.datasets import EvaluationItem
+from ..data.loader import OwnItems
 from ..losses.checks import NotFiniteError
 from ..losses.composite import CompositeLoss, LossReport, SeparatorOutputs
 from ..metrics import bss_evals
@@ -58,6 +61,7 @@ class BiModalSystem(System):
         self.clean_loss, self.query_encoder = clean_loss, query_encoder
         self.classes = {label: index for index, label in enumerate(labels)}
         self.guard = StepGuard(max_bad_steps)
+        self._scores: list[dict[str, float]] = []  # of this process's validation items
 
     @staticmethod
     def config_to_hparams(dic: dict) -> dict:
@@ -78,7 +82,18 @@ class BiModalSystem(System):
         return LossReport(mixed.total + clean.total, {**mixed.terms, **terms})
 
     def _loss_of(self, batch: Batch, loss: CompositeLoss) -> LossReport:
-        return loss(self.estimate(batch, loss.needs(self.global_step)), self.global_step)
+        outputs = self.estimate(batch, loss.needs(self.global_step))
+        # Before a term gathers what a process that has raised would not give.
+        if self._ranks > 1 and not self._all_agree(outputs.is_finite()):
+            raise NotFiniteError("The estimates of a process are not finite.")
+        return loss(outputs, self.global_step)
+
+    @property
+    def _ranks(self) -> int:
+        return 1 if self._trainer is None else self.trainer.world_size
+
+    def _all_agree(self, here: bool) -> bool:
+        return self.trainer.strategy.reduce_boolean_decision(here)
 
     def estimate(self, batch: Batch, needs: frozenset[str]) -> SeparatorOutputs:
         """Separates a batch by all queries that are needed, in one pass.
@@ -129,7 +144,7 @@ class BiModalSystem(System):
     def training_step(self, batch: Batch | SemiSupervisedBatch, batch_nb: int) -> Tensor:
         """Logs the loss and every term of it; a loss that is not finite is NaN for all weights."""
         report = self._finite_report(batch, batch_nb)
-        finite = self.trainer.strategy.reduce_boolean_decision(report is not None)
+        finite = self._all_agree(report is not None)
         self.guard.note(batch, batch_nb, report is not None)
         if report is None or not finite:
             return nan_loss(self)
@@ -170,6 +185,22 @@ class BiModalSystem(System):
         self.guard.count = checkpoint.get("bad_steps", 0)
         self.model.origin = checkpoint.get("origin")
 
+    def setup(self, stage: str) -> None:
+        """Shares the validation list among the processes."""
+        sampler = getattr(self.val_loader, "sampler", None)
+        if not isinstance(sampler, OwnItems):
+            return
+        items = len(sampler.dataset)
+        if items < self._ranks:
+            raise ValueError(
+                f"Expected a validation item or more for each of {self._ranks} devices, found "
+                f"{items}: raise data.valid_items and draw the list again (stage 1)."
+            )
+        sampler.share(self.trainer.global_rank, self._ranks)
+
+    def on_validation_epoch_start(self) -> None:
+        self._scores = []
+
     def validation_step(
         self, items: Sequence[EvaluationItem], batch_nb: int
     ) -> dict[str, list[SeparatedItem]] | None:
@@ -186,23 +217,24 @@ class BiModalSystem(System):
             for pair in zip(items, separate_items(self.model, items), strict=True)
         ]
         for scores in bss_evals((one.estimates, one.item.references) for one in separated):
-            means = {name: torch.as_tensor(value).nanmean() for name, value in scores.items()}
-            for name, mean in means.items():
-                self.log(
-                    f"val_{name}",
-                    mean.float(),
-                    batch_size=1,
-                    prog_bar=name == "sdr",
-                    sync_dist=True,
-                )
+            self._scores.append(
+                {name: float(torch.as_tensor(value).nanmean()) for name, value in scores.items()}
+            )
         return {"separated": separated}
 
     def on_validation_epoch_end(self) -> None:
-        """Stops when nothing was scored: the best epoch could not be told."""
-        if "val_sdr" not in self.trainer.callback_metrics:
+        """Logs means over the items of all processes, which stop together where there are none."""
+        found = [self._scores] * self._ranks
+        if len(found) > 1:
+            distributed.all_gather_object(found, self._scores)
+        scores, self._scores = list(chain.from_iterable(found)), []
+        if not scores:
             raise ValueError(
                 "Expected validation mixtures that can be read, found none. Run stages 0 and 1."
             )
+        for name in scores[0]:
+            mean = math.fsum(row[name] for row in scores) / len(scores)  # in whatever order
+            self.log(f"val_{name}", mean, prog_bar=name == "sdr", sync_dist=True)
 
     def transfer_batch_to_device(self, batch, device: torch.device, dataloader_idx: int):
         """Moves training batches; validation items stay on the CPU, where they are scored."""
@@ -217,5 +249,5 @@ class BiModalSystem(System):
         loader.dataset.epoch, loader.dataset.start = self.current_epoch, 0
         if self._trainer is not None and self.trainer.fit_loop.restarting:
             taken = self.trainer.fit_loop.epoch_loop.batch_progress.current.processed
-            loader.dataset.start = taken * loader.batch_size * self.trainer.world_size
+            loader.dataset.start = taken * loader.batch_size * self._ranks
         return loader

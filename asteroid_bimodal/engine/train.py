@@ -30,8 +30,10 @@ from .build import build_system, count_parameters
 from .checkpoints import FOLDER, LAST, Checkpoints, find_checkpoint, list_checkpoints, say
 from .progress import device_name, duration, show
 from .quiet import quiet_lightning
-from .schema import Config
+from .schema import Config, count_processes
+from .step_size import StepSize
 from .system import BiModalSystem
+from .tasks import check_tasks
 from .trainer import build_trainer
 
 BEST, CONF, RUN = "best_model.pth", "conf.yml", "run.json"
@@ -72,9 +74,11 @@ def train(conf: Config, exp_dir: str | Path, *, resume: bool = False) -> Path:
         FileExistsError: when another configuration was trained in the folder and `resume` is off.
         FileNotFoundError: when `resume` is on and there is nothing to resume from.
         BlockingIOError: when another run trains in the folder.
-        ValueError: when no checkpoint can be read, or the newest does not fit the configuration.
+        ValueError: when no checkpoint can be read, the newest does not fit the configuration, or
+            there are more or fewer tasks of the job than devices.
         StopSignal: when a signal ended it, after a checkpoint.
     """
+    check_tasks(count_processes(conf))
     exp_dir = Path(exp_dir)
     best = exp_dir / BEST
     if resume and not list_checkpoints(exp_dir):
@@ -209,6 +213,7 @@ def _say_end(trainer: pl.Trainer, best: Path) -> None:
 def _write_run(trainer: pl.Trainer, system: BiModalSystem, exp_dir: Path) -> None:
     """Records what ran: command, commit, versions, device, time, size."""
     timer = next(c for c in trainer.callbacks if isinstance(c, Timer))
+    step = next(c for c in trainer.callbacks if isinstance(c, StepSize))
     score = trainer.checkpoint_callback.score
     run = {
         "command": " ".join(sys.argv),
@@ -222,6 +227,7 @@ def _write_run(trainer: pl.Trainer, system: BiModalSystem, exp_dir: Path) -> Non
         },
         "device": device_name(trainer),
         "num_devices": trainer.num_devices * trainer.num_nodes,
+        "step_examples": step.examples,
         "minutes": round(timer.time_elapsed() / 60, 2),
         "steps": trainer.global_step,
         "epochs": trainer.current_epoch,

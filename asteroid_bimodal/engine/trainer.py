@@ -21,9 +21,12 @@ from pytorch_lightning.loggers import CSVLogger, Logger
 from .checkpoints import FOLDER, Checkpoints, WholeFiles
 from .listening import SENDERS, Listening
 from .progress import Progress
-from .schema import LOGGERS, Config, count_devices
+from .schema import LOGGERS, Config, count_processes, step_examples
 from .skipped import SkippedClips
 from .steadying import AveragedWeights, WarmUp
+from .step_size import StepSize
+from .sync_norm import SyncNorms
+from .tasks import find_launcher
 
 PROJECT = "asteroid_bimodal"  # where loggers group runs by project
 
@@ -37,7 +40,12 @@ def build_trainer(conf: Config, exp_dir: Path, *, resume: bool = False) -> pl.Tr
         resume: whether training that had ended goes on.
     """
     training = conf.training
-    devices = count_devices(training.devices, training.accelerator) * training.num_nodes
+    processes = count_processes(conf)
+    on_gpus = training.accelerator != "cpu" and torch.cuda.is_available()
+    sync, launcher = training.sync_batchnorm and processes > 1, find_launcher()
+    plugins: list[Any] = [WholeFiles(), *([launcher] if launcher else [])]
+    if sync and not on_gpus:
+        plugins.append(SyncNorms())
     return pl.Trainer(
         default_root_dir=exp_dir,
         max_epochs=training.epochs,
@@ -45,11 +53,10 @@ def build_trainer(conf: Config, exp_dir: Path, *, resume: bool = False) -> pl.Tr
         devices=training.devices,
         num_nodes=training.num_nodes,
         # Early terms leave parts of the network without gradient.
-        strategy="auto" if devices == 1 else "ddp_find_unused_parameters_true",
+        strategy="auto" if processes == 1 else "ddp_find_unused_parameters_true",
         precision=choose_precision(training.precision),
         gradient_clip_val=training.gradient_clipping,
         accumulate_grad_batches=training.accumulate,
-        limit_val_batches=training.limit_val_batches,
         num_sanity_val_steps=0,
         enable_model_summary=False,
         enable_progress_bar=_bars(),
@@ -57,7 +64,8 @@ def build_trainer(conf: Config, exp_dir: Path, *, resume: bool = False) -> pl.Tr
         log_every_n_steps=10,
         logger=_loggers(training.logger, exp_dir),
         callbacks=_callbacks(conf, exp_dir, resume),
-        plugins=[WholeFiles()],
+        sync_batchnorm=sync and on_gpus,
+        plugins=plugins,
     )
 
 
@@ -124,6 +132,7 @@ def _callbacks(conf: Config, exp_dir: Path, resume: bool) -> list[Callback]:
         # Before the bar, for which the first process alone waits for figures of the others.
         SkippedClips(exp_dir, conf.data.max_skipped),
         Checkpoints(exp_dir / FOLDER, training.checkpoint_minutes, resume),
+        StepSize(step_examples(conf)),
         LearningRateMonitor("epoch"),
         Progress(conf),
         # Goes on counting where a resumed run was stopped.

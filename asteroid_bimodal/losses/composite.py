@@ -55,6 +55,11 @@ class SeparatorOutputs:
     phrase_masks: Tensor | None = None
     noise_masks: Tensor | None = None
 
+    def is_finite(self) -> bool:
+        """Says whether no number is NaN or infinite."""
+        tensors = [value for value in vars(self).values() if isinstance(value, Tensor)]
+        return all(bool(value.isfinite().all()) for value in tensors)
+
     def normalised(self) -> SeparatorOutputs:
         """Divides magnitudes by the mean magnitude of their example, so that level drops out."""
         scale = self.total.mean(dim=(1, 2)).clamp_min(1e-5)  # (B,)

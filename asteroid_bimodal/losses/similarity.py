@@ -18,6 +18,7 @@ from .checks import (
     check_signals,
     reduce_batch,
 )
+from .gather import gather_rows, gather_texts
 
 if TYPE_CHECKING:
     from ..queries.base import QueryEmbedding
@@ -57,6 +58,9 @@ class ClapSimilarityLoss(nn.Module):
             which no estimate could be told apart by.
         chunk_size: embed this many estimates at a time, and again in the backward pass:
             bounded memory, the same gradients, about a third more time.
+        gather: contrast with the estimates and phrases of all processes that train together, each
+            of which has as many, and returns the loss of its own. Their mean, and its gradient
+            averaged over processes, are those of one process with all examples.
 
     Shape:
         - est_wavs: :math:`(B, S, T)`.
@@ -100,6 +104,7 @@ class ClapSimilarityLoss(nn.Module):
         equal_phrases: str = "positive",
         equal_above: float = 1 - 1e-5,
         chunk_size: int | None = None,
+        gather: bool = False,
     ):
         super().__init__()
         self.scorer = scorer
@@ -110,6 +115,7 @@ class ClapSimilarityLoss(nn.Module):
         self.equal_phrases = equal_phrases
         self.equal_above = equal_above
         self.chunk_size = chunk_size
+        self.gather = gather
         rate = self.sample_rate
         if not isinstance(rate, (int, float)) or rate <= 0 or not float(rate).is_integer():
             raise ValueError(
@@ -134,23 +140,27 @@ class ClapSimilarityLoss(nn.Module):
         check_signals("est_wavs", est_wavs, "(batch, n_est, time)")
         check_shape("est_wavs", est_wavs, tuple(est_wavs.shape[:3]), "(batch, n_est, time)")
         batch, n_est, _ = est_wavs.shape
-        text, same = self._embed_phrases(phrases, batch, n_est)
+        text = self._embed_phrases(phrases, batch, n_est)
         audio = self._embed_audio(at_least_float32(est_wavs).flatten(0, 1))  # (B*S, E)
         if audio.shape != text.shape:
             raise ValueError(
                 f"expected estimates and phrases in one space, received embeddings of shape "
                 f"{tuple(audio.shape)} and {tuple(text.shape)}: use the scorer's own text encoder."
             )
+        audio, text, own = _unit(audio), _unit(text).to(audio.device), slice(None)
+        if self.gather:
+            (audio, own), (text, _) = gather_rows(audio), gather_rows(text)
+            negatives = gather_texts(negatives)
         rows = bimodal_contrastive(
-            _unit(audio),
-            _unit(text).to(audio),
+            audio,
+            text.to(audio),
             self.logit_scale,
-            same if self.equal_phrases == "positive" else None,
+            self._equal(text) if self.equal_phrases == "positive" else None,
             negatives=self._embed_negatives(negatives, audio),
             symmetric=self.symmetric,
             reduction="none",
         )
-        return reduce_batch(rows.view(batch, n_est).mean(1), self.reduction)
+        return reduce_batch(rows[own].view(batch, n_est).mean(1), self.reduction)
 
     def _embed_audio(self, wavs: Tensor) -> Tensor:
         """Embeds rows of audio, in checkpointed chunks where a chunk size is set."""
@@ -164,18 +174,20 @@ class ClapSimilarityLoss(nn.Module):
 
     def _embed_phrases(
         self, phrases: list[list[str]] | QueryEmbedding, batch: int, n_est: int
-    ) -> tuple[Tensor, Tensor]:
-        """Returns the phrases' embeddings (M, E) and which of them are equal (M, M)."""
+    ) -> Tensor:
+        """Returns the phrases' embeddings (M, E)."""
         if hasattr(phrases, "pooled"):
             check_shape("phrases", phrases.pooled[..., 0], (batch, n_est), "(batch, n_queries)")
-            text = phrases.pooled.flatten(0, 1).detach()
-        else:
-            text = self.scorer.embed_text(check_phrases(phrases, batch, n_est)).detach()
-        rows = _unit(text).double()  # which neither autocast nor TensorFloat-32 rounds
+            return phrases.pooled.flatten(0, 1).detach()
+        return self.scorer.embed_text(check_phrases(phrases, batch, n_est)).detach()
+
+    def _equal(self, text: Tensor) -> Tensor:
+        """Says which of the phrases are equal (M, M), by their embeddings of length 1."""
+        rows = text.double()  # which neither autocast nor TensorFloat-32 rounds
         similarity = rows @ rows.T
         # Both orders of a sum of products may differ by their rounding.
         same = similarity + similarity.T > 2 * self.equal_above
-        return text, same.fill_diagonal_(True)
+        return same.fill_diagonal_(True)
 
     def _embed_negatives(self, texts: Sequence[str], audio: Tensor) -> Tensor | None:
         if not texts:

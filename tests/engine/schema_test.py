@@ -91,6 +91,10 @@ def test_options_of_the_loss():
         ("--gain [0.5,-1]", r"data.gain must be at least 0; received \[0.5, -1.0\]"),
         ("--data.share 1.5", "data.share must be at most 1; received 1.5"),
         ("--devices two", "training.devices takes a number, GPU ids such as 0,1 or auto"),
+        (
+            "--batch_size 16 --accelerator cpu --devices 6",
+            "16 examples cannot be shared by 6 devices: .*batch_size of 18, or 4 devices",
+        ),
         ("--separator clapsep", "separator must be one of .*bimodal_unet, .*nearest: clipsep"),
         (
             "--system clipsep_text --checkpoint_activations true",

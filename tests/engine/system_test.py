@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -167,17 +169,26 @@ def test_validation_scores_each_source_by_its_phrase(make_system, monkeypatch):
     """A model that gives back what it is asked for scores as well as can be, a swap does not."""
     system, _ = make_system()
     items = list(system.val_loader.dataset[n] for n in range(3))
-    logged = {}
-    monkeypatch.setattr(
-        system, "log", lambda name, value, **_: logged.setdefault(name, []).append(value)
-    )
     references = torch.stack([item.references for item in items])
     for wavs, low, high in ((references, 60, 81), (references.flip(1), -81, -10)):
-        logged.clear()
+        system.on_validation_epoch_start()
         monkeypatch.setattr(system.model, "forward", lambda *_, wavs=wavs: wavs)
         system.validation_step(items, 0)
-        assert len(logged["val_sdr"]) == 3
-        assert all(low < value < high for value in logged["val_sdr"])
+        assert len(system._scores) == 3
+        assert all(low < scores["sdr"] < high for scores in system._scores)
+
+
+def test_processes_share_the_validation_list(make_system):
+    system, _ = make_system()
+    items = []
+    for rank in range(2):
+        system._trainer = SimpleNamespace(world_size=2, global_rank=rank)
+        system.setup("fit")
+        items += [[item.item for item in batch] for batch in system.val_loader]
+    assert items == [[0, 2], [1]]
+    system._trainer = SimpleNamespace(world_size=4, global_rank=0)
+    with pytest.raises(ValueError, match="item or more for each of 4 devices, found 3: raise"):
+        system.setup("fit")
 
 
 def test_each_epoch_draws_afresh(make_system, monkeypatch):
