@@ -7,7 +7,7 @@ import sys
 from threading import Event
 
 from ..utils.signals import exit_code
-from .parsing import add_device, add_model, add_parser
+from .parsing import add_device, add_parser
 
 
 def add_command(commands) -> None:
@@ -20,7 +20,14 @@ def add_command(commands) -> None:
         examples=["-m mini-events --port 8000"],
     )
     add = parser.add_argument
-    add_model(parser)
+    add(
+        "-m",
+        "--model",
+        action="append",
+        default=[],
+        help="a model to choose beside those of the package, and before them; may be given several "
+        "times",
+    )
     add("--port", type=int, help="default: the first free one from 7860")
     add("--no-browser", action="store_true", help="do not open the browser")
     add(
@@ -34,9 +41,11 @@ def add_command(commands) -> None:
 def _demo(args: argparse.Namespace) -> None:
     from ..demo import load_gradio, serve
     from ..hub import load_model
+    from ..models.pretrained import SHIPPED_MODELS
 
     load_gradio()  # first: a model may have to be downloaded
-    model = load_model(args.model, args.device)
+    names = dict.fromkeys([*args.model, *SHIPPED_MODELS])
+    models = {name: load_model(name, args.device) for name in names}
     if args.share:
         print(
             "asteroid-bimodal: --share makes the page public: recordings and results go through "
@@ -44,7 +53,7 @@ def _demo(args: argparse.Namespace) -> None:
             file=sys.stderr,
         )
     options = {"port": args.port, "browser": not args.no_browser, "share": args.share}
-    with serve(model, title=args.model, **options) as address:
+    with serve(models, **options) as address:
         print(f"The page is at {address.public or address.url} – stop it with Ctrl-C.", flush=True)
         _wait()
 

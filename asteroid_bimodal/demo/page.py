@@ -1,29 +1,36 @@
-"""The page: queries on the left, results on the right."""
+"""The page: queries on the left, results on the right; below each other on a phone."""
 
 from __future__ import annotations
 
-import shutil
-import warnings
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from ..models import QueriedSeparator
-from ..queries import UnknownSoundWarning
 from ..utils.example import EXAMPLE_QUERIES, write_example
-from ..utils.markdown import code
+from ..utils.inputs import AUDIO_SUFFIXES
+from .answers import Answers
 from .gradio_setup import SCRIPT, load_gradio
-from .result_html import EMPTY, render_result
-from .separation import MAX_SECONDS, RESULT_PREFIX, parse_queries, separate_recording
+from .result_html import EMPTY, render_model
+from .separation import MAX_SECONDS
 
-_KEPT_RESULTS = 4
 _HOUR = 3600  # seconds
+_JOBS = 8  # at a time, in turn
+_RECORDER = {"sources": ["microphone"], "buttons": []}  # "share" would send the audio away
+# To where it is told how far it is, and then to what has come of it.
+_SCROLL = """(...inputs) => {
+  setTimeout(() => {
+    const problem = document.querySelector(".abm-problem");
+    (problem ?? document.getElementById("found"))
+      .scrollIntoView({behavior: "smooth", block: problem ? "center" : "start"});
+  }, 100);
+  return inputs;
+}"""
 
 
 def build_page(
-    model: QueriedSeparator,
+    models: Mapping[str, QueriedSeparator],
     folder: str | Path,
     *,
     title: str = "asteroid-bimodal",
@@ -32,7 +39,7 @@ def build_page(
     """Builds the page.
 
     Args:
-        model: a separator.
+        models: separators to choose from, by name.
         folder: where tracks are written; the page must be allowed to serve it.
         title: of the page.
         max_seconds: longer files are refused.
@@ -45,17 +52,40 @@ def build_page(
     """
     gr = load_gradio()
     folder = Path(folder)
-    separate = partial(_separate, model, folder=folder, max_seconds=max_seconds)
+    answers = Answers(models, folder, max_seconds)
     options = {"analytics_enabled": False, "delete_cache": (_HOUR, 24 * _HOUR)}
     with _blocks(gr)(title=title, fill_width=True, **options) as page:
-        gr.Markdown(f"# Separating sounds by words\n{_facts(model, title)}")
+        gr.Markdown(
+            "# Separating sounds by words\nEstimates and residual add up to the mixture; nothing "
+            "is rescaled."
+        )
         with gr.Row():
             with gr.Column(scale=4, min_width=320):
-                inputs, button = _add_inputs(gr, write_example(folder / "flute_and_cello.wav"))
-            with gr.Column(scale=7, min_width=480):
+                example = write_example(folder / "flute_and_cello.wav")
+                inputs, problems, ask = _add_inputs(gr, models, example)
+            with gr.Column(scale=7, min_width=320, elem_id="answer"):
                 found = gr.HTML(EMPTY, js_on_load=SCRIPT, elem_id="found", label="Found")
-        button.click(
-            _with_errors(gr, separate), inputs, found, api_name="separate", concurrency_limit=1
+        outputs = [found, *problems]
+        run = gr.on(
+            ask,
+            _with_progress(gr, answers),
+            inputs,
+            outputs,
+            api_name="separate",
+            concurrency_limit=_JOBS,
+            js=_SCROLL,
+            show_progress_on=found,
+        )
+        run.then(None, js=_SCROLL)
+        # An answer is never seen beside another recording.
+        inputs[0].change(
+            lambda: (EMPTY, "", ""),
+            None,
+            outputs,
+            queue=False,
+            show_progress="hidden",
+            cancels=run,
+            api_visibility="private",
         )
     return page
 
@@ -75,82 +105,77 @@ def _blocks(gr: ModuleType) -> Any:
     return Page
 
 
-def _add_inputs(gr: ModuleType, example: Path) -> tuple[list, Any]:
-    """Adds the input components and the button."""
-    # Of its buttons, "share" would send the audio away.
-    sources = {"sources": ["upload", "microphone"], "type": "filepath", "buttons": ["download"]}
-    audio = gr.Audio(label="Mixture: upload or record", elem_id="mixture", **sources)
+def _add_inputs(
+    gr: ModuleType, models: Mapping[str, QueriedSeparator], example: Path
+) -> tuple[list, list, list]:
+    """Adds the input components; returns them, their problems, and the events that ask."""
+    sound_or_video = {"type": "filepath", "file_types": ["audio", "video", *AUDIO_SUFFIXES]}
+    sound_or_video["height"] = 140
+    audio = gr.File(label="Mixture: a recording or a video", elem_id="mixture", **sound_or_video)
+    with gr.Accordion("Or record", open=False):
+        recorded = gr.Audio(label="Record", type="filepath", elem_id="record", **_RECORDER)
+    recorded.stop_recording(
+        lambda path: (path, None), recorded, [audio, recorded], api_visibility="private"
+    )
+    of_audio = gr.HTML("", elem_id="of-audio")
+    names = list(models)
+    model = gr.Radio(names, value=names[0], label="Model", elem_id="model")
+    knows = gr.HTML(render_model(models[names[0]]), elem_id="knows")
+    model.change(
+        lambda name: render_model(models[name]),
+        model,
+        knows,
+        queue=False,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    # One line: Enter asks, and Shift-Enter begins another line.
+    line = {"lines": 1, "max_lines": 8}
     words = gr.Textbox(
         label="Queries",
-        info="What to look for, one a line or between commas.",
-        placeholder="violin\nacoustic guitar",
-        lines=3,
+        info="What to look for, between commas.",
+        placeholder=", ".join(EXAMPLE_QUERIES[:2]),
         elem_id="queries",
+        **line,
     )
-    caption = gr.Textbox(
-        label="Or a caption",
-        info="Each phrase of it is a query.",
-        placeholder="a man talks while a dog barks",
+    without = gr.Textbox(
+        label="Without",
+        info="What no estimate is to hold; without queries, the estimate is all else.",
+        elem_id="without",
+        **line,
     )
-    with gr.Accordion("Or an example of the sound", open=False):
-        like = gr.Audio(label="Like this", **sources)
+    of_queries = gr.HTML("", elem_id="of-queries")
+    with gr.Accordion("Or a caption, or an example of the sound", open=False):
+        caption = gr.Textbox(label="Caption", info="Each phrase of it is a query.", **line)
+        like = gr.File(label="Like this", **sound_or_video)
     button = gr.Button("Separate", variant="primary", elem_id="separate")
-    inputs = [audio, words, caption, like]
     gr.Examples(
-        [[str(example), "\n".join(EXAMPLE_QUERIES), ""]],
-        inputs[:3],
+        [[str(example), ", ".join(EXAMPLE_QUERIES)]],
+        [audio, words],
         label="Try it with",
         example_labels=["a flute and a cello, but no xylophone"],
         cache_examples=False,
     )
-    return inputs, button
+    ask = [button.click, words.submit, without.submit, caption.submit]
+    return [audio, words, caption, like, without, model], [of_audio, of_queries], ask
 
 
-def _separate(
-    model: QueriedSeparator,
-    audio: str | None,
-    words: str,
-    caption: str,
-    like: str | None,
-    *,
-    folder: Path,
-    max_seconds: float,
-) -> str:
-    queries = parse_queries(words, caption, like)
-    _remove_old_results(folder)
-    return render_result(separate_recording(model, audio, queries, folder, max_seconds=max_seconds))
+def _with_progress(gr: ModuleType, answers: Answers) -> Any:
+    """Shows the share of the windows that are done."""
 
+    def separate(
+        audio: str | None,
+        words: str,
+        caption: str,
+        like: str | None,
+        without: str,
+        model: str,
+        progress: Any = gr.Progress(),  # noqa: B008 - how gradio asks to be asked
+    ) -> tuple[str, str, str]:
+        def tell(done: int, total: int) -> None:
+            progress(min(1, done / total), "Separating")
 
-def _remove_old_results(folder: Path) -> None:
-    """Makes room for another result beside the last few."""
-    results = folder.glob(f"{RESULT_PREFIX}*")
-    oldest_first = sorted(results, key=lambda path: path.stat().st_mtime)
-    for path in oldest_first[: 1 - _KEPT_RESULTS]:
-        shutil.rmtree(path)
+        progress(0, "Waiting for a turn")
+        return answers.answer(audio, words, caption, like, without, model, tell)
 
-
-def _with_errors(gr: ModuleType, function: Callable[..., str]) -> Callable[..., str]:
-    """Shows errors and warnings on the page."""
-
-    def run(audio: str | None, words: str, caption: str, like: str | None) -> str:
-        try:
-            with warnings.catch_warnings(record=True) as told:
-                warnings.simplefilter("always", UserWarning)
-                answer = function(audio, words, caption, like)
-        except (ValueError, OSError) as error:
-            message = " ".join(str(error).split())
-            raise gr.Error(message, title="That did not work", print_exception=False) from error
-        shown = (UserWarning, UnknownSoundWarning)
-        for message in dict.fromkeys(str(w.message) for w in told if w.category in shown):
-            gr.Warning(message)
-        return answer
-
-    return run
-
-
-def _facts(model: QueriedSeparator, title: str) -> str:
-    return (
-        f"Model `{code(title)}`, {model.sample_rate / 1000:g} kHz, on {model.device}. Estimates "
-        "and residual add up to the mixture; nothing is rescaled. The presence score, from 0 to 1, "
-        "says how likely it is that a sound is there."
-    )
+    return separate

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
@@ -17,7 +18,7 @@ from ..models import QueriedSeparator
 from ..queries import parse_caption
 from ..queries.files import is_file
 from ..queries.naming import RESIDUAL, split_queries
-from ..separate import Query, separate_files
+from ..separate import FileResults, Query, separate_files
 from ..utils.audio_file import AudioStream, open_audio
 from ..utils.files import atomic_write, safe_name
 from .figures import Picture, draw_together
@@ -25,8 +26,11 @@ from .figures import Picture, draw_together
 MAX_SECONDS = 600  # of a recording
 MAX_DENSITY = 384_000  # samples a second, of all channels: memory is needed for 24 s of each track
 MAX_QUERIES = 8
-RESULT_PREFIX = "result_"  # of folders
 _OPTION_SENTENCE = re.compile(r"[^.]*\s--[a-z][^.]*\.")
+
+
+class QueryError(ValueError):
+    """Something is wrong with the queries, not with the recording."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,11 @@ class DemoResult:
 
 
 def parse_queries(
-    words: str = "", caption: str = "", like: str | PathLike | None = None
+    words: str = "",
+    caption: str = "",
+    like: str | PathLike | None = None,
+    *,
+    without: str = "",
 ) -> list[str | Query]:
     """Collects the queries of all inputs; repetitions count once.
 
@@ -83,26 +91,29 @@ def parse_queries(
         words: queries, one a line or between commas.
         caption: a sentence; each phrase of it is a query.
         like: an audio example of the sound.
+        without: negative queries, as words; where there are some, there need be no others.
 
     Raises:
-        ValueError: for no query, and for more than `MAX_QUERIES`.
+        QueryError: for no query, and for more than `MAX_QUERIES` with the negative ones.
 
     Examples:
         >>> parse_queries("violin, flute", "a man talks while a dog barks")
         ['violin', 'flute', 'a man talks', 'a dog barks']
     """
-    phrases = parse_caption(caption) if (caption or "").strip() else []
+    with _about_queries():
+        phrases = parse_caption(caption) if (caption or "").strip() else []
     queries: list[str | Query] = list(dict.fromkeys([*split_queries(words or ""), *phrases]))
     if like:
         queries.append(Query.like(like, f"like {Path(like).stem}"))
-    if not queries:
-        raise ValueError(
+    negative = split_queries(without or "")
+    if not queries and not negative:
+        raise QueryError(
             "There is no query. Write a query such as 'violin', a caption, or give an example of "
             "the sound."
         )
-    if len(queries) > MAX_QUERIES:
-        raise ValueError(
-            f"This page takes at most {MAX_QUERIES} queries, received {len(queries)}. Give some of "
+    if (count := len(queries) + len(negative)) > MAX_QUERIES:
+        raise QueryError(
+            f"This page takes at most {MAX_QUERIES} queries, received {count}. Give some of "
             "them at a time, or use `asteroid-bimodal separate`."
         )
     return queries
@@ -114,7 +125,9 @@ def separate_recording(
     queries: Sequence[str | Query],
     folder: str | PathLike,
     *,
+    without: Sequence[str | Query] = (),
     max_seconds: float = MAX_SECONDS,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> DemoResult:
     """Separates a file and draws the spectrograms of all tracks.
 
@@ -126,11 +139,14 @@ def separate_recording(
         audio: a file of any format that `open_audio` reads.
         queries: texts or `Query` objects.
         folder: where a new folder for the tracks is made; itself made when missing.
+        without: negative queries, as `separate_files` takes them.
         max_seconds: longer files are refused.
+        on_progress: called after each window with the samples that are done, and how many there
+            are.
 
     Raises:
         ValueError: when there is no file, when it is unreadable, too long or too short, or has more
-            than `MAX_DENSITY` samples a second, and for queries that the model refuses.
+            than `MAX_DENSITY` samples a second; a `QueryError` for queries that the model refuses.
     """
     if not audio:
         raise ValueError("There is no audio to separate. Upload a file or record one.")
@@ -138,28 +154,58 @@ def separate_recording(
     contents = [part.content for query in queries for part in query.parts]
     examples = [Path(content) for content in contents if is_file(content)]
     with _without_paths_and_options([audio, *examples]):
-        _check_names(queries)
-        for example in examples:
-            with _open(example):
-                pass  # it is not too dense
+        with _about_queries():
+            _check_names(queries)
+            for example in examples:
+                with _open(example):
+                    pass  # it is not too dense
         with _open(audio) as stream:
             blocks = _at_most(stream, max_seconds)
             Path(folder).mkdir(parents=True, exist_ok=True)
             # Outputs are this name with an ending: none of them can replace it.
-            out = tempfile.mkdtemp(prefix=RESULT_PREFIX, dir=folder)
+            out = tempfile.mkdtemp(prefix="result_", dir=folder)
             source = Path(out) / f"{safe_name(audio.stem)}.wav"
-            _write(source, stream, blocks)
-        found = separate_files(model, [source], queries, residual=True)
-        if found.failed:
-            raise ValueError(found.failed[source])
-    info = soundfile.info(source)
-    paths = [source, *found.written]
-    names = ["mixture", *(query.name for query in queries), RESIDUAL]
+            try:
+                _write(source, stream, blocks)
+                found = _separate(model, source, queries, without, on_progress)
+                info, paths = soundfile.info(source), [source, *found.written]
+                pictures = draw_together(paths)
+            except BaseException:
+                shutil.rmtree(out)
+                raise
     scores = [found.presence.get(path) for path in paths]
-    mixture, *estimates, residual = map(Track, names, paths, draw_together(paths), scores)
+    unwanted = "without " + " ".join(Query.of(query).name for query in without)
+    asked = [query.name for query in queries] or [unwanted]
+    names = ["mixture", *asked, RESIDUAL]
+    mixture, *estimates, residual = map(Track, names, paths, pictures, scores)
     return DemoResult(
         audio.name, info.samplerate, info.channels, info.duration, mixture, estimates, residual
     )
+
+
+def _separate(
+    model: QueriedSeparator,
+    source: Path,
+    queries: Sequence[Query],
+    without: Sequence[str | Query],
+    on_progress: Callable[[int, int], None] | None,
+) -> FileResults:
+    with _about_queries():
+        found = separate_files(
+            model, [source], queries, without=without, residual=True, on_progress=on_progress
+        )
+    if found.failed:
+        raise ValueError(found.failed[source])
+    return found
+
+
+@contextmanager
+def _about_queries() -> Iterator[None]:
+    """Tells that an error is one of queries."""
+    try:
+        yield
+    except ValueError as error:
+        raise QueryError(str(error)) from error
 
 
 @contextmanager
@@ -171,7 +217,7 @@ def _without_paths_and_options(files: Sequence[Path]) -> Iterator[None]:
         message = _OPTION_SENTENCE.sub("", str(error))
         for path in files:
             message = message.replace(str(path), path.name)
-        raise ValueError(message) from error
+        raise type(error)(message) from error
 
 
 def _check_names(queries: Sequence[Query]) -> None:

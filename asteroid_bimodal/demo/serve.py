@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
@@ -35,7 +35,7 @@ class Address:
 
 @contextmanager
 def serve(
-    model: QueriedSeparator,
+    models: Mapping[str, QueriedSeparator],
     *,
     title: str = "asteroid-bimodal",
     port: int | None = None,
@@ -48,7 +48,7 @@ def serve(
     uploaded and found lies in a temporary folder, which is removed at the end.
 
     Args:
-        model: a separator.
+        models: separators to choose from, by name.
         title: of the page.
         port: by default the first free one from 7860.
         browser: open the page in the browser.
@@ -63,7 +63,7 @@ def serve(
     _check_port(port)
     hosts = set(_NAMES)
     with TemporaryDirectory(prefix="asteroid_bimodal_") as folder, _uploads_to(folder):
-        page = build_page(model, folder, title=title)
+        page = build_page(models, folder, title=title)
         try:
             _, url, public = page.launch(
                 server_name=_HERE,

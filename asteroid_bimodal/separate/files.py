@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from ..models import QueriedSeparator, SeparationResult
 from ..models.inference import open_input
@@ -120,6 +122,7 @@ def separate_each(
     progress: bool = False,
     format: str = "wav",
     bits: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[FileResult]:
     """Separates one file after the other, and tells of each when it is done.
 
@@ -145,6 +148,8 @@ def separate_each(
         format: "wav", "flac", "mp3" or "ogg". All but a wav of 32 bits cut off what passes ±1,
             with a warning.
         bits: of a sample, 16, 24 or 32 (floating point); by default 32 of wav and 24 of flac.
+        on_progress: called after each window with the samples of the file that are done, and how
+            many it has.
 
     Yields:
         What became of each input, those that are left out first.
@@ -162,7 +167,7 @@ def separate_each(
     query = encode_queries(model, queries, without)
     options = {"num_negative": len(without), "residual": residual, "share": share}
     options["batch_size"] = batch_size
-    batch = _Batch(model, plan, query, options, overwrite, skip_existing, progress)
+    batch = _Batch(model, plan, query, options, overwrite, skip_existing, progress, on_progress)
     for path, reason in plan.left_out.items():
         yield FileResult(path, "left out", reason)
     logs: dict[Path, BatchLog] = {}
@@ -195,6 +200,7 @@ class _Batch:
     overwrite: bool
     skip_existing: bool
     progress: bool
+    on_progress: Callable[[int, int], None] | None
 
     def treat(self, path: Path) -> FileResult:
         """Writes what is missing of an input's outputs."""
@@ -208,10 +214,21 @@ class _Batch:
             rate, seconds = audio.sample_rate, audio.frames / audio.sample_rate
             _log.debug("%s: %.2f s, %d channels at %d Hz", path, seconds, audio.channels, rate)
             stream = self.model.separate_stream(audio.blocks, self.query, rate, **self.options)
-            write_outputs(outputs, missing, stream, audio, self.plan.format)
+            pieces = _told(stream, audio.frames, self.on_progress) if self.on_progress else stream
+            write_outputs(outputs, missing, pieces, audio, self.plan.format)
         # The residual, if there is one, has no score.
         presence = dict(zip(outputs, stream.presence.tolist(), strict=False))
         return FileResult(path, "ok", outputs=outputs, written=missing, presence=presence)
+
+
+def _told(
+    pieces: Iterable[Tensor], total: int, on_progress: Callable[[int, int], None]
+) -> Iterator[Tensor]:
+    done = 0
+    for piece in pieces:
+        yield piece
+        done += piece.shape[-1]
+        on_progress(done, total)
 
 
 def _add_row(log: BatchLog, result: FileResult) -> None:

@@ -1,24 +1,34 @@
-"""What a question brings up is shown on the page."""
+"""Problems stand beside the field that they are of; results make room for newer ones."""
 
 from __future__ import annotations
 
 import warnings
-from types import SimpleNamespace
 
-from asteroid_bimodal.demo.page import _with_errors
+from asteroid_bimodal.demo import answers
 
 
-def test_warnings_are_shown_once_each():
-    shown = []
+def test_warnings_are_shown_once_each_beside_their_field(model, tmp_path, monkeypatch):
+    def parse(*_, **__):
+        for kind in (UserWarning, UserWarning, FutureWarning):
+            warnings.warn("breaks off", kind, stacklevel=1)
+        raise answers.QueryError("<no> word")
 
-    def answer(*_):
-        for message in ("breaks off", "breaks off", "knows no word"):
-            warnings.warn(message, stacklevel=1)
-        warnings.warn("of a library", FutureWarning, stacklevel=1)
-        return "<p>"
+    monkeypatch.setattr(answers, "parse_queries", parse)
+    page = answers.Answers({"tiny": model}, tmp_path, 600)
+    found, of_audio, of_queries = page.answer(None, "", "", None, "", "tiny", None)
+    assert found == answers.EMPTY
+    assert of_audio.count("breaks off") == 1 and "&lt;no&gt; word" in of_queries
 
-    page = SimpleNamespace(Warning=shown.append, Error=ValueError)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        assert _with_errors(page, answer)(None, "qwxzv", "", None) == "<p>"
-    assert shown == ["breaks off", "knows no word"]
+
+def test_progress_is_that_of_the_windows(model, noise, tmp_path):
+    told = []
+    page = answers.Answers({"tiny": model}, tmp_path, 600)
+    path = noise(length=900_000)
+    page.answer(path, "violin", "", None, "", "tiny", lambda *step: told.append(step))
+    assert len(told) > 2 and told == sorted(told) and told[-1] == (900_000, 900_000)
+
+
+def test_a_failed_question_leaves_nothing(model, noise, tmp_path):
+    page = answers.Answers({"tiny": model}, tmp_path / "results", 600)
+    page.answer(noise(length=20), "violin", "", None, "", "tiny", lambda *_: None)
+    assert not list((tmp_path / "results").iterdir())

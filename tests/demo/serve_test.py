@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
+import av
 import numpy as np
 import pytest
 import requests
@@ -36,7 +37,7 @@ def listens(host, port):
 
 @pytest.fixture(scope="module")
 def address(model):
-    with serve(model, title="tiny") as address:
+    with serve({"tiny": model, "other": model}, title="tiny") as address:
         yield address
     assert not listens("127.0.0.1", urlsplit(address.url).port)
 
@@ -48,9 +49,15 @@ def client(address, tmp_path_factory):
     client.close()
 
 
-def ask(client, audio, words="violin, flute", caption="", like=None):
-    audio, like = (path and handle_file(path) for path in (audio, like))
-    return client.predict(audio, words, caption, like, api_name="/separate")
+def ask_all(client, audio, words="violin, flute", caption="", without="", model="tiny"):
+    audio = audio and handle_file(audio)
+    return client.predict(audio, words, caption, None, without, model, api_name="/separate")
+
+
+def ask(*args, **options):
+    found, of_audio, of_queries = ask_all(*args, **options)
+    assert not of_audio and not of_queries
+    return found
 
 
 def fetch(address, html, folder):
@@ -89,23 +96,51 @@ def test_only_the_last_answers_are_kept(address, client, noise, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options, words",
+    "options, field, words",
     [
-        ({"words": " "}, "Write a query such as"),
-        ({"audio": None}, "Upload a file or record one"),
-        ({"length": 20}, "one frame of the model"),
+        ({"words": " "}, 2, "Write a query such as"),
+        ({"words": "residual"}, 2, "Leave it out"),
+        ({"audio": None}, 1, "Upload a file or record one"),
+        ({"length": 20}, 1, "one frame of the model"),
     ],
 )
-def test_what_is_wrong_is_said(client, noise, options, words):
+def test_what_is_wrong_is_said_beside_the_field(client, noise, options, field, words):
     options = dict(options)
     audio = options.pop("audio", noise(length=options.pop("length", 4000)))
-    with pytest.raises(AppError, match=words):
-        ask(client, audio, **options)
+    answer = ask_all(client, audio, **options)
+    assert words in answer[field] and not answer[3 - field] and "<audio" not in answer[0]
+
+
+def test_a_video_is_a_recording(client, tmp_path):
+    path = tmp_path / "clip.mp4"
+    with av.open(str(path), "w") as file:
+        picture, sound = file.add_stream("mpeg4", 25), file.add_stream("aac", 22050)
+        picture.width = picture.height = 64
+        for _ in range(25):
+            frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+            file.mux(picture.encode(frame))
+        noise = np.random.default_rng(0).normal(0, 0.1, (1, 22050)).astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(noise, format="fltp", layout="mono")
+        frame.sample_rate = 22050
+        file.mux(sound.encode(frame))
+        for stream in (picture, sound):
+            file.mux(stream.encode(None))
+    assert "clip.mp4" in ask(client, path)
+
+
+def test_what_is_not_wanted_is_left_out_of_all_estimates(client, noise):
+    html = ask(client, noise(), words="", without="flute, tuba")
+    assert re.findall("<h3>(.*?)</h3>", html) == ["mixture", "without flute tuba", "residual"]
+
+
+def test_a_model_that_is_none(client, noise):
+    with pytest.raises(AppError):
+        ask(client, noise(), model="/etc/passwd")
 
 
 def test_an_upload_that_is_too_large_is_refused_before_it_is_all_here(model, monkeypatch):
     monkeypatch.setattr(sys.modules["asteroid_bimodal.demo.serve"], "_MAX_UPLOAD", "10kb")
-    with serve(model) as address:
+    with serve({"tiny": model}) as address:
         statuses = []
         for size in (10_000, 20_000):
             files = {"files": ("noise.wav", bytes(size))}
@@ -141,7 +176,7 @@ def test_nobody_else_can_connect(address):
 def test_requests_for_another_name_or_from_another_page_are_refused(address, headers, status):
     assert requests.get(f"{address.url}config", headers=headers).status_code == status
     join = f"{address.url}gradio_api/call/separate"
-    answer = requests.post(join, json={"data": [None, "x", "", None]}, headers=headers)
+    answer = requests.post(join, json={"data": [None, "x", "", None, "", "tiny"]}, headers=headers)
     assert answer.status_code == status
 
 
@@ -153,7 +188,7 @@ def test_the_public_address_is_a_name_of_the_page(model, monkeypatch):
         return app, url, "https://abc.example.org"
 
     monkeypatch.setattr("gradio.Blocks.launch", share)
-    with serve(model, share=True) as address:
+    with serve({"tiny": model}, share=True) as address:
         for name, status in [("abc.example.org", 200), ("evil.example.org", 403)]:
             headers = {"Host": name, "Origin": f"https://{name}"}
             assert requests.get(f"{address.url}config", headers=headers).status_code == status
@@ -165,7 +200,9 @@ def test_the_public_address_is_a_name_of_the_page(model, monkeypatch):
 def test_a_file_of_the_machine_is_no_input_and_no_traceback(address, capfd, path):
     join = f"{address.url}gradio_api/call/separate"
     audio = {"path": path, "meta": {"_type": "gradio.FileData"}}
-    event = requests.post(join, json={"data": [audio, "x", "", None]}).json()["event_id"]
+    event = requests.post(join, json={"data": [audio, "x", "", None, "", "tiny"]}).json()[
+        "event_id"
+    ]
     answer = requests.get(f"{join}/{event}").text
     assert "event: error" in answer and "uploaded to it alone" in answer
     assert "Traceback" not in capfd.readouterr().err
@@ -186,7 +223,7 @@ def test_the_page_refers_to_nothing_elsewhere(address):
     assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
 
 
-CLICK = "[...document.querySelectorAll('button')].find(b => b.innerText.includes('{}')).click()"
+CLICK = "[...document.querySelectorAll('button')].find(b => b.textContent.includes('{}')).click()"
 TITLES = "[...document.querySelectorAll('#found h3')].map(e => e.innerText)"
 TYPE = """(() => {
   const box = document.querySelector('#queries textarea');
@@ -195,26 +232,59 @@ TYPE = """(() => {
 })()"""
 
 
-def test_a_question_in_the_browser(address, browser):
+def press(browser, text):
+    browser.call("Runtime.evaluate", expression=CLICK.format(text), userGesture=True)
+
+
+PLAYERS = "[...document.querySelectorAll('#found audio')]"
+HEARD = f"{PLAYERS}.map(a => !a.muted)"
+
+
+@pytest.mark.parametrize("width, height", [(1366, 900), (390, 844)])
+def test_a_question_in_the_browser(address, browser, noise, width, height):
+    screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.call("Emulation.setDeviceMetricsOverride", **screen)
     browser.call("Page.navigate", url=address.url)
     browser.wait_for("document.querySelector('#separate')")
     assert browser.evaluate("document.title") == "tiny"
     browser.wait_for("document.querySelector('#found')?.innerText.includes('will be here')")
 
-    browser.evaluate(CLICK.format("Separate"))  # with nothing in it
-    browser.wait_for("document.body.innerText.includes('Write a query such as')")
+    press(browser, "Separate")  # with nothing in it
+    browser.wait_for("document.querySelector('#of-queries')?.innerText.includes('such as')")
 
-    browser.evaluate(CLICK.format("a flute and a cello"))
+    press(browser, "a flute and a cello")
     browser.wait_for("document.querySelector('#queries textarea').value.includes('cello')")
-    browser.wait_for("document.querySelector('#mixture').innerText.includes('0:08')")
-    browser.evaluate(CLICK.format("Separate"))
-    browser.wait_for("document.querySelectorAll('#found audio').length")
+    browser.wait_for("document.querySelector('#mixture').innerText.includes('.wav')")
+    browser.wait_for("!document.querySelector('.abm-problem')")
+    browser.evaluate("document.querySelector('#queries textarea').focus()")
+    for kind in ("keyDown", "keyUp"):
+        enter = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
+        browser.call("Input.dispatchKeyEvent", type=kind, **enter)
+    browser.wait_for(f"{PLAYERS}.length")
     assert browser.evaluate(TITLES) == ["mixture", *EXAMPLE_QUERIES, "residual"]
-    players = "[...document.querySelectorAll('#found audio')]"
-    browser.wait_for(f"{players}.every(a => Math.abs(a.duration - 8) < 0.01)")
+    browser.wait_for(f"{PLAYERS}.every(a => Math.abs(a.duration - 8) < 0.01)")
     pictures = "[...document.querySelectorAll('#found img')]"
-    assert browser.evaluate(f"{pictures}.every(i => i.complete && i.naturalWidth > 100)")
+    browser.wait_for(f"{pictures}.every(i => i.complete && i.naturalWidth > 100)")
+    place = "document.querySelector('#found').getBoundingClientRect()"
+    browser.wait_for(f"{place}.top > -50 && {place}.top < {height / 2}")
+    cut = "[...document.querySelectorAll('#found *')].map(e => e.getBoundingClientRect().right)"
+    assert browser.evaluate(f"Math.max(...{cut})") <= width
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width
 
+    press(browser, "Play")
+    browser.wait_for(f"{PLAYERS}.every(a => !a.paused && a.currentTime > 0)")
+    times = f"{PLAYERS}.map(a => a.currentTime)"
+    browser.wait_for(f"Math.max(...{times}) - Math.min(...{times}) < 0.1")
+    press(browser, "Pause")
+    browser.wait_for(f"{PLAYERS}.every(a => a.paused)")
+    assert browser.evaluate(HEARD) == [True, False, False, False, False]
+    browser.evaluate("document.querySelectorAll('.abm-solo')[2].click()")
+    assert browser.evaluate(HEARD) == [False, False, True, False, False]
+    browser.evaluate("document.querySelectorAll('.abm-solo')[2].click()")
+    browser.evaluate("document.querySelectorAll('.abm-mute')[1].click()")
+    assert browser.evaluate(HEARD) == [False, False, True, True, True]
+
+    browser.evaluate(f"{pictures}[1].scrollIntoView({{block: 'center'}})")
     box = browser.evaluate(
         f"(() => {{ const b = {pictures}[1].getBoundingClientRect();"
         "return [b.x + b.width / 4, b.y + b.height / 2] })()"
@@ -222,14 +292,17 @@ def test_a_question_in_the_browser(address, browser):
     for kind in ("mousePressed", "mouseReleased"):
         options = {"type": kind, "button": "left", "clickCount": 1}
         browser.call("Input.dispatchMouseEvent", x=box[0], y=box[1], **options)
-    browser.wait_for(f"Math.abs({players}[1].currentTime - 2) < 0.1")
+    browser.wait_for(f"{PLAYERS}.every(a => Math.abs(a.currentTime - 2) < 0.1)")
     browser.wait_for(f"{pictures}[1].nextElementSibling.classList.contains('on')")
 
     hostile = "<b>${7 * 7}</b> {{value}}"
     browser.evaluate(TYPE % repr(hostile))
-    browser.evaluate(CLICK.format("Separate"))
+    press(browser, "Separate")
     browser.wait_for(f"{TITLES}.length == 3")
     assert browser.evaluate(TITLES)[1] == hostile
+
+    browser.evaluate("document.querySelector('#mixture button[aria-label]').click()")
+    browser.wait_for(f"{TITLES}.length == 0")  # no answer beside another recording
 
     assert browser.hosts == {"127.0.0.1"}
     assert not browser.messages
