@@ -399,8 +399,6 @@ def test_devices_that_are_none(devices):
         ("training.gradient_clipping", "2.5", "gradient_clip_val", 2.5),
         ("training.accumulate", "4", "accumulate_grad_batches", 4),
         ("training.epochs", "7", "max_epochs", 7),
-        ("training.limit_val_batches", "3", "limit_val_batches", 3),
-        ("training.limit_val_batches", "0.5", "limit_val_batches", 0.5),
         ("training.precision", "bf16-mixed", "precision", "bf16-mixed"),
     ],
 )

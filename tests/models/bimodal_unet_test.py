@@ -173,7 +173,7 @@ def test_samples_that_cannot_be_separated_are_refused(model, wav, message):
         ([["violin"]], "each of 2 mixtures, received 1"),
         ("violin", r"\['violin'\]"),
         ([1, 2], "Expected"),
-        (None, "received None"),
+        (None, "asked in words"),
     ],
 )
 def test_queries_that_cannot_be_asked_are_refused(model, queries, message):
