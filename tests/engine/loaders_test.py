@@ -6,7 +6,12 @@ import torch
 
 from asteroid_bimodal.data.manifest import read_manifest, write_manifest
 from asteroid_bimodal.data.shards import write_shards
-from asteroid_bimodal.engine.loaders import build_train_loader, find_test_list
+from asteroid_bimodal.engine import loaders
+from asteroid_bimodal.engine.loaders import (
+    build_train_loader,
+    build_valid_loader,
+    find_test_list,
+)
 from asteroid_bimodal.engine.train import train
 
 pytest.importorskip("webdataset")
@@ -45,6 +50,23 @@ def test_an_epoch_of_no_batch(tone_set, shards, tiny_conf, sharded):
     changes = {"training.batch_size": 5} | ({"data.shards": shards} if sharded else {})
     with pytest.raises(ValueError, match="epoch of 4 examples does not fill a batch of 5"):
         build_train_loader(tiny_conf(tone_set, **changes))
+
+
+class _Items:
+    """Ten validation items."""
+
+    def __init__(self):
+        self.items = list(range(10))
+
+    def __len__(self):
+        return len(self.items)
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(1, 8), (0.5, 5), (0.01, 1)])
+def test_a_part_of_the_validation_list(tone_set, tiny_conf, monkeypatch, limit, expected):
+    monkeypatch.setattr(loaders, "build_test_set", lambda *_: _Items())
+    loader = build_valid_loader(tiny_conf(tone_set, **{"training.limit_val_batches": limit}))
+    assert len(loader.dataset) == expected
 
 
 def test_lists_of_which_there_are_two(own_tone_set):
