@@ -4,16 +4,18 @@ Two captions and two phrases of each make six queries an example. *Shared* runs 
 `CondUNet`: the levels that do not see the query once a mixture, the first convolution of each
 decoder level split into a part that all queries share and a part for each, the query's weights
 folded into the last convolution. *Alone* runs the whole U-Net for each query, layer by layer, as
-the paper writes it. Both have the same weights and give the same masks.
+the paper writes it. Both have the same weights and give the same masks. *As trained* is shared,
+with channels last in memory, as recipes train.
 
-    python benchmarks/shared_encoder.py [--ngf 16] [--batch 2] [--repeats 5]
+    python benchmarks/shared_encoder.py [--ngf 16] [--batch 2] [--repeats 5] [--precision bf16]
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 import torch.nn.functional as F
@@ -66,11 +68,12 @@ def one_query(query: QueryEmbedding, index: int) -> QueryEmbedding:
     return QueryEmbedding(query.tokens[:, part], query.mask[:, part], query.pooled[:, part])
 
 
-def training_step(masker: CondUNet, masks: Callable[[], Tensor]) -> float:
+def training_step(maskers: Iterable[CondUNet], masks: Callable[[], Tensor]) -> float:
     """Returns the seconds that a forward and a backward pass take."""
-    masker.zero_grad(set_to_none=True)
+    for masker in maskers:
+        masker.zero_grad(set_to_none=True)
     start = time.perf_counter()
-    masks().square().mean().backward()
+    masks().float().square().mean().backward()
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter() - start
@@ -105,10 +108,12 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", choices=("float32", "bf16"), default="float32")
     args = parser.parse_args()
     torch.manual_seed(0)
     masker = CondUNet(ngf=args.ngf, num_downs=args.num_downs).to(args.device)
     query = random_query(args.batch, NUM_QUERIES, masker.get_config()).to(args.device)
+    trained = copy.deepcopy(masker).to(memory_format=torch.channels_last)
     queries = [one_query(query, index) for index in range(NUM_QUERIES)]
     log_mag = torch.rand(args.batch, 1, *args.size, device=args.device)
     systems = {
@@ -119,14 +124,19 @@ def main() -> None:
             [masker(log_mag, one) for one in queries], dim=1
         ),
         "shared: CondUNet, all queries at once": lambda: masker(log_mag, query),
+        "as trained: shared, channels last": lambda: trained(log_mag, query),
     }
-    masker.eval()
-    with torch.no_grad():
+    half = torch.autocast(args.device, torch.bfloat16, enabled=args.precision == "bf16")
+    for network in (masker, trained):
+        network.eval()
+    with half, torch.no_grad():
         results = [run() for run in systems.values()]
-    masker.train()
+    for network in (masker, trained):
+        network.train()
     rounds = []
     for _ in range(args.repeats + 1):  # in turns: a busy machine slows all of them alike
-        rounds.append([training_step(masker, run) for run in systems.values()])
+        with half:
+            rounds.append([training_step((masker, trained), run) for run in systems.values()])
     report(args, list(systems), results, torch.tensor(rounds[1:]))
 
 
@@ -143,7 +153,10 @@ def report(
     """
     shape = (args.batch, 1, *args.size)
     ratios = (seconds / seconds[:, :1]).median(dim=0).values
-    print(f"torch {torch.__version__}, {args.device}, {torch.get_num_threads()} thread(s), float32")
+    print(
+        f"torch {torch.__version__}, {args.device}, {torch.get_num_threads()} thread(s), "
+        f"{args.precision}"
+    )
     print(
         f"log-magnitudes {shape}, {NUM_QUERIES} queries each, ngf {args.ngf}, "
         f"{args.num_downs} levels; medians of {args.repeats} training steps"
