@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, combinations, islice, permutations, product
+from itertools import chain, combinations, permutations, product
 from pathlib import Path
+
+import torch
+from tqdm import tqdm
 
 from ..data.batches import Skipped
 from ..data.captioned import named_sounds, phrases_of
 from ..data.manifest import Clip, read_manifest
 from ..data.pinned import PinnedMixture, draw_test_list, write_test_list
-from ..queries import mixture_caption, phrase_prompt
+from ..queries import QueryEncoder, mixture_caption, phrase_prompt
+from ..queries.embedding import EmbeddingCache
 from ..queries.vocabulary import read_vocabulary
 from .build import TIMBRE, build_query_encoder, classifier_path, embeddings_path, encoder_spec
 from .loaders import is_captioned, labels_of
 from .schema import Config
 from .timbre import train_classifier
 
-MOST_TEXTS = 20_000  # captions embedded in stage 2; others are when training asks for them
+MOST_TEXTS = 100_000  # where there are more captions, none is embedded before it is drawn
+_TEXTS_AT_A_TIME = 256
 _SPARE = 2  # items drawn for each that is kept, where some name the same sound twice
 
 
@@ -156,14 +162,30 @@ def embed_texts(conf: Config) -> None:
 
 def _embed(conf: Config) -> None:
     """Writes `<root>/embeddings/<fingerprint>.safetensors`, which training reads."""
-    texts = list(dict.fromkeys(_natural_texts(conf) if is_captioned(conf) else _made_texts(conf)))
+    texts = dict.fromkeys(_natural_texts(conf) if is_captioned(conf) else _made_texts(conf))
     encoder = build_query_encoder(conf)
-    path = embeddings_path(conf, encoder)
+    path, fingerprint = embeddings_path(conf, encoder), encoder.fingerprint
     missing = [text for text in texts if encoder.cache.get(text) is None]
-    if missing:
-        encoder([missing])
-        encoder.cache.save(path, encoder.fingerprint)
-    print(f"{len(missing)} texts embedded, {len(texts) - len(missing)} known: {path}")
+    stored = EmbeddingCache(len(encoder.cache) + len(texts) + 1)  # with those of other runs
+    for text, item in encoder.cache.items():
+        stored.put(text, item)
+    try:
+        _embed_into(stored, missing, encoder)
+    finally:  # what a stopped run has embedded stays, too
+        if len(stored) and (missing or not path.exists()):
+            stored.save(path, fingerprint)
+    print(f"{len(missing)} texts embedded, {len(stored)} in {path}")
+
+
+def _embed_into(stored: EmbeddingCache, texts: Sequence[str], encoder: QueryEncoder) -> None:
+    if texts and torch.cuda.is_available():
+        encoder = encoder.to("cuda")
+    with tqdm(total=len(texts), desc="embedding", unit="text", disable=None) as bar:
+        for start in range(0, len(texts), _TEXTS_AT_A_TIME):
+            part = texts[start : start + _TEXTS_AT_A_TIME]
+            for text, item in zip(part, encoder.encode(list(part)), strict=True):
+                stored.put(text, item)
+            bar.update(len(part))
 
 
 def _made_texts(conf: Config) -> Iterator[str]:
@@ -174,14 +196,23 @@ def _made_texts(conf: Config) -> Iterator[str]:
         words = [label] if vocabulary is None else vocabulary.words(label)
         prompts = [data.prompt, *data.more_prompts]
         yield from (phrase_prompt(word, prompt) for word, prompt in product(words, prompts))
-    if data.n_src > 1:
-        groups = islice(permutations(labels, data.n_src), MOST_TEXTS)
+    if data.n_src > 1 and _are_few(math.perm(len(labels), data.n_src)):
+        groups = permutations(labels, data.n_src)
         yield from (mixture_caption(list(group), data.caption) for group in groups)
 
 
-def _natural_texts(conf: Config) -> Iterator[str]:
+def _natural_texts(conf: Config) -> Iterable[str]:
     """Captions of the training clips, and their phrases."""
     clips = read_manifest(Path(conf.data.root) / "train.csv")
     captions = dict.fromkeys(clip.caption for clip in clips if clip.caption)
-    texts = chain.from_iterable((caption, *phrases_of(caption)) for caption in captions)
-    return islice(dict.fromkeys(texts), MOST_TEXTS)
+    texts = dict.fromkeys(
+        chain.from_iterable((caption, *phrases_of(caption)) for caption in captions)
+    )
+    return texts if _are_few(len(texts)) else ()
+
+
+def _are_few(count: int) -> bool:
+    """Whether so many captions are embedded here; says so if not."""
+    if count > MOST_TEXTS:
+        print(f"{count:,} captions are more than {MOST_TEXTS:,}: embedded when they are drawn.")
+    return count <= MOST_TEXTS

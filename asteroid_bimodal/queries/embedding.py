@@ -184,10 +184,10 @@ def _check_parts(embeddings: Sequence[QueryEmbedding], *equal: str) -> None:
 
 
 class EmbeddingCache:
-    """The embeddings most recently used, in main memory.
+    """Embeddings in main memory: those that were loaded, and of others the most recently used.
 
     Args:
-        max_items: how many; the one unused for longest goes first.
+        max_items: how many others; the one unused for longest goes first.
 
     Examples:
         >>> cache = EmbeddingCache(max_items=2)
@@ -202,14 +202,15 @@ class EmbeddingCache:
         if max_items < 1:
             raise ValueError(f"Expected room for at least 1 item, received {max_items}.")
         self.max_items = max_items
+        self._loaded: dict[Hashable, EncodedQuery] = {}
         self._items: OrderedDict[Hashable, EncodedQuery] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._loaded) + len(self._items)
 
     def items(self) -> ItemsView[Hashable, EncodedQuery]:
         """Returns the embeddings with the keys of their queries, those used last at the end."""
-        return self._items.items()
+        return {**self._loaded, **self._items}.items()
 
     def get(self, key: Hashable) -> EncodedQuery | None:
         """Returns an embedding, or None when it is not there.
@@ -219,7 +220,7 @@ class EmbeddingCache:
         """
         if key in self._items:
             self._items.move_to_end(key)
-        return self._items.get(key)
+        return self._loaded.get(key) or self._items.get(key)
 
     def put(self, key: Hashable, item: EncodedQuery) -> EncodedQuery:
         """Keeps an embedding and returns what is kept: a copy in main memory.
@@ -229,6 +230,9 @@ class EmbeddingCache:
             item: its embedding.
         """
         kept = EncodedQuery(*(part.detach().cpu() for part in item))
+        if key in self._loaded:
+            self._loaded[key] = kept
+            return kept
         self._items[key] = kept
         while len(self._items) > self.max_items:
             self._items.popitem(last=False)
@@ -244,7 +248,7 @@ class EmbeddingCache:
         Raises:
             ValueError: when there is nothing to write.
         """
-        items = {key: item for key, item in self._items.items() if isinstance(key, str)}
+        items = {key: item for key, item in self.items() if isinstance(key, str)}
         if not items:
             raise ValueError("Expected at least one embedding to write. Encode something first.")
         tensors = {
@@ -258,7 +262,7 @@ class EmbeddingCache:
             save_file(tensors, temporary, metadata)
 
     def load(self, path: str | Path, fingerprint: str) -> int:
-        """Reads what `save` wrote.
+        """Reads what `save` wrote, to keep it whatever follows.
 
         A missing file, a broken one and one of another encoder are no reason to stop, since the
         embeddings can be computed again; of the last two a warning tells.
@@ -290,8 +294,9 @@ class EmbeddingCache:
             return 0
         if not known:
             warnings.warn(f"Ignoring {path}: its embeddings are another encoder's.", stacklevel=2)
-        for text, item in items.items():
-            self.put(text, item)
+        for text in items:
+            self._items.pop(text, None)
+        self._loaded.update(items)
         return len(items)
 
 

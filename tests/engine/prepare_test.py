@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import torch
+from safetensors import safe_open
 
 from asteroid_bimodal.data import download
 from asteroid_bimodal.data.datasets import LabelledMixtures
 from asteroid_bimodal.data.download import Entry, Listing, Summary
 from asteroid_bimodal.data.manifest import Clip, read_manifest, write_manifest
 from asteroid_bimodal.data.pinned import read_test_list
+from asteroid_bimodal.engine import prepare
 from asteroid_bimodal.engine.loaders import build_train_loader, labels_of
-from asteroid_bimodal.engine.prepare import download_set, draw_lists
+from asteroid_bimodal.engine.prepare import download_set, draw_lists, embed_texts
 from asteroid_bimodal.engine.recipe import recipe_conf
+from asteroid_bimodal.queries import EncodedQuery, QueryEncoder, phrase_prompt
 
 RECIPE = Path(__file__).parents[2] / "egs" / "vggsound"
 AUDIOCAPS = RECIPE.parent / "audiocaps"
@@ -184,3 +189,72 @@ def test_captions_that_name_no_sound_change_no_list(tmp_path):
 def test_too_few_captions_name_a_sound(tmp_path):
     with pytest.raises(ValueError, match="Expected 2 .* received 1. .*valid2.wav: Expected a cap"):
         draw_lists(recipe_conf(AUDIOCAPS, natural(tmp_path, ("A dog barks", "1234", "..."))))
+
+
+class Quick(QueryEncoder):
+    """Embeds texts in no time; stops after so many."""
+
+    token_dim = pooled_dim = 1
+    left = 10**6
+
+    def encode(self, queries):
+        Quick.left -= len(queries)
+        if Quick.left < 0:
+            raise KeyboardInterrupt
+        return [EncodedQuery(torch.ones(1, 1), torch.ones(1, dtype=torch.bool), torch.ones(1))] * (
+            len(queries)
+        )
+
+
+def stored_texts(root, told) -> set[str]:
+    """The texts in the one file of embeddings, whose number was told."""
+    (path,) = (root / "embeddings").iterdir()
+    with safe_open(path, "pt") as file:
+        texts = json.loads(file.metadata()["texts"])
+    assert f" texts embedded, {len(texts)} in " in told
+    return set(texts)
+
+
+@pytest.fixture
+def many_labels(tmp_path, monkeypatch):
+    """40 labels, and an encoder for them that keeps a hundred others of the texts it is asked."""
+
+    def build(conf):
+        encoder = Quick()
+        encoder.cache.max_items = 100
+        encoder.cache.load(prepare.embeddings_path(conf, encoder), encoder.fingerprint)
+        return encoder
+
+    monkeypatch.setattr(prepare, "build_query_encoder", build)
+    monkeypatch.setattr(prepare, "MOST_TEXTS", 2000)
+    monkeypatch.setattr(Quick, "left", 10**6)
+    labels = [f"sound {number}" for number in range(40)]
+    clips = [Clip(f"{label}.wav", label, "", 1.0, "train") for label in labels]
+    write_manifest(tmp_path / "train.csv", clips)
+    return labels
+
+
+def test_prompts_stay_whatever_follows(many_labels, tmp_path, capsys):
+    """More captions than a cache holds, then more than are embedded before they are drawn."""
+    prompts = {phrase_prompt(label) for label in many_labels}
+    conf = recipe_conf(RECIPE, [*SMALL, "--data.root", str(tmp_path), "--n_src", "2"])
+    embed_texts(conf)
+    texts = stored_texts(tmp_path, capsys.readouterr().out)
+    assert len(texts) == 40 + 40 * 39 and prompts <= texts
+    for n_src in ("2", "3"):
+        embed_texts(recipe_conf(RECIPE, [*SMALL, "--data.root", str(tmp_path), "--n_src", n_src]))
+        told = capsys.readouterr().out
+        assert stored_texts(tmp_path, told) == texts and "0 texts embedded" in told
+    assert "59,280 captions are more than 2,000: embedded when they are drawn." in told
+
+
+def test_what_was_embedded_before_a_stop_stays(many_labels, tmp_path, capsys, monkeypatch):
+    conf = recipe_conf(RECIPE, [*SMALL, "--data.root", str(tmp_path), "--n_src", "1"])
+    monkeypatch.setattr(prepare, "_TEXTS_AT_A_TIME", 15)
+    Quick.left = 35
+    with pytest.raises(KeyboardInterrupt):
+        embed_texts(conf)
+    Quick.left = 10**6
+    embed_texts(conf)
+    told = capsys.readouterr().out
+    assert "10 texts embedded, 40 in " in told and len(stored_texts(tmp_path, told)) == 40

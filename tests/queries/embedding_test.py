@@ -124,6 +124,18 @@ def test_the_least_recently_used_goes_first():
     assert cache.get("b") is None and cache.get("a") and cache.get("c")
 
 
+def test_what_was_loaded_is_kept_whatever_follows(tmp_path):
+    filled(violin=item(2, 0.5), flute=item(4, 0.25)).save(tmp_path / "e.safetensors", "me")
+    cache = EmbeddingCache(max_items=2)
+    cache.put("violin", item(1))
+    cache.load(tmp_path / "e.safetensors", "me")
+    for number in range(5):
+        cache.put(number, item(1))
+    cache.put("flute", item(3))
+    assert len(cache.get("violin").mask) == 2 and len(cache.get("flute").mask) == 3
+    assert [key for key, _ in cache.items()] == ["violin", "flute", 3, 4] and len(cache) == 4
+
+
 def test_another_encoders_embeddings_are_not_used(tmp_path):
     filled(violin=item(2)).save(tmp_path / "e.safetensors", "me")
     with pytest.warns(UserWarning, match="another encoder's"):
