@@ -1,6 +1,6 @@
 # Sourced by the run scripts: puts `--name value` into the shell variable `name` where the script lists
 # it in `script_options`, and collects every other option in the array `conf_options`. Dashes and
-# underscores in names are the same.
+# underscores in names are the same. What it lists in `script_flags` becomes true without a value.
 
 conf_options=()
 print_config=false
@@ -22,6 +22,9 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     --*)
+      if [[ " ${script_flags[*]-} " = *" $option "* && ${2-} != true && ${2-} != false ]]; then
+        set -- "$1" true "${@:2}"
+      fi
       [ $# -ge 2 ] || fail "$1 needs a value."
       value=$2
       if [ "$option" = config ]; then

@@ -12,8 +12,14 @@ stop_stage=6
 test_n_src=2
 resume=false
 repo=
+limit=
+device=
+license=mit
+script_flags=(share private bundle_encoder no_example i_have_the_right_to_publish)
+for flag in "${script_flags[@]}"; do printf -v "$flag" false; done
 
 script_options=(data system n_src tag exp id stage stop_stage test_n_src resume repo)
+script_options+=(limit device license "${script_flags[@]}")
 
 . "$here/../utils/parse_options.sh"
 . "$here/../utils/env.sh"
@@ -94,7 +100,11 @@ if run_stage 3 "train"; then
 fi
 
 if run_stage 4 "evaluate"; then
-  once "$PYTHON" eval.py --exp_dir "$exp" --test_n_src "$test_n_src"
+  chosen=(--test_n_src "$test_n_src")
+  if $share; then chosen+=(--share); fi
+  if [ -n "$limit" ]; then chosen+=(--limit "$limit"); fi
+  if [ -n "$device" ]; then chosen+=(--device "$device"); fi
+  once "$PYTHON" eval.py --exp_dir "$exp" "${chosen[@]}"
 fi
 
 if run_stage 5 "report"; then
@@ -102,9 +112,10 @@ if run_stage 5 "report"; then
 fi
 
 if run_stage 6 "publish"; then
-  if [ -n "$repo" ]; then
-    once "$PYTHON" -m asteroid_bimodal publish "$exp" --repo "$repo"
-  else
-    once "$PYTHON" -m asteroid_bimodal publish "$exp" --dry-run
-  fi
+  chosen=(--license "$license")
+  for flag in private bundle_encoder no_example i_have_the_right_to_publish; do
+    if ${!flag}; then chosen+=("--${flag//_/-}"); fi
+  done
+  if [ -n "$repo" ]; then chosen+=(--repo "$repo"); else chosen+=(--dry-run); fi
+  once "$PYTHON" -m asteroid_bimodal publish "$exp" "${chosen[@]}"
 fi

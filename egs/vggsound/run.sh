@@ -14,6 +14,8 @@
 # --stage N   --stop_stage N   --test_n_src 2|3|4   --resume true   --repo user/name
 # --exp FOLDER (exp/<tag> unless given)   --config FILE (a YAML file, over all others)
 # --print_config (prints the merged configuration and stops)
+# Stage 4 also takes --limit N, --share and --device NAME, stage 6 --bundle_encoder (needed for a CLAP
+# in a folder of yours), --no_example, --private, --license NAME and --i_have_the_right_to_publish.
 
 set -euo pipefail
 

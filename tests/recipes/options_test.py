@@ -39,6 +39,28 @@ def test_unknown_options_are_refused_at_every_stage(script, stage):
     assert result.stderr.rstrip().splitlines()[-1].startswith("Error: Unknown key 'bach_size'")
 
 
+# Stands for Python: checks nothing, and says what it is asked.
+ECHO = """#!{python}
+import sys
+if "check_options.py" not in sys.argv[1]:
+    print(*sys.argv[1:])
+"""
+
+
+def test_what_stages_take_reaches_them(tmp_path):
+    program = tmp_path / "python"
+    program.write_text(ECHO.format(python=sys.executable))
+    program.chmod(0o755)
+    options = "--stage 4 --exp e --share --limit 3 --device=cpu --bundle-encoder --no_example true"
+    options = [*options.split(), "--private", "false", "--license", "x"]
+    told = run("music/run.sh", *options, PYTHON=program).stdout.splitlines()
+    assert [line for line in told if line.startswith(("eval", "-m"))] == [
+        "eval.py --exp_dir e --test_n_src 2 --share --limit 3 --device cpu",
+        "-m asteroid_bimodal report e",
+        "-m asteroid_bimodal publish e --license x --bundle-encoder --no-example --dry-run",
+    ]
+
+
 def test_a_grid_refuses_them_before_its_first_cell(tmp_path):
     result = run("music/grid.sh", "--bach-size", 3, "--exp", tmp_path / "exp")
     assert result.returncode == 1 and "Cell" not in result.stdout
