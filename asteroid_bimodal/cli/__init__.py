@@ -24,6 +24,7 @@ from . import (
     publish,
     report,
     separate,
+    shards,
 )
 from .parsing import Parser
 
@@ -35,6 +36,7 @@ _COMMANDS = (
     demo,
     check,
     download,
+    shards,
     evaluate,
     report,
     publish,

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from ..utils.audio_file import UnreadableAudioError
+from .frames import Frame
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,8 @@ class Example:
         phrases: P single-source phrases for each mixture.
         phrase_weights: (N, P), 1 / (times the phrase is repeated).
         labels: class of each phrase, as `phrases`; empty where there are no classes.
-        frames: path of a picture of each phrase's sound, as `phrases`; empty unless asked for.
+        frames: a picture of each phrase's sound, its path or, from shards, the content of its file,
+            as `phrases`; empty unless asked for.
         absent: phrases of sounds that are in none of the mixtures.
         clips: paths of the clips that it is made of.
         skipped: clips that were passed over while the example was made.
@@ -58,7 +63,7 @@ class Example:
     phrases: list[list[str]]
     phrase_weights: Tensor
     labels: list[list[str]] = field(default_factory=list)
-    frames: list[list[str]] = field(default_factory=list)
+    frames: list[list[Frame]] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     clips: list[str] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
@@ -73,7 +78,7 @@ class Batch:
     phrases: list[list[list[str]]]
     phrase_weights: Tensor
     labels: list[list[list[str]]] = field(default_factory=list)
-    frames: list[list[list[str]]] = field(default_factory=list)
+    frames: list[list[list[Frame]]] = field(default_factory=list)
     absent: list[list[str]] = field(default_factory=list)
     clips: list[list[str]] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
@@ -94,8 +99,8 @@ class Batch:
         return _flatten(self.labels)
 
     @property
-    def flat_frames(self) -> list[list[str]]:
-        """B lists of N·P paths of pictures, mixture by mixture."""
+    def flat_frames(self) -> list[list[Frame]]:
+        """B lists of N·P pictures, mixture by mixture."""
         return _flatten(self.frames)
 
     def to(self, device: torch.device | str) -> Batch:
@@ -110,7 +115,7 @@ class Batch:
         return replace(self, mixtures=self.mixtures.pin_memory(), phrase_weights=weights)
 
 
-def _flatten(rows: list[list[list[str]]]) -> list[list[str]]:
+def _flatten(rows: list[list[list[T]]]) -> list[list[T]]:
     return [[text for texts in example for text in texts] for example in rows]
 
 

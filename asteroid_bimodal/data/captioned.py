@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..queries.captions import PhraseAllocation, allocate_phrases, lexicon, parse_caption
 from .batches import Example, Skipped
-from .crops import SILENT, StoredClip, crop_start, draw_in_turn
-from .datasets import OnTheFlyDataset, too_few
-from .manifest import Clip, read_manifest, take_share
-from .mixture_builder import draw_gains, mix
+from .crops import SILENT, ClipFiles, ClipSource, StoredClip, crop_start
+from .datasets import OnTheFlyDataset, example_of
+from .manifest import read_manifest, take_share
+from .mixture_builder import DrawnExample, draw_gains, mix
 
 
 @dataclass(frozen=True)
@@ -28,96 +29,92 @@ class _CaptionedCrop:
     sounds: frozenset[frozenset[str]]
 
 
-class CaptionedMixtures(OnTheFlyDataset):
-    """Mixtures of mixtures made of natural clips, each with the phrases of its caption.
+@dataclass(frozen=True, kw_only=True)
+class CaptionedBuilder:
+    """Draws clips that have no sound in common, as far as their captions tell, and joins them.
 
-    Each example joins N clips that have no sound in common, as far as their captions tell. Every
-    clip has P phrases: fewer are repeated, with weights that make up for it; of more, P - 1 are
-    drawn and the rest is one query of several sounds, so that P estimates still add up to the clip.
+    Every clip has P phrases: fewer are repeated, with weights that make up for it; of more, P - 1
+    are drawn and the rest is one query of several sounds, so that P estimates still add up to the
+    clip.
 
-    Args:
-        manifest: CSV of the clips; paths are relative to its folder.
+    Attributes:
         sample_rate: in hertz.
         num_samples: length of an example.
         num_phrases: P, phrases of each natural mixture.
         num_mixtures: N, natural mixtures in an example.
-        epoch_size: examples per epoch.
         gain: least and greatest volume of a clip.
-        share: part of the clips to use, from 0 to 1.
         num_absent: phrases of sounds that an example does not hold, drawn beside it.
-        seed: random seed.
-
-    Raises:
-        ValueError: when clips have no captions, there are fewer than N of them, or none are asked
-            for.
     """
 
-    def __init__(
-        self,
-        manifest: str | Path,
-        *,
-        sample_rate: int,
-        num_samples: int,
-        num_phrases: int = 3,
-        num_mixtures: int = 2,
-        epoch_size: int = 1000,
-        gain: tuple[float, float] = (0.5, 1.5),
-        share: tuple[float, float] = (0.0, 1.0),
-        num_absent: int = 0,
-        seed: int = 0,
-    ):
-        super().__init__(epoch_size, seed)
-        self.root = Path(manifest).parent
-        self.sample_rate, self.num_samples = sample_rate, num_samples
-        self.num_phrases, self.num_mixtures = num_phrases, num_mixtures
-        self.gain, self.num_absent = gain, num_absent
-        self.clips = take_share(read_manifest(manifest), share)
-        without = next((clip.path for clip in self.clips if not clip.caption), None)
+    sample_rate: int
+    num_samples: int
+    num_phrases: int = 3
+    num_mixtures: int = 2
+    gain: tuple[float, float] = (0.5, 1.5)
+    num_absent: int = 0
+
+    @property
+    def num_crops(self) -> int:
+        """N, the crops of an example."""
+        return self.num_mixtures
+
+    def check_source(self, source: ClipSource, where: object) -> None:
+        """Raises ValueError when clips have no captions, or there are too few."""
+        without = next((clip.path for clip in source.clips if not clip.caption), None)
         if without:
             raise ValueError(
-                f"Expected a caption for every clip of {manifest}, found none for {without}. For "
+                f"Expected a caption for every clip of {where}, found none for {without}. For "
                 "clips with labels use data.captioned false."
             )
-        if min(num_phrases, num_mixtures) < 1 or len(self.clips) < num_mixtures:
+        if min(self.num_phrases, self.num_mixtures) < 1 or len(source.clips) < self.num_mixtures:
             raise ValueError(
                 f"Expected at least one phrase and one mixture, and as many clips; received "
-                f"num_phrases {num_phrases}, n_mix {num_mixtures} and {len(self.clips)} clips."
+                f"num_phrases {self.num_phrases}, n_mix {self.num_mixtures} and "
+                f"{len(source.clips)} clips."
             )
 
-    def draw_example(self, generator: torch.Generator) -> Example:
+    def draw_example(self, source: ClipSource, generator: torch.Generator) -> DrawnExample:
+        """Draws clips of a source and builds an example of them."""
         crops: list[_CaptionedCrop] = []
         skipped: list[Skipped] = []
-        for clip in draw_in_turn(self.clips, generator):
-            drawn = self._draw_crop(clip, generator, crops)
+        for stored in source.in_turn(generator):
+            drawn = self._draw_crop(stored, generator, crops)
             if isinstance(drawn, Skipped):
                 skipped.append(drawn)
+                source.discard(stored)
             elif drawn:
                 crops.append(drawn)
             if len(crops) == self.num_mixtures:
-                return self._build(crops, generator, skipped)
+                example = self._build(crops, source, generator, skipped)
+                return DrawnExample(example, "", skipped)
         found = f"Found {len(crops)} usable clips of different sounds, expected {self.num_mixtures}"
-        raise too_few(found if skipped else f"{found}; the others are of the same sounds", skipped)
+        found = found if skipped else f"{found}; the others are of the same sounds"
+        return DrawnExample(None, found, skipped)
 
     def _draw_crop(
-        self, clip: Clip, generator: torch.Generator, others: Sequence[_CaptionedCrop]
+        self, stored: StoredClip, generator: torch.Generator, others: Sequence[_CaptionedCrop]
     ) -> _CaptionedCrop | Skipped | None:
         """A crop, or why the clip is unusable; None for a pause and for a sound of the others."""
+        clip = stored.clip
         place = float(torch.rand(1, generator=generator))
         start = crop_start(clip.seconds, self.num_samples / self.sample_rate, place)
         try:
             sounds = named_sounds(clip.caption)
             if any(other.sounds & sounds for other in others):
                 return None
-            stored = StoredClip(clip, self.root / clip.path, clip.path)
             audio = stored.read_audible(start, self.num_samples, self.sample_rate)
             if audio is None:
-                return Skipped(clip.path, SILENT) if stored.is_silent() else None
+                return Skipped(stored.where, SILENT) if stored.is_silent() else None
         except ValueError as error:  # of the caption or of the file
-            return Skipped(clip.path, str(error))
-        return _CaptionedCrop(audio, clip.path, clip.caption, sounds)
+            return Skipped(stored.where, str(error))
+        return _CaptionedCrop(audio, stored.where, clip.caption, sounds)
 
     def _build(
-        self, crops: list[_CaptionedCrop], generator: torch.Generator, skipped: list[Skipped]
+        self,
+        crops: list[_CaptionedCrop],
+        source: ClipSource,
+        generator: torch.Generator,
+        skipped: list[Skipped],
     ) -> Example:
         gains = draw_gains((self.num_mixtures, 1), *self.gain, generator)
         mixed = mix(torch.stack([crop.audio for crop in crops])[:, None], gains)
@@ -129,19 +126,21 @@ class CaptionedMixtures(OnTheFlyDataset):
             captions=[crop.caption for crop in crops],
             phrases=[allocation.phrases for allocation in allocated],
             phrase_weights=torch.stack([allocation.weights for allocation in allocated]),
-            absent=self._draw_absent(crops, generator),
+            absent=self._draw_absent(crops, source, generator),
             clips=[crop.path for crop in crops],
             skipped=skipped,
         )
 
-    def _draw_absent(self, crops: list[_CaptionedCrop], generator: torch.Generator) -> list[str]:
+    def _draw_absent(
+        self, crops: list[_CaptionedCrop], source: ClipSource, generator: torch.Generator
+    ) -> list[str]:
         """Phrases of other clips that name no sound of these."""
         present = frozenset().union(*(crop.sounds for crop in crops))
         absent: dict[frozenset[str], str] = {}
-        for clip in draw_in_turn(self.clips if self.num_absent else (), generator):
+        for stored in source.in_turn(generator) if self.num_absent else ():
             if len(absent) >= self.num_absent:
                 break
-            for phrase in phrases_of(clip.caption):
+            for phrase in phrases_of(stored.clip.caption):
                 if _sound(phrase) not in present:
                     absent.setdefault(_sound(phrase), phrase)
         if len(absent) < self.num_absent:
@@ -150,6 +149,39 @@ class CaptionedMixtures(OnTheFlyDataset):
                 f"{len(absent)}. Lower --num_absent or add clips."
             )
         return list(absent.values())[: self.num_absent]
+
+
+class CaptionedMixtures(OnTheFlyDataset):
+    """Mixtures of mixtures made of natural clips, each with the phrases of its caption.
+
+    Args:
+        manifest: CSV of the clips; paths are relative to its folder.
+        epoch_size: examples per epoch.
+        share: part of the clips to use, from 0 to 1.
+        seed: random seed.
+        **mixtures: the attributes of `CaptionedBuilder`.
+
+    Raises:
+        ValueError: when clips have no captions, there are fewer than N of them, or none are asked
+            for.
+    """
+
+    def __init__(
+        self,
+        manifest: str | Path,
+        *,
+        epoch_size: int = 1000,
+        share: tuple[float, float] = (0.0, 1.0),
+        seed: int = 0,
+        **mixtures: Any,
+    ):
+        super().__init__(epoch_size, seed)
+        self.builder = CaptionedBuilder(**mixtures)
+        self.source = ClipFiles(take_share(read_manifest(manifest), share), Path(manifest).parent)
+        self.builder.check_source(self.source, manifest)
+
+    def draw_example(self, generator: torch.Generator) -> Example:
+        return example_of(self.builder.draw_example(self.source, generator))
 
 
 def share_out(

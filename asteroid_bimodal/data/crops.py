@@ -17,7 +17,7 @@ from ..dsp.resample import resample_recording
 from ..dsp.samples import fault_of
 from ..utils.audio_file import Source, UnreadableAudioError, open_audio, read_segment, to_mono
 from .batches import Skipped
-from .frames import frame_at
+from .frames import Frame, frame_at, frame_index
 from .manifest import Clip, by_label
 
 QUIET = 10 ** (-45 / 20)  # RMS up to which a crop counts as silent and is drawn again
@@ -100,11 +100,12 @@ def crop_start(clip_seconds: float, crop_seconds: float, place: float) -> float:
 
 @dataclass(frozen=True, eq=False)
 class StoredClip:
-    """A clip, its audio file or the content of one, and what reports call it."""
+    """A clip, its audio file or the content of one, what reports call it, and frames of a shard."""
 
     clip: Clip
     audio: Path | bytes
     where: str
+    frames: Sequence[bytes] = ()
 
     def read_audible(self, start: float, num_samples: int, sample_rate: int) -> Tensor | None:
         """Reads (num_samples,) from `start` seconds on; None when there is nothing to hear."""
@@ -118,11 +119,22 @@ class StoredClip:
             return _file_is_silent(self.audio)
         return is_silent(io.BytesIO(self.audio))
 
-    def frame_at(self, second: float) -> str:
-        """The path of the frame that shows a moment."""
-        if not isinstance(self.audio, Path):
-            raise ValueError("Shards hold no frames. Train from files, or without frames.")
-        return str(frame_at(self.audio, second, self.clip.seconds))
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of what is in memory."""
+        parts = [] if isinstance(self.audio, Path) else [self.audio, *self.frames]
+        return sum(map(len, parts))
+
+    def frame_at(self, second: float) -> Frame:
+        """The frame that shows a moment."""
+        if isinstance(self.audio, Path):
+            return str(frame_at(self.audio, second, self.clip.seconds))
+        if not self.frames:
+            raise ValueError(
+                f"There are no frames with {self.where}. Write shards with --frames, or choose a "
+                "system without image queries."
+            )
+        return self.frames[frame_index(second, self.clip.seconds, len(self.frames))]
 
 
 def draw_one(items: Sequence[T], generator: torch.Generator) -> T:
@@ -154,6 +166,13 @@ class ClipSource(Protocol):
     def draw(self, label: str, generator: torch.Generator) -> StoredClip | None:
         """Draws a clip of a label; None when the last one was discarded."""
 
+    @property
+    def clips(self) -> Sequence[Clip]:
+        """All that are there."""
+
+    def in_turn(self, generator: torch.Generator) -> Iterator[StoredClip]:
+        """Draws all clips in random order."""
+
     def discard(self, stored: StoredClip) -> None:
         """Takes note that a clip cannot be read."""
 
@@ -162,11 +181,16 @@ class ClipFiles:
     """A `ClipSource` of files below `root`."""
 
     def __init__(self, clips: Sequence[Clip], root: Path):
-        self.by_label, self.root = by_label(clips), root
+        self.clips, self.by_label, self.root = clips, by_label(clips), root
         self.labels = list(self.by_label)
 
     def draw(self, label: str, generator: torch.Generator) -> StoredClip:
-        clip = draw_one(self.by_label[label], generator)
+        return self._stored(draw_one(self.by_label[label], generator))
+
+    def in_turn(self, generator: torch.Generator) -> Iterator[StoredClip]:
+        return map(self._stored, draw_in_turn(self.clips, generator))
+
+    def _stored(self, clip: Clip) -> StoredClip:
         return StoredClip(clip, self.root / clip.path, clip.path)
 
     def discard(self, stored: StoredClip) -> None:
@@ -175,11 +199,11 @@ class ClipFiles:
 
 @dataclass(frozen=True)
 class Crop:
-    """Audio (T,) of a clip, the clip's label, where it is, and a frame's path, if asked for."""
+    """Audio (T,) of a clip, the clip's label, where it is, and a frame, if asked for."""
 
     audio: Tensor
     label: str
-    frame: str = ""
+    frame: Frame = ""
     where: str = ""
 
 
@@ -242,7 +266,7 @@ class CropSampler:
             elif audio is None:  # a pause, which is no fault of the clip
                 quiet.append(stored.where)
             else:
-                frame = ""
+                frame: Frame = ""
                 if self.frames:
                     within = length * float(torch.rand(1, generator=generator))
                     frame = stored.frame_at(start + within)

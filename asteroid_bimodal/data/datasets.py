@@ -15,10 +15,10 @@ from ..queries.captions import phrase_prompt
 from ..utils.audio_file import UnreadableAudioError, audio_seconds
 from .batches import Example, Skipped, UnusableClipsError
 from .crops import ClipFiles, read_audible
-from .epoch import EpochState
+from .epoch import EpochPairs, EpochState
 from .frames import frame_at, frames_of
 from .manifest import read_manifest, take_share
-from .mixture_builder import MixtureBuilder, mix
+from .mixture_builder import DrawnExample, MixtureBuilder, mix
 from .pinned import PinnedSource, read_test_list
 from .video_id import video_id
 
@@ -65,6 +65,13 @@ def too_few(found: str, skipped: Sequence[Skipped]) -> UnusableClipsError:
     last = reason if path in reason else f"{path}: {reason}"
     clips = len({skip.path for skip in skipped})
     return UnusableClipsError(f"{found}: {clips} cannot be used. Last problem: {last}", skipped)
+
+
+def example_of(drawn: DrawnExample) -> Example:
+    """Returns what was drawn, or raises UnusableClipsError when there was too little."""
+    if drawn.example is None:
+        raise too_few(drawn.found, drawn.skipped)
+    return drawn.example
 
 
 def hand_over(error: UnusableClipsError) -> Example:
@@ -122,43 +129,20 @@ class LabelledMixtures(OnTheFlyDataset):
         self.builder = MixtureBuilder(**mixtures)
         clips = [c for c in read_manifest(manifest) if video_id(c.path) not in without]
         self.source = ClipFiles(take_share(clips, share), Path(manifest).parent)
-        self.builder.check_labels(self.source.labels, manifest)
+        self.builder.check_source(self.source, manifest)
         if self.builder.frames:  # at the beginning, not in the middle of an epoch
             label = self.source.labels[0]
             frames_of(self.source.root / self.source.by_label[label][0].path)
 
     def draw_example(self, generator: torch.Generator) -> Example:
-        drawn = self.builder.draw_example(self.source, generator)
-        if drawn.example is None:
-            raise too_few(
-                f"Found usable audio for {drawn.num_labels} labels, expected "
-                f"{self.builder.num_crops}",
-                drawn.skipped,
-            )
-        return drawn.example
+        return example_of(self.builder.draw_example(self.source, generator))
 
 
-class SemiSupervised(Dataset):
+class SemiSupervised(EpochPairs, Dataset):
     """Pairs of an example of natural mixtures, with captions alone, and one of single sources."""
 
-    def __init__(self, mixed: OnTheFlyDataset, clean: OnTheFlyDataset):
-        self.mixed, self.clean = mixed, clean
-
-    @property
-    def epoch(self) -> int:
-        return self.mixed.epoch
-
-    @epoch.setter
-    def epoch(self, epoch: int) -> None:
-        self.mixed.epoch = self.clean.epoch = epoch
-
-    @property
-    def start(self) -> int:
-        return self.mixed.start
-
-    @start.setter
-    def start(self, start: int) -> None:
-        self.mixed.start = self.clean.start = start
+    mixed: OnTheFlyDataset
+    clean: OnTheFlyDataset
 
     def __len__(self) -> int:
         return len(self.mixed)

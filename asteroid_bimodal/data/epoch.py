@@ -32,3 +32,27 @@ class EpochState:
     @start.setter
     def start(self, start: int) -> None:
         self._place[1] = start
+
+
+class EpochPairs:
+    """Base of pairs of two data sets, of which both draw the same epoch."""
+
+    def __init__(self, mixed: EpochState, clean: EpochState) -> None:
+        super().__init__()
+        self.mixed, self.clean = mixed, clean
+
+    @property
+    def epoch(self) -> int:
+        return self.mixed.epoch
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self.mixed.epoch = self.clean.epoch = epoch
+
+    @property
+    def start(self) -> int:
+        return self.mixed.start
+
+    @start.setter
+    def start(self, start: int) -> None:
+        self.mixed.start = self.clean.start = start

@@ -11,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 KINDS = (".png", ".jpg", ".jpeg")
+Frame = str | bytes  # the path of a picture, or the content of its file
 
 
 def frames_folder(audio: str | Path) -> Path:
@@ -62,5 +63,10 @@ def frame_at(audio: str | Path, second: float, seconds: float) -> Path:
         '002.png'
     """
     frames = frames_of(audio)
-    place = int(second / seconds * len(frames)) if seconds else 0
-    return frames[min(place, len(frames) - 1)]
+    return frames[frame_index(second, seconds, len(frames))]
+
+
+def frame_index(second: float, seconds: float, count: int) -> int:
+    """Which of `count` frames of a clip of `seconds` shows a moment."""
+    place = int(second / seconds * count) if seconds else 0
+    return min(place, count - 1)

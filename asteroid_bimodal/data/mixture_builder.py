@@ -73,10 +73,10 @@ def draw_gains(
 
 @dataclass(frozen=True)
 class DrawnExample:
-    """What a draw gave: no example when fewer labels have usable audio than it takes."""
+    """What a draw gave: no example when too little is usable; `found` says so."""
 
     example: Example | None
-    num_labels: int
+    found: str
     skipped: list[Skipped]
 
 
@@ -137,6 +137,10 @@ class MixtureBuilder(CropSampler):
         """Labels that an example takes: those of the crops and the absent ones."""
         return self.num_crops + self.num_absent
 
+    def check_source(self, source: ClipSource, where: object) -> None:
+        """Raises ValueError when a source has too few labels."""
+        self.check_labels(source.labels, where)
+
     def check_labels(self, labels: Collection[str], where: object) -> None:
         """Raises ValueError when there are too few labels."""
         if len(labels) < self.num_labels:
@@ -148,14 +152,15 @@ class MixtureBuilder(CropSampler):
             )
 
     def draw_example(self, source: ClipSource, generator: torch.Generator) -> DrawnExample:
-        """Draws crops of clips of the source and builds an example of them."""
+        """Draws crops of clips of a source and builds an example of them."""
         labels = source.labels
         chosen = self._of_one_kind(labels, generator)
         drawn = self.draw_crops(source, self.num_crops, generator, chosen)
         example, num_found = None, len(drawn.crops)
         if num_found == self.num_crops and len(labels) >= self.num_labels:
             example = self.build(drawn.crops, labels, generator, drawn.skipped)
-        return DrawnExample(example, num_found, drawn.skipped)
+        found = f"Found usable audio for {num_found} labels, expected {self.num_labels}"
+        return DrawnExample(example, found, drawn.skipped)
 
     def build(
         self,

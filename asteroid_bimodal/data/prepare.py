@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from ..dsp.resample import resample_recording
 from ..utils.audio_file import UnreadableAudioError, cancels, open_audio
 from ..utils.files import atomic_write, raw_path
 from ..utils.inputs import AUDIO_SUFFIXES
+from ..utils.threads import cancelled_pool
 from .batches import Skipped
 
 
@@ -83,23 +84,17 @@ def prepare_audio(
     kept = {path for path, target in plan.items() if _is_done(target, path, sample_rate)}
     todo = [path for path in plan if path not in kept]
     done = PreparedAudio(kept=[target for path, target in plan.items() if path in kept])
-    with ThreadPoolExecutor(jobs) as pool:
+    with cancelled_pool(jobs) as pool:
         waiting = {pool.submit(resample_clip, path, plan[path], sample_rate): path for path in todo}
-        try:
-            for future in tqdm(
-                as_completed(waiting), total=len(todo), desc="preparing", disable=None
-            ):
-                path = waiting[future]
-                try:
-                    gain = future.result()
-                    done.written.append(plan[path])
-                    if gain < 1:
-                        done.turned_down[plan[path]] = gain
-                except UnreadableAudioError as error:
-                    done.failed.append(Skipped(str(path), str(error)))
-        except BaseException:  # a full disk, or the user: the files not begun are left
-            pool.shutdown(cancel_futures=True)
-            raise
+        for future in tqdm(as_completed(waiting), total=len(todo), desc="preparing", disable=None):
+            path = waiting[future]
+            try:
+                gain = future.result()
+                done.written.append(plan[path])
+                if gain < 1:
+                    done.turned_down[plan[path]] = gain
+            except UnreadableAudioError as error:
+                done.failed.append(Skipped(str(path), str(error)))
     return done
 
 

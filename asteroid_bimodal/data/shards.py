@@ -3,6 +3,7 @@
     train-1a2b3c4d-000000.tar, train-1a2b3c4d-000001.tar, …
         000000000.json          the clip's row of the manifest
         000000000.flac          its audio file as it is
+        000000000.frame00000.jpg, …    its frames, where they were asked for
 
 The clips are in random order. The digits in the names are a digest of the rows and their order:
 shards that share them belong together. Reading and writing is `webdataset`'s.
@@ -15,6 +16,7 @@ import hashlib
 import json
 import os
 import re
+import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,10 +28,13 @@ from tqdm import tqdm
 from ..utils.audio_file import UnreadableAudioError, audio_seconds
 from ..utils.files import atomic_write
 from ..utils.inputs import AUDIO_SUFFIXES
+from ..utils.threads import cancelled_pool
 from .batches import Skipped
 from .crops import StoredClip
+from .frames import frames_of
 from .manifest import Clip, read_manifest
 
+_FRAME = "frame"  # before the number, in the name of a member
 _ADDRESS = re.compile(r"\b(https?|s3|gs|hf)://[\w.-]+(:\d+)?/")
 
 
@@ -48,10 +53,13 @@ def write_shards(
     split: str = "train",
     clips_per_shard: int = 1000,
     seed: int = 0,
+    *,
+    frames: bool = False,
+    jobs: int = 1,
 ) -> WrittenShards:
     """Writes the clips of a split as tar files, each whole or not at all.
 
-    A run that was interrupted goes on with the shards that are missing.
+    A run that was interrupted goes on: shards that are missing, or are not whole, are written.
 
     Args:
         root: folder of the data set, with `<split>.csv`.
@@ -59,21 +67,25 @@ def write_shards(
         split: train, valid or test.
         clips_per_shard: a few hundred MB in each shard are a good size.
         seed: random seed of the order of the clips.
+        frames: add the frames of each clip, see `data.frames`.
+        jobs: how many shards, and headers, are worked on at a time.
 
     Raises:
-        ValueError: when no clip can be read, and when the folder holds other shards of the split.
+        ValueError: when no clip can be read, when one has no frames, and when the folder holds
+            other shards of the split.
     """
     if clips_per_shard < 1:
         raise ValueError(f"Expected one clip per shard or more, received {clips_per_shard}.")
-    tar_writer = import_webdataset().TarWriter
+    import_webdataset()
     root, out = Path(root), Path(out)
-    clips, skipped = _usable(read_manifest(root / f"{split}.csv"), root)
+    clips, skipped = _usable(read_manifest(root / f"{split}.csv"), root, jobs)
     if not clips:
         raise ValueError(f"No clip of {split} in {root} can be read: {skipped[0].reason}")
     order = torch.randperm(len(clips), generator=torch.Generator().manual_seed(seed)).tolist()
     clips = [clips[index] for index in order]
     rows = [_json(asdict(clip)) for clip in clips]
-    digest = hashlib.sha256(b"\n".join([b"%d" % clips_per_shard, *rows])).hexdigest()[:8]
+    kind = [b"%d" % clips_per_shard, *([b"frames"] if frames else [])]
+    digest = hashlib.sha256(b"\n".join([*kind, *rows])).hexdigest()[:8]
     starts = range(0, len(clips), clips_per_shard)
     paths = [out / f"{split}-{digest}-{number:06d}.tar" for number in range(len(starts))]
     others = sorted(set(out.glob(f"{split}-*.tar")) - set(paths))
@@ -82,14 +94,52 @@ def write_shards(
             f"{out} holds shards of other clips or another order, such as {others[0].name}. "
             "Delete them or choose another folder."
         )
-    for path, start in zip(tqdm(paths, desc="writing shards", disable=None), starts, strict=True):
-        if not path.exists():
-            with atomic_write(path) as temporary, tar_writer(str(temporary), mtime=0) as tar:
-                for number in range(start, min(start + clips_per_shard, len(clips))):
-                    audio = (root / clips[number].path).read_bytes()
-                    suffix = Path(clips[number].path).suffix.lower().lstrip(".")
-                    tar.write({"__key__": f"{number:09d}", "json": rows[number], suffix: audio})
+
+    def write(path: Path, start: int) -> None:
+        numbers = range(start, min(start + clips_per_shard, len(clips)))
+        members = [
+            _members(number, rows[number], root / clips[number].path, frames) for number in numbers
+        ]
+        if not _is_whole(path, members):
+            _write(path, members)
+
+    with cancelled_pool(jobs) as pool:
+        done = pool.map(write, paths, starts)
+        list(tqdm(done, total=len(paths), desc="writing shards", unit="shard", disable=None))
     return WrittenShards(paths, len(clips), skipped)
+
+
+def _members(number: int, row: bytes, audio: Path, frames: bool) -> dict[str, bytes | Path]:
+    """What a shard has of a clip: content, or the file that has it, by the name of the member."""
+    found: dict[str, bytes | Path] = {"json": row, audio.suffix.lower().lstrip("."): audio}
+    for place, frame in enumerate(frames_of(audio) if frames else ()):
+        found[f"{_FRAME}{place:05d}{frame.suffix.lower()}"] = frame
+    return {f"{number:09d}.{name}": content for name, content in found.items()}
+
+
+def _is_whole(path: Path, members: Sequence[dict[str, bytes | Path]]) -> bool:
+    """Whether a shard is there with all members, of the sizes that they have; reads no content."""
+    expected = {
+        name: len(content) if isinstance(content, bytes) else content.stat().st_size
+        for sample in members
+        for name, content in sample.items()
+    }
+    try:
+        with tarfile.open(path, "r:") as tar:
+            return {member.name: member.size for member in tar} == expected
+    except (OSError, tarfile.TarError):
+        return False
+
+
+def _write(path: Path, members: Sequence[dict[str, bytes | Path]]) -> None:
+    writer = import_webdataset().TarWriter
+    with atomic_write(path) as temporary, writer(str(temporary), mtime=0) as tar:
+        for sample in members:
+            content = {
+                name.split(".", 1)[1]: part if isinstance(part, bytes) else part.read_bytes()
+                for name, part in sample.items()
+            }
+            tar.write({"__key__": next(iter(sample)).split(".")[0], **content})
 
 
 def _json(row: dict) -> bytes:
@@ -97,16 +147,21 @@ def _json(row: dict) -> bytes:
     return json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
-def _usable(clips: Sequence[Clip], root: Path) -> tuple[list[Clip], list[Skipped]]:
+def _usable(clips: Sequence[Clip], root: Path, jobs: int) -> tuple[list[Clip], list[Skipped]]:
     """Splits clips into those with a readable header and others."""
-    usable, skipped = [], []
-    for clip in tqdm(clips, desc="reading headers", disable=None):
+
+    def fault(clip: Clip) -> Skipped | None:
         try:
             audio_seconds(root / clip.path)
-            usable.append(clip)
         except UnreadableAudioError as error:
-            skipped.append(Skipped(clip.path, str(error)))
-    return usable, skipped
+            return Skipped(clip.path, str(error))
+        return None
+
+    with cancelled_pool(jobs) as pool:
+        found = tqdm(pool.map(fault, clips), total=len(clips), desc="reading headers", disable=None)
+        faults = list(found)
+    usable = [clip for clip, skip in zip(clips, faults, strict=True) if skip is None]
+    return usable, [skip for skip in faults if skip is not None]
 
 
 def find_shards(pattern: str) -> list[str]:
@@ -130,7 +185,9 @@ def find_shards(pattern: str) -> list[str]:
     for name in expanded:
         matches = sorted(glob.glob(name))
         if not matches:
-            raise FileNotFoundError(f"There are no shards at {name}. Write them by write_shards.")
+            raise FileNotFoundError(
+                f"There are no shards at {name}. Write them by `asteroid-bimodal shards`."
+            )
         found += map(os.path.abspath, matches)  # webdataset runs a file of the name `pipe:…`
     return found
 
@@ -185,7 +242,8 @@ def _parse(sample: dict, shard: str) -> StoredClip | Skipped:
         clip = Clip(**{**row, "seconds": float(row["seconds"])})
     except (TypeError, KeyError, ValueError) as error:
         return Skipped(where, f"Expected the row of a manifest as JSON: {error}")
-    return StoredClip(clip, sample[suffix[1:]], f"{where}{suffix}")
+    frames = [sample[name] for name in sorted(sample) if name.startswith(_FRAME)]
+    return StoredClip(clip, sample[suffix[1:]], f"{where}{suffix}", frames)
 
 
 def _reason(error: Exception) -> str:

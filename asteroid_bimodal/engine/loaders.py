@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch.utils.data import Dataset
 
 from ..data.batches import collate, collate_pairs
-from ..data.captioned import CaptionedMixtures
+from ..data.captioned import CaptionedBuilder, CaptionedMixtures
 from ..data.datasets import LabelledMixtures, PinnedMixtures, SemiSupervised
 from ..data.loader import ExampleLoader, OwnItems
-from ..data.manifest import by_label, read_manifest
-from ..data.sharded import ShardedMixtures
+from ..data.manifest import by_label, read_manifest, take_share
+from ..data.mixture_builder import MixtureBuilder
+from ..data.sharded import ExampleBuilder, ShardedMixtures, ShardedPairs
 from ..data.shards import is_address
 from ..data.video_id import video_id
 from ..queries.vocabulary import Vocabulary, read_vocabulary
@@ -47,26 +51,32 @@ def build_train_loader(conf: Config) -> ExampleLoader:
     """Builds the loader of training mixtures, of one process's share of each batch.
 
     Raises:
-        ValueError: when shards are to do what takes files.
+        ValueError: when only one of two data sets comes from shards.
     """
     data, clean = conf.data, conf.data.clean
-    partly = clean.share or data.share < 1
-    if data.shards and (partly or data.frames):
-        raise ValueError(
-            "Expected data.share 1, data.clean.share 0 and no frames with data.shards, which hold "
-            "the audio of whole splits: write shards of the part to be used, or train from files."
-        )
+    dataset: Dataset
     if clean.share:
         other = clean.root and Path(clean.root).resolve() != Path(data.root).resolve()
+        if other and bool(data.shards) != bool(clean.shards):
+            raise ValueError(
+                "Expected shards of both sets or of none: give data.shards and data.clean.shards."
+            )
         # Of the same recordings, what serves as single sources is in no mixture.
         begin = 0.0 if other else clean.share
         mixed = _build_mixed(conf, (begin, data.share))
         # Of another data set, what this one validates and tests with is not learned from.
         held_out = _held_out(Path(data.root)) if other else ()
         singles = build_mixtures(
-            conf, clean.root or data.root, 1, (0.0, clean.share), conf.seed + 1, held_out
+            conf,
+            clean.root or data.root,
+            1,
+            (0.0, clean.share),
+            conf.seed + 1,
+            held_out,
+            shards=clean.shards if other else data.shards,
         )
-        dataset, stack = SemiSupervised(mixed, singles), collate_pairs
+        pairs: Any = ShardedPairs if data.shards else SemiSupervised
+        dataset, stack = pairs(mixed, singles), collate_pairs
     else:
         dataset, stack = _build_mixed(conf, (0.0, data.share)), collate
     return ExampleLoader(
@@ -96,29 +106,33 @@ def _held_out(root: Path) -> set[str]:
     return {video_id(clip.path) for clip in clips}
 
 
-def _build_mixed(
-    conf: Config, share: tuple[float, float]
-) -> LabelledMixtures | ShardedMixtures | CaptionedMixtures:
+def _build_mixed(conf: Config, share: tuple[float, float]) -> Dataset:
     """Builds the natural mixtures of the data set: of labelled clips, or clips with captions."""
     data = conf.data
     if not is_captioned(conf):
-        return build_mixtures(conf, data.root, data.n_src, share, conf.seed)
-    if data.shards or data.frames or (data.clean.share and not data.clean.root):
+        return build_mixtures(conf, data.root, data.n_src, share, conf.seed, shards=data.shards)
+    if data.frames or (data.clean.share and not data.clean.root):
         raise ValueError(
-            "Expected no data.shards and no data.frames with natural captions, and single sources "
-            "of another set with labels, such as VGGSound: set data.clean.root to its folder."
+            "Expected no data.frames with natural captions, and single sources of another set with "
+            "labels, such as VGGSound: set data.clean.root to its folder."
         )
+    builder = {
+        "sample_rate": data.sample_rate,
+        "num_samples": data.num_samples,
+        "num_phrases": data.num_phrases,
+        "num_mixtures": data.n_mix,
+        "gain": tuple(data.gain),
+        "num_absent": data.num_absent,
+    }
+    if data.shards:
+        source = _Shards(data.root, data.shards, share)
+        return source.build(conf, CaptionedBuilder(**builder), conf.seed)
     return CaptionedMixtures(
         Path(data.root) / "train.csv",
-        sample_rate=data.sample_rate,
-        num_samples=data.num_samples,
-        num_phrases=data.num_phrases,
-        num_mixtures=data.n_mix,
         epoch_size=_whole_batches(conf),
-        gain=tuple(data.gain),
         share=share,
-        num_absent=data.num_absent,
         seed=conf.seed,
+        **builder,
     )
 
 
@@ -129,6 +143,7 @@ def build_mixtures(
     share: tuple[float, float],
     seed: int,
     without: Collection[str] = (),
+    shards: str | None = None,
 ) -> LabelledMixtures | ShardedMixtures:
     """Builds the training mixtures of a data set, from its files or from shards.
 
@@ -139,14 +154,14 @@ def build_mixtures(
         share: part of each label's clips to use.
         seed: of the draws.
         without: videos whose files are not used.
+        shards: pattern of the tar files, None for files.
     """
     data = conf.data
-    common = {
+    builder = {
         "sample_rate": data.sample_rate,
         "num_samples": data.num_samples,
         "num_sources": n_src,
         "num_mixtures": data.n_mix,
-        "epoch_size": _whole_batches(conf),
         "gain": tuple(data.gain),
         "prompt": [data.prompt, *data.more_prompts],
         "vocabulary": read_vocabulary(data.vocabulary) if data.vocabulary else None,
@@ -154,20 +169,46 @@ def build_mixtures(
         "caption": data.caption,
         "num_absent": data.num_absent,
         "center_crop": data.centred,
-        "seed": seed,
+        "frames": data.frames,
     }
-    if data.shards:
-        shards = (
-            data.shards if is_address(data.shards) else str(Path(root).absolute() / data.shards)
-        )
-        return ShardedMixtures(shards, batch_size=_share(conf), **common)
+    if shards:
+        return _Shards(root, shards, share, without).build(conf, MixtureBuilder(**builder), seed)
     return LabelledMixtures(
         Path(root) / "train.csv",
+        epoch_size=_whole_batches(conf),
         share=share,
-        frames=data.frames,
         without=without,
-        **common,
+        seed=seed,
+        **builder,
     )
+
+
+@dataclass(frozen=True)
+class _Shards:
+    """Shards of a data set, and which clips of them are used: `share` and `without` as of files."""
+
+    root: str
+    pattern: str
+    share: tuple[float, float]
+    without: Collection[str] = ()
+
+    def build(self, conf: Config, builder: ExampleBuilder, seed: int) -> ShardedMixtures:
+        """Builds the training mixtures."""
+        pattern, only = self.pattern, None
+        if not is_address(pattern):
+            pattern = str(Path(self.root).absolute() / pattern)
+        if self.without or self.share != (0.0, 1.0):
+            clips = read_manifest(Path(self.root) / "train.csv")
+            clips = [clip for clip in clips if video_id(clip.path) not in self.without]
+            only = {clip.path for clip in take_share(clips, self.share)}
+        return ShardedMixtures(
+            pattern,
+            builder=builder,
+            only=only,
+            epoch_size=_whole_batches(conf),
+            batch_size=_share(conf),
+            seed=seed,
+        )
 
 
 def build_valid_loader(conf: Config) -> ExampleLoader:

@@ -81,11 +81,12 @@ def read_recipe(
         settings.add_file(path, skip=is_fixed)
     changes = settings.add_options(rest)
     conf = settings.build()
-    if runs_command(conf.data.shards or "") and "data.shards" not in settings.typed:
-        raise ValueError(
-            f"data.shards in a file is {conf.data.shards!r}, which would run a command: give it as "
-            "the option --data.shards if you mean to run it."
-        )
+    for name, place in (("data", conf.data), ("data.clean", conf.data.clean)):
+        if runs_command(place.shards or "") and f"{name}.shards" not in settings.typed:
+            raise ValueError(
+                f"{name}.shards in a file is {place.shards!r}, which would run a command: give it "
+                f"as the option --{name}.shards if you mean to run it."
+            )
     conf.loss = {name: term for name, term in conf.loss.items() if term.weight}
     if chosen.terms is not None:
         names = [name.strip() for name in chosen.terms.strip("[]").split(",")]
@@ -258,8 +259,9 @@ def experiment_conf(exp_dir: Path) -> Config:
         raise FileNotFoundError(f"Expected an experiment at {exp_dir}, found no conf.yml there.")
     read_conf(path)  # it refers to nothing: whoever wrote it may be a stranger
     conf = load_conf([path], schema=Config)
-    if runs_command(conf.data.shards or ""):
-        conf.data.shards = None
+    for place in (conf.data, conf.data.clean):
+        if runs_command(place.shards or ""):
+            place.shards = None
     if not Path(conf.data.root).exists():
         conf.data.root = str(exp_dir / "../.." / conf.data.root)
     return conf

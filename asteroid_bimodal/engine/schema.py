@@ -35,6 +35,7 @@ _NEAR_PRECISIONS = {"fp16": "16-mixed", "16": "16-mixed", "bf16": "bf16-mixed", 
 class Clean:
     share: float = key(low=0, high=1)
     root: str | None = key()
+    shards: str | None = key(default=None)
     weight: float = key(above=0)
 
 

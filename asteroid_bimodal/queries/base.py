@@ -34,9 +34,9 @@ class QueryBatch(Protocol):
     @property
     def absent(self) -> list[list[str]]: ...  # phrases of sounds that are in none of the mixtures
     @property
-    def frames(self) -> list[list[list[str]]]: ...  # N lists of P paths of pictures
+    def frames(self) -> list[list[list[Any]]]: ...  # N lists of P pictures
     @property
-    def flat_frames(self) -> list[list[str]]: ...  # N·P
+    def flat_frames(self) -> list[list[Any]]: ...  # N·P
 
 
 class QueryItem(Protocol):

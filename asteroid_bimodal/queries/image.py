@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ from .spec import EncoderSpec, whole_number
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    ImageQuery = str | os.PathLike | Image
+    ImageQuery = str | os.PathLike | bytes | Image
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 _MOST_PIXELS = 64_000_000  # 256 MB
@@ -41,8 +42,8 @@ _IMAGENET_CROP = 224 / 256
 class ImageEncoder(FrozenModule, QueryEncoder):
     """Base of the frozen image towers; a kind of them defines `run`.
 
-    A query is the path of an image or a `PIL.Image.Image`. The network sees a square of side
-    `image_size`, which covers the share `crop` of the image's shorter side.
+    A query is the path of an image, the content of such a file or a `PIL.Image.Image`. The network
+    sees a square of side `image_size`, which covers the share `crop` of the image's shorter side.
     """
 
     modality, has_weights = "image", True
@@ -92,7 +93,7 @@ class ImageEncoder(FrozenModule, QueryEncoder):
 
     def check(self, query: ImageQuery) -> None:
         """Raises a ValueError for what is no picture."""
-        if isinstance(query, _import_pillow().Image):
+        if isinstance(query, (bytes, _import_pillow().Image)):
             return
         if not is_file(query):
             raise ValueError(
@@ -102,6 +103,8 @@ class ImageEncoder(FrozenModule, QueryEncoder):
 
     def key(self, query: ImageQuery) -> str:
         """Returns what is the same for equal pictures."""
+        if isinstance(query, bytes):
+            return f"image file {hashlib.sha256(query).hexdigest()}"
         if not isinstance(query, (str, os.PathLike)):
             pixels = query.convert("RGB")
             content = f"{pixels.size}".encode() + pixels.tobytes()
@@ -129,16 +132,17 @@ class ImageEncoder(FrozenModule, QueryEncoder):
         """Reads, resizes (bicubic) and centre-crops a picture: (3, image_size, image_size)."""
         pillow = _import_pillow()
         shorter, size = int(self.image_size / self._crop), self.image_size
-        if isinstance(query, (str, os.PathLike)):
+        if isinstance(query, (str, os.PathLike, bytes)):
+            source = io.BytesIO(query) if isinstance(query, bytes) else query
             try:
                 # Of others, such as EPS, Pillow starts programs.
-                with pillow.open(query, formats=_FORMATS) as file:
+                with pillow.open(source, formats=_FORMATS) as file:
                     _check_pixels(file, shorter)
                     image = file.convert("RGB")
             except Exception as error:  # Pillow raises anything for files that nobody would write
                 raise ValueError(
-                    f"Expected an image at {query}, got: {first_line(error)}. Convert it to PNG or "
-                    "JPEG of a usual size."
+                    f"Expected an image at {_name(query)}, got: {first_line(error)}. Convert it to "
+                    "PNG or JPEG of a usual size."
                 ) from error
         else:
             image = query.convert("RGB")
@@ -148,6 +152,10 @@ class ImageEncoder(FrozenModule, QueryEncoder):
         image = image.crop((left, top, left + size, top + size))
         values = torch.from_numpy(np.array(image, dtype=np.float32) / 255)  # (H, W, 3)
         return ((values - self._mean) / self._std).permute(2, 0, 1)
+
+
+def _name(query: Any) -> str:
+    return f"{len(query)} bytes of a shard" if isinstance(query, bytes) else str(query)
 
 
 def _check_pixels(image: Image, shorter: int) -> None:

@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 
 from asteroid_bimodal.data import mixture_builder, sharded
 from asteroid_bimodal.data.batches import collate
+from asteroid_bimodal.data.captioned import CaptionedBuilder, CaptionedMixtures
 from asteroid_bimodal.data.crops import SILENT
 from asteroid_bimodal.data.datasets import LabelledMixtures
 from asteroid_bimodal.data.manifest import Clip, read_manifest, write_manifest
@@ -16,7 +17,7 @@ from asteroid_bimodal.data.sharded import ShardedMixtures, ShardWindow
 from asteroid_bimodal.data.shards import find_shards, read_shards, write_shards
 from asteroid_bimodal.utils.audio_file import UnreadableAudioError
 
-pytest.importorskip("webdataset")
+wds = pytest.importorskip("webdataset")
 SETTINGS = {"sample_rate": 8000, "num_samples": 4000, "epoch_size": 12}
 
 
@@ -261,6 +262,77 @@ def test_nothing_usable(own_tone_set, tmp_path):
     path.write_bytes(b"no tar" * 200)
     with pytest.raises(UnreadableAudioError, match="Found no clip in .* problem: .*Cannot read on"):
         list(mixtures(str(path)))
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """A set of 400 short clips of four labels, rare and frequent, and its shards."""
+    root = tmp_path_factory.mktemp("many")
+    tone = 0.3 * np.sin(np.arange(4000) / 5)
+    clips = []
+    labels = {"bell": (0, 60), "drum": (60, 140), "horn": (140, 260), "siren": (260, 400)}
+    for label, numbers in labels.items():
+        for number in range(*numbers):
+            clips.append(Clip(f"{number}.wav", label, f"a {label} rings", 0.5, "train"))
+            soundfile.write(root / f"{number}.wav", tone, 8000)
+    write_manifest(root / "train.csv", clips)
+    write_shards(root, root, clips_per_shard=12)
+    return root
+
+
+def test_an_epoch_sees_as_many_clips_as_one_of_files(many, monkeypatch):
+    """Within 5 %, for any number of workers, that hold half of the shards in memory."""
+    settings = {"sample_rate": 8000, "num_samples": 3200, "num_sources": 1, "epoch_size": 100}
+    half = 200 * (many / "0.wav").stat().st_size
+
+    def seen(data, num_workers=1) -> float:
+        """Distinct clips of an epoch, in the mean of four."""
+        found = set()
+        for data.epoch in range(4):
+            for worker in range(num_workers):
+                place = 0, 1, worker, num_workers
+                monkeypatch.setattr(wds.utils, "pytorch_worker_info", lambda p=place: p)
+                found |= {(data.epoch, path) for example in data for path in example.clips}
+        return len(found) / 4
+
+    expected = pytest.approx(seen(LabelledMixtures(many / "train.csv", **settings)), rel=0.05)
+    for workers in (1, 3, 8):
+        data = ShardedMixtures(f"{many}/train-*.tar", memory=half // workers, **settings)
+        assert seen(data, workers) == expected, workers
+
+
+def test_clips_with_captions_come_from_shards(many):
+    """With memory for a tenth of them; examples are like those of files."""
+    builder = CaptionedBuilder(sample_rate=8000, num_samples=3200, num_absent=2)
+    size = (many / "0.wav").stat().st_size
+    data = ShardedMixtures(f"{many}/train-*.tar", builder=builder, epoch_size=60, memory=60 * size)
+    files = CaptionedMixtures(many / "train.csv", sample_rate=8000, num_samples=3200, num_absent=2)
+    ours, theirs = list(data), files[0]
+    assert len(ours) == 60 and len({path for example in ours for path in example.clips}) > 65
+    for example in ours:
+        assert example.mixtures.shape == theirs.mixtures.shape
+        assert example.captions[0] != example.captions[1]
+        words = [*example.captions, *example.absent]
+        assert len({text.split()[1] for text in words}) == 4  # distinct sounds
+        assert len(example.phrases[0]) == len(theirs.phrases[0]) == 3
+
+
+def test_only_some_clips_are_used(many):
+    only = {f"{number}.wav" for number in range(0, 300, 2)}
+    with_all, some = (
+        ShardedMixtures(
+            f"{many}/train-*.tar",
+            only=wanted,
+            num_sources=1,
+            epoch_size=80,
+            sample_rate=8000,
+            num_samples=800,
+        )
+        for wanted in (None, only)
+    )
+    rows = {clip.where: clip.clip.path for clip in read_shards(find_shards(f"{many}/train-*.tar"))}
+    used = [{rows[path] for example in data for path in example.clips} for data in (with_all, some)]
+    assert not used[0] <= only and used[1] <= only
 
 
 def test_too_few_shards_or_labels(shards):

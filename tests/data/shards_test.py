@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from asteroid_bimodal.cli import main as cli
 from asteroid_bimodal.data.batches import Skipped
 from asteroid_bimodal.data.crops import StoredClip
+from asteroid_bimodal.data.frames import frame_at, frames_of
 from asteroid_bimodal.data.manifest import Clip, read_manifest, write_manifest
 from asteroid_bimodal.data.shards import find_shards, read_shards, write_shards
 
@@ -88,6 +90,43 @@ def test_an_interrupted_run_goes_on(tone_set, tmp_path):
     assert [path.read_bytes() for path in again.paths] == content
     assert written.paths[0].stat().st_mtime == 1
     assert sorted(tmp_path.iterdir()) == written.paths
+
+
+@pytest.mark.parametrize("torn", [slice(0, 700), slice(0, -20_000), slice(0, 0)])
+def test_a_shard_that_is_not_whole_is_written_again_alone(tone_set, tmp_path, torn):
+    written = write_shards(tone_set.root, tmp_path, clips_per_shard=6)
+    content = [path.read_bytes() for path in written.paths]
+    written.paths[1].write_bytes(content[1][torn])
+    for path in written.paths:
+        os.utime(path, (1, 1))
+    assert write_shards(tone_set.root, tmp_path, clips_per_shard=6, jobs=3) == written
+    assert [path.read_bytes() for path in written.paths] == content
+    assert [path.stat().st_mtime == 1 for path in written.paths] == [True, False, True]
+
+
+def test_frames_are_in_the_shards_of_their_clips(own_tone_set, tmp_path):
+    write_shards(own_tone_set.root, tmp_path, frames=True)
+    clips, skipped = read(find_shards(f"{tmp_path}/train-*.tar"))
+    assert len(clips) == 16 and not skipped
+    for stored in clips:
+        audio = own_tone_set.root / stored.clip.path
+        assert [path.read_bytes() for path in frames_of(audio)] == list(stored.frames)
+        for second in (0.3, 1.7):
+            assert stored.frame_at(second) == frame_at(audio, second, 2.0).read_bytes()
+    with pytest.raises(ValueError, match="holds shards of other clips"):
+        write_shards(own_tone_set.root, tmp_path)
+    frames_of(audio)[0].parent.rename(tmp_path / "gone")
+    with pytest.raises(ValueError, match="There are no frames of"):
+        write_shards(own_tone_set.root, tmp_path / "other", frames=True)
+
+
+def test_the_command(tone_set, tmp_path, capsys):
+    cli(
+        ["shards", str(tone_set.root), "-o", str(tmp_path), "--clips-per-shard", "5", "--jobs", "2"]
+    )
+    told = capsys.readouterr().out
+    assert told.startswith("16 clips in 4 shards\n") and len(list(tmp_path.iterdir())) == 4
+    assert f"--data.shards '{tmp_path.resolve()}/train-*.tar'" in told
 
 
 def test_other_shards_in_the_folder_are_not_mixed_with(tone_set, tmp_path):

@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from asteroid_bimodal.data.manifest import read_manifest, write_manifest
-from asteroid_bimodal.data.shards import write_shards
+from asteroid_bimodal.data.manifest import read_manifest, take_share, write_manifest
+from asteroid_bimodal.data.shards import find_shards, read_shards, write_shards
 from asteroid_bimodal.engine import loaders
 from asteroid_bimodal.engine.loaders import (
     build_train_loader,
@@ -76,11 +76,40 @@ def test_lists_of_which_there_are_two(own_tone_set):
         find_test_list(own_tone_set.root, "test", 2)
 
 
-@pytest.mark.parametrize(("key", "value"), [("share", 0.5), ("clean.share", 0.5), ("frames", True)])
-def test_parts_of_a_set_need_files(tone_set, shards, tiny_conf, key, value):
-    conf = tiny_conf(tone_set, **{"data.shards": shards, f"data.{key}": value})
-    with pytest.raises(ValueError, match="Expected data.share 1.*write shards of the part"):
-        build_train_loader(conf)
+def paths_of(shards, batches) -> set[str]:
+    """The files that the clips of batches were before they were in shards."""
+    rows = {stored.where: stored.clip.path for stored in read_shards(find_shards(shards))}
+    return {rows[place] for batch in batches for row in batch.clips for place in row}
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_single_sources_and_mixtures_from_the_same_shards(tone_set, shards, tiny_conf, num_workers):
+    changes = {"data.shards": shards, "data.clean.share": 0.5, "data.num_workers": num_workers}
+    changes["data.n_src"] = 1
+    batches = list(build_train_loader(tiny_conf(tone_set, "bimodal_semi", **changes)))
+    assert len(batches) == 2
+    clips = read_manifest(tone_set.root / "train.csv")
+    parts = [{clip.path for clip in take_share(clips, part)} for part in ((0.5, 1), (0, 0.5))]
+    found = [[batch.mixed for batch in batches], [batch.clean for batch in batches]]
+    for part, these in zip(parts, found, strict=True):
+        assert paths_of(shards, these) <= part
+
+
+def test_frames_from_shards(tone_set, tiny_conf, tmp_path):
+    write_shards(tone_set.root, tmp_path, frames=True)
+    changes = {"data.shards": f"{tmp_path}/train-*.tar", "data.num_workers": 1}
+    best = train(tiny_conf(tone_set, "clipsep_img", **changes), tmp_path / "exp")
+    assert best.is_file()
+
+
+def test_shards_of_another_set(tone_set, own_tone_set, shards, tiny_conf):
+    changes = {"data.clean.share": 1, "data.clean.root": own_tone_set.root, "data.shards": shards}
+    with pytest.raises(ValueError, match="of both sets or of none"):
+        build_train_loader(tiny_conf(tone_set, "bimodal_semi", **changes))
+    write_shards(own_tone_set.root, own_tone_set.root / "shards")
+    changes["data.clean.shards"] = "shards/train-*.tar"
+    for batch in build_train_loader(tiny_conf(tone_set, "bimodal_semi", **changes)):
+        assert batch.mixed.mixtures.shape[0] == batch.clean.mixtures.shape[0] == 2
 
 
 def test_single_sources_of_another_set_are_none_that_this_one_is_tested_with(

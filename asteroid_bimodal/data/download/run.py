@@ -7,13 +7,14 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from tqdm import tqdm
 
+from ...utils.threads import cancelled_pool
 from ..frames import frames_folder
 from .annotations import list_clips
 from .clips import Entry, Listing, write_clips
@@ -167,7 +168,7 @@ def _take_in(
         for kind, path in _products(entry, frames).items()
         if is_new(path)
     ]
-    with _cancelled_pool(jobs) as pool:
+    with cancelled_pool(jobs) as pool:
         lengths = pool.map(lambda product: _length_of(root / product[2]), found)
         bar = tqdm(lengths, total=len(found), desc="checking files", unit="clip", disable=None)
         for (entry, kind, path), seconds in zip(found, bar, strict=True):
@@ -184,17 +185,6 @@ def _length_of(target: Path) -> float | None:
         return check_audio(target) if target.is_file() else None
     except FetchError:
         return None
-
-
-@contextmanager
-def _cancelled_pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that begin nothing more after an error or a stop."""
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
-            yield pool
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
 
 
 def _products(entry: Entry, frames: bool) -> dict[str, str]:
@@ -225,7 +215,7 @@ def _fetch_all(
             counts[_worst(outcome.rows).status] += 1
 
     with (
-        _cancelled_pool(jobs) as pool,
+        cancelled_pool(jobs) as pool,
         tqdm(total=len(missing), desc="downloading", unit="clip", disable=None) as bar,
     ):
         try:
