@@ -11,72 +11,23 @@ there at once; both beside weights and optimiser, and without what kernels take 
 from __future__ import annotations
 
 import argparse
-import weakref
-from typing import Any
 
 import torch
 from paired import cpu_seconds
 from shared_encoder import random_query
-from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
+from asteroid_bimodal.engine.memory import masker_bytes
 from asteroid_bimodal.masknn import CondUNet
-
-
-class LiveBytes(TorchDispatchMode):
-    """Counts the bytes of tensors made under it, as they come and go.
-
-    Args:
-        known: tensors that were there before.
-    """
-
-    def __init__(self, known: list[Tensor]) -> None:
-        super().__init__()
-        self.now = self.peak = 0
-        self.sizes = {tensor.untyped_storage()._cdata: 0 for tensor in known}
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Runs an operation and notes what it made."""
-        result = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(result):
-            if isinstance(tensor, Tensor):
-                self._note(tensor.untyped_storage())
-        self.peak = max(self.peak, self.now)
-        return result
-
-    def _note(self, storage: torch.UntypedStorage) -> None:
-        if storage._cdata not in self.sizes:
-            self.sizes[storage._cdata] = storage.nbytes()
-            self.now += storage.nbytes()
-            weakref.finalize(storage, self._drop, storage._cdata)
-
-    def _drop(self, key: int) -> None:
-        self.now -= self.sizes.pop(key)
 
 
 def step_bytes(
     size: list[int], batch: int, queries: int, bf16: bool, recomputed: bool
 ) -> tuple[int, int]:
     """Bytes that are kept for the backward pass, and the peak of the step."""
-    with FakeTensorMode():
-        masker = CondUNet().train()
-        masker.checkpoint_activations = recomputed
-        for module in masker.modules():
-            if isinstance(module, torch.nn.Conv2d):
-                weight = module.weight.detach().contiguous(memory_format=torch.channels_last)
-                module.weight = torch.nn.Parameter(weight)
-        query = random_query(batch, queries, masker.get_config())
-        log_mag = torch.rand(batch, 1, *size)
-        for weight in masker.parameters():
-            weight.grad = torch.zeros_like(weight)
-        with LiveBytes([*masker.parameters(), *masker.buffers()]) as live:
-            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-                masks = masker(log_mag, query)
-            kept = live.now
-            masks.float().square().mean().backward()
-        return kept, live.peak
+    masker = CondUNet().to(memory_format=torch.channels_last)
+    sizes = masker.get_config()
+    dims = (queries, sizes["cond_dim"], sizes["pooled_dim"])
+    return masker_bytes(masker, (batch, 1, *size), dims, bf16=bf16, recomputed=recomputed)
 
 
 def step_times(bf16: bool, rounds: int = 3) -> list[float]:

@@ -153,7 +153,7 @@ def build_system(conf: Config) -> BiModalSystem:
     """Builds everything that trains: model, loss, data, optimiser and schedule."""
     torch.manual_seed(conf.seed)
     model, loss = build_model(conf), build_loss(conf)
-    if conf.training.checkpoint_activations:
+    if conf.training.checkpoint_activations and conf.separator == "bimodal_unet":
         model.masker.checkpoint_activations = True
     encoder = build_query_encoder(conf) if conf.query.test_encoder else None
     if encoder and encoder.pooled_dim != model.query_encoder.pooled_dim:

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from ..data.manifest import read_manifest
 from .build import count_parameters
+from .memory import memory_line, step_bytes
 from .schema import Config, step_examples
 
 _FEW = 10  # steps by which the time of all is told
@@ -61,9 +62,13 @@ class Progress(Callback):
         self._since, self._done = 0.0, -1
         self._told = False  # how long it takes
 
-    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
         self._done, self._told = -1, False
         show(_summary(self.conf, trainer, module))
+        device = trainer.strategy.root_device
+        if device.type == "cuda":
+            needed = step_bytes(module, self.conf, str(trainer.precision), device)
+            show(memory_line(needed, torch.cuda.get_device_properties(device).total_memory))
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int

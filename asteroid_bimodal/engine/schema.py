@@ -213,7 +213,7 @@ class Config:
 
 def check(conf: Config) -> None:
     """Raises `ValueError` where values that are possible alone do not fit together."""
-    for find in (_sources, _heads, _noise_heads, _recomputing, _losses, _epoch, _devices, _logger):
+    for find in (_sources, _heads, _noise_heads, _losses, _epoch, _devices, _logger):
         if problem := find(conf):
             raise ValueError(problem)
 
@@ -247,15 +247,6 @@ def _noise_heads(conf: Config) -> str | None:
     return (
         f"The loss term nit needs the separator clipsep with {wanted} noise heads "
         f"(sound_unet.num_noise), one for each mixture; received {conf.separator} with {heads}."
-    )
-
-
-def _recomputing(conf: Config) -> str | None:
-    if not conf.training.checkpoint_activations or conf.separator == "bimodal_unet":
-        return None
-    return (
-        "training.checkpoint_activations is for the separator bimodal_unet; received "
-        f"{conf.separator}: lower training.batch_size instead, and raise training.accumulate."
     )
 
 

@@ -96,10 +96,6 @@ def test_options_of_the_loss():
             "16 examples cannot be shared by 6 devices: .*batch_size of 18, or 4 devices",
         ),
         ("--separator clapsep", "separator must be one of .*bimodal_unet, .*nearest: clipsep"),
-        (
-            "--system clipsep_text --checkpoint_activations true",
-            "for the separator bimodal_unet; rec",
-        ),
         ("--n-src 2 --system pit", "--n_src of at most 1"),
         ("--config nowhere.yml", "nowhere.yml does not exist"),
     ],
