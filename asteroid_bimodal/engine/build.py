@@ -145,6 +145,15 @@ def build_clean_loss(conf: Config) -> CompositeLoss | None:
     return CompositeLoss(clean, normalise=conf.training.normalise)
 
 
+def build_remix_loss(conf: Config) -> CompositeLoss | None:
+    """Builds the loss of remixed estimates, mix-and-separate; None unless training has such."""
+    if conf.remix.start is None:
+        return None
+    distance = DISTANCES[conf.remix.distance](reduction="none")
+    remixed = {"url": Weighted(URL(distance), conf.remix.weight)}
+    return CompositeLoss(remixed, normalise=conf.training.normalise)
+
+
 def _distance(conf: Config) -> dict[str, nn.Module]:
     return {"distance": DISTANCES[conf.training.distance](reduction="none")}
 
@@ -178,6 +187,8 @@ def build_system(conf: Config) -> BiModalSystem:
         scheduler=_build_schedule(conf, optimizer),
         config=OmegaConf.to_container(conf, resolve=True),
         clean_loss=build_clean_loss(conf),
+        remix_loss=build_remix_loss(conf),
+        remix_start=conf.remix.start or 0,
         labels=labels_of(conf),
         query_encoder=encoder,
         max_bad_steps=conf.training.max_bad_steps,

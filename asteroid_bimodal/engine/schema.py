@@ -156,6 +156,13 @@ class Term:
 
 
 @dataclass
+class Remix:
+    start: int | None = key(low=0, default=None)
+    weight: float = key(above=0, default=5.0)
+    distance: str = key(choices=tuple(DISTANCES), default="l2")
+
+
+@dataclass
 class Optim:
     optimizer: str = key(choices=OPTIMIZERS)
     lr: float = key(low=0, formerly=("learning_rate",))
@@ -207,6 +214,7 @@ class Config:
     res_unet30: ResUNet30 = field(default_factory=ResUNet30)
     timbre: Timbre = field(default_factory=Timbre)
     loss: dict[str, Term] = key(names=TERMS, short="weight")
+    remix: Remix = field(default_factory=Remix)
     optim: Optim = field(default_factory=Optim)
     training: Training = field(default_factory=Training)
 

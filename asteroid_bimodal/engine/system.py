@@ -22,6 +22,7 @@ from ..metrics import bss_evals
 from ..queries import QueryEncoder, concat_queries
 from .bad_steps import StepGuard, nan_loss
 from .evaluate import SeparatedItem, separate_items
+from .remixing import remix
 
 
 class BiModalSystem(System):
@@ -36,6 +37,8 @@ class BiModalSystem(System):
         scheduler: as Asteroid's System takes it.
         config: saved with each checkpoint.
         clean_loss: of the single sources in semi-supervised training.
+        remix_loss: of remixed estimates, which take the batches' place from `remix_start` on.
+        remix_start: training step.
         labels: classes in the order of a classifier's logits, when the loss has one.
         query_encoder: of training batches, when it is not the model's.
         max_bad_steps: steps in a row without finite loss and gradient that end the training.
@@ -53,12 +56,15 @@ class BiModalSystem(System):
         scheduler=None,
         config=None,
         clean_loss: CompositeLoss | None = None,
+        remix_loss: CompositeLoss | None = None,
+        remix_start: int = 0,
         labels: Sequence[str] = (),
         query_encoder: QueryEncoder | None = None,
         max_bad_steps: int = 10,
     ):
         super().__init__(model, optimizer, loss_func, train_loader, val_loader, scheduler, config)
         self.clean_loss, self.query_encoder = clean_loss, query_encoder
+        self.remix_loss, self.remix_start = remix_loss, remix_start
         self.classes = {label: index for index, label in enumerate(labels)}
         self.guard = StepGuard(max_bad_steps)
         self._scores: list[dict[str, float]] = []  # of this process's validation items
@@ -74,6 +80,9 @@ class BiModalSystem(System):
         self, batch: Batch | SemiSupervisedBatch, batch_nb: int, train: bool = True
     ) -> LossReport:
         """Separates a batch by the queries that the loss asks for, and computes the loss."""
+        if isinstance(batch, Batch) and self.remix_loss and self.global_step >= self.remix_start:
+            generator = torch.Generator().manual_seed(self.global_step)
+            return self._loss_of(remix(self.model, batch, generator), self.remix_loss)
         if isinstance(batch, Batch):
             return self._loss_of(batch, self.loss_func)
         mixed = self._loss_of(batch.mixed, self.loss_func)
