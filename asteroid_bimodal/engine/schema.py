@@ -221,7 +221,7 @@ class Config:
 
 def check(conf: Config) -> None:
     """Raises `ValueError` where values that are possible alone do not fit together."""
-    for find in (_sources, _heads, _noise_heads, _losses, _epoch, _devices, _logger):
+    for find in (_sources, _heads, _noise_heads, _losses, _remixing, _epoch, _devices, _logger):
         if problem := find(conf):
             raise ValueError(problem)
 
@@ -263,6 +263,16 @@ def _losses(conf: Config) -> str | None:
         return None
     starts = {name: term.start for name, term in conf.loss.items()}
     return f"No loss term counts from the first step: give one a weight and the start 0. {starts}"
+
+
+def _remixing(conf: Config) -> str | None:
+    if conf.remix.start is None or ("crl" in conf.loss and not conf.data.clean.share):
+        return None
+    return (
+        "remix.start is for systems whose phrases share mixtures (loss.crl), without single "
+        f"sources; received {conf.system} with the terms {', '.join(conf.loss)} and a "
+        f"data.clean.share of {conf.data.clean.share}."
+    )
 
 
 def _epoch(conf: Config) -> str | None:

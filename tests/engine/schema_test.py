@@ -97,6 +97,8 @@ def test_options_of_the_loss():
         ),
         ("--separator clapsep", "separator must be one of .*bimodal_unet, .*nearest: clipsep"),
         ("--n-src 2 --system pit", "--n_src of at most 1"),
+        ("--remix.start 5 --system clapsep", r"remix.start is for systems .*terms url and"),
+        ("--remix.start 5 --system bimodal_semi", "data.clean.share of 0.05"),
         ("--config nowhere.yml", "nowhere.yml does not exist"),
     ],
 )
