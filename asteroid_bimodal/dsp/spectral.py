@@ -92,8 +92,22 @@ class STFTDecoder(Decoder):
         """Transforms spectra back."""
         args = self.filterbank.stft_args
         spectrum = torch.complex(*spec.to(args["window"].dtype).flatten(0, -3).chunk(2, dim=-2))
-        wav = torch.istft(spectrum, **args, length=length)
+        if torch.compiler.is_exporting():  # `torch.istft` would fix the length for good
+            wav = _overlapped(spectrum, args["window"], args["hop_length"])[..., :length]
+        else:
+            wav = torch.istft(spectrum, **args, length=length)
         return wav.reshape(*spec.shape[:-2], wav.shape[-1])
+
+
+def _overlapped(spectrum: Tensor, window: Tensor, hop: int) -> Tensor:
+    """The sum of windowed frames over that of squared windows, without the first half window."""
+    size, count = len(window), spectrum.shape[-1]
+    length = size + hop * (count - 1)
+    window = window.unsqueeze(-1)  # (size, 1)
+    frames = torch.fft.irfft(spectrum, size, dim=-2) * window
+    weights = window.square().expand(1, -1, count)
+    wav, weight = (F.fold(x, (1, length), (1, size), stride=hop) for x in (frames, weights))
+    return (wav / weight).flatten(1)[..., size // 2 :]
 
 
 def stft_pair(n_fft: int, hop_length: int, sample_rate: float) -> tuple[STFTEncoder, STFTDecoder]:

@@ -16,6 +16,7 @@ from ..utils.mappings import read_mapping
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 PICKLED = ("best_model.pth", "pytorch_model.bin")  # Asteroid's names
+_SILENCE = 10.0  # seconds of it after which a request is given up; some are tried again
 
 
 def download(repo_id: str, revision: str | None = None, **options: Any) -> Path:
@@ -43,9 +44,13 @@ def download(repo_id: str, revision: str | None = None, **options: Any) -> Path:
 
 
 def _fetch(repo_id: str, patterns: list[str], options: dict[str, Any]) -> Path:
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import get_session, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HTTPError
 
+    hooks = get_session().event_hooks["request"]
+    if _not_for_ever not in hooks:
+        hooks.append(_not_for_ever)
+    options = {**options, "etag_timeout": _SILENCE}
     try:
         return Path(snapshot_download(repo_id, allow_patterns=patterns, **options))
     except HTTPError as error:
@@ -54,6 +59,15 @@ def _fetch(repo_id: str, patterns: list[str], options: dict[str, Any]) -> Path:
         # The client looks into its cache after some troubles of the network, and not after others.
         options = {**options, "local_files_only": True}
         return Path(snapshot_download(repo_id, allow_patterns=patterns, **options))
+
+
+def _not_for_ever(request: Any) -> None:
+    """The client waits without end for listings; for uploads it may have to."""
+    if request.method in ("GET", "HEAD"):
+        timeouts = request.extensions["timeout"]
+        request.extensions["timeout"] = {
+            kind: _SILENCE if seconds is None else seconds for kind, seconds in timeouts.items()
+        }
 
 
 def _check_config(path: Path, source: str) -> None:

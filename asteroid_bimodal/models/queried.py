@@ -154,7 +154,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
             raise ValueError(_NO_QUERIES)
         check_wav(wav)
         channels = wav if wav.ndim == 3 else wav.reshape(-1, 1, wav.shape[-1])  # (B, C, T)
-        query = self.encode_queries(queries, len(channels))
+        query = self.encode_queries(queries, channels.shape[0])
         spectra = self.separate_spectra(channels, query)  # encode, mask
         if share:
             spectra = spectra.shared()

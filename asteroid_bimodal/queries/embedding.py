@@ -57,8 +57,8 @@ class QueryEmbedding:
 
     def __post_init__(self) -> None:
         shapes = [tuple(part.shape) for part in (self.tokens, self.mask, self.pooled)]
-        leading = {shapes[0][:-1], shapes[1]}, {shapes[1][:-1], shapes[2][:-1]}
-        if any(len(group) > 1 for group in leading) or self.mask.dtype != torch.bool:
+        tokens, mask, pooled = shapes
+        if tokens[:-1] != mask or mask[:-1] != pooled[:-1] or self.mask.dtype != torch.bool:
             raise ValueError(
                 f"Expected tokens (B, Q, L, D), mask (B, Q, L) bool and pooled (B, Q, E); received "
                 f"{shapes[0]}, {shapes[1]} {self.mask.dtype} and {shapes[2]}."
@@ -88,6 +88,11 @@ class QueryEmbedding:
         flat = self.flatten()
         parts = (part.unsqueeze(1).split(1) for part in (flat.tokens, flat.mask, flat.pooled))
         return [QueryEmbedding(*one) for one in zip(*parts, strict=True)]
+
+
+torch.export.register_dataclass(
+    QueryEmbedding, serialized_type_name="asteroid_bimodal.QueryEmbedding"
+)
 
 
 def mean_query(

@@ -29,12 +29,13 @@ from .audio_decoders import (
     binary,
     open_by_ffmpeg,
 )
-from .audio_headers import mended, ogg_length
+from .audio_headers import mended, mp3_seconds, mp3_start, ogg_length
 from .files import raw_path
 
 # Hertz. No converter offers more than the highest; the filters that resample grow with it, and for
 # the megahertz of a damaged header they would take gigabytes.
 LOWEST_RATE, HIGHEST_RATE = 1000, 768_000
+_MP3 = (".mp1", ".mp2", ".mp3")  # where libsndfile goes by names
 
 
 @dataclass(frozen=True)
@@ -141,21 +142,24 @@ def _open_any(source: Source, name: str, whole: bool) -> Iterator[SndfileReader 
         raise UnreadableAudioError(f"{name} {'is no file' if path.exists() else 'does not exist'}.")
     if is_path and not path.stat().st_size:
         raise UnreadableAudioError(f"Cannot read {name}: the file is empty.")
-    claimed, reason = None, ""
+    reason = ""
     with binary(source) as raw:
-        mended_file = mended(raw)
-        raw.seek(0)
-        try:
-            file = mended_file or (raw_path(source) if is_path else source)
-            sound = SequentialFile(file) if whole else SoundFile(file)
-        except (LibsndfileError, OSError, TypeError) as error:
-            reason = getattr(error, "error_string", str(error))
-        else:
-            with sound:
-                if _is_for_libsndfile(sound, raw, whole):
-                    yield SndfileReader(source, name, sound)
-                    return
-                claimed = sound.frames / sound.samplerate
+        start = mp3_start(raw)
+        # libmpg123, inside libsndfile, tells of damage on standard error, in its own words.
+        if start is None and not (is_path and path.suffix.lower() in _MP3):
+            mended_file = mended(raw)
+            raw.seek(0)
+            try:
+                file = mended_file or (raw_path(source) if is_path else source)
+                sound = SequentialFile(file) if whole else SoundFile(file)
+            except (LibsndfileError, OSError, TypeError) as error:
+                reason = getattr(error, "error_string", str(error))
+            else:
+                with sound:
+                    if _is_for_libsndfile(sound, raw, whole):
+                        yield SndfileReader(source, name, sound)
+                        return
+        claimed = None if start is None else mp3_seconds(raw, start)
     with open_by_ffmpeg(source, name, claimed, reason) as reader:
         yield reader
 

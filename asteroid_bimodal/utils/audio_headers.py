@@ -1,4 +1,4 @@
-"""What the headers of WAV, RF64, AIFF, AU, CAF, W64 and Ogg files tell of length, right or wrong.
+"""What headers of WAV, RF64, AIFF, AU, CAF, W64, Ogg and MP3 files tell of length, right or wrong.
 
 Recorders write sizes last, and some never: libsndfile would end such a file where its header says.
 """
@@ -21,6 +21,36 @@ _PADDING = 4096  # bytes after the samples that may be anything
 TAGS = (b"ID3", b"TAG", b"APE")  # after the sound, or between files that were joined
 _OGG_PAGE = 65_307  # bytes of the longest one
 _OGG_HEADER = re.compile(rb"OggS\0([\0-\7])(.{8})", re.DOTALL)
+
+
+_MP3_SYNC = 0xFFE0  # the first bits of a frame
+
+
+def mp3_start(file: BinaryIO) -> int | None:
+    """Where the first frame of an MP3 file begins; None for other files."""
+    place = 0
+    if _bytes(file, 0, 3) == b"ID3":
+        size = _bytes(file, 6, 4)  # seven bits of each byte
+        place = 10 + sum((byte & 127) << 7 * (3 - index) for index, byte in enumerate(size))
+    sync = _bytes(file, place, 2)
+    return place if int.from_bytes(sync, "big") & _MP3_SYNC == _MP3_SYNC else None
+
+
+def mp3_seconds(file: BinaryIO, start: int) -> float | None:
+    """The length by the tag that encoders leave in the first frame, without what they added."""
+    head = _bytes(file, start, 4).ljust(4, b"\0")
+    version, channels = head[1] >> 3 & 3, head[3] >> 6
+    is_first, is_mono = version == 3, channels == 3  # of the versions of MPEG
+    tag = start + 4 + (17 if is_first == is_mono else 32 if is_first else 9)
+    rates = (44_100, 48_000, 32_000, 0)
+    rate = rates[head[2] >> 2 & 3] >> (3 - version if version else 2)
+    name, flags = _bytes(file, tag, 4), _number(file, tag + 4, ">I")
+    if name not in (b"Xing", b"Info") or flags & 1 == 0 or not rate:
+        return None
+    lame = tag + 8 + sum(size for bit, size in enumerate((4, 4, 100, 4)) if flags >> bit & 1)
+    added = int.from_bytes(_bytes(file, lame + 21, 3), "big")
+    frames = _number(file, tag + 8, ">I") * (1152 if is_first else 576)
+    return (frames - (added >> 12) - (added & 0xFFF)) / rate
 
 
 @dataclass(frozen=True)
@@ -151,9 +181,13 @@ def ogg_length(file: BinaryIO) -> OggLength:
     return OggLength(streams, first, total + last)
 
 
-def _number(file: BinaryIO, place: int, form: str) -> int:
+def _bytes(file: BinaryIO, place: int, count: int) -> bytes:
     file.seek(place)
-    data = file.read(struct.calcsize(form))
+    return file.read(count)
+
+
+def _number(file: BinaryIO, place: int, form: str) -> int:
+    data = _bytes(file, place, struct.calcsize(form))
     return struct.unpack(form, data)[0] if len(data) == struct.calcsize(form) else 0
 
 

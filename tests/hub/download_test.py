@@ -7,16 +7,17 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import asteroid.models
 import huggingface_hub.constants
 import pytest
 import torch
-from hub_server import DROP, TEAR, TOKEN
+from hub_server import DROP, STALL, TEAR, TOKEN
 from huggingface_hub import file_download
 
 from asteroid_bimodal.hub import load_model, publish
-from asteroid_bimodal.models import BiModalUNet, load_separator
+from asteroid_bimodal.models import BiModalUNet, download, load_separator
 
 WAV = torch.randn(1000, generator=torch.Generator().manual_seed(0))
 WORDS = ["violin", "flute"]
@@ -134,6 +135,17 @@ def test_what_did_not_arrive_whole_is_no_model(experiment, hub, monkeypatch, fil
     asked = 99 - len(hub.troubles.popitem()[1])
     assert 0 < asked <= 20  # tries are bounded
     load_separator("me/tiny").torch_separate(WAV, WORDS)
+
+
+@pytest.mark.parametrize("request_", ["GET .*/revision/main", "GET .*/tree/", "GET .*/config"])
+def test_silent_hub_is_not_waited_for(published, monkeypatch, waits, request_):
+    monkeypatch.setattr(download, "_SILENCE", 0.1)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.1)
+    published.troubles[request_] = [STALL] * 99
+    begin = time.monotonic()
+    with pytest.raises(ValueError, match="'me/tiny'.*cannot be reached"):
+        load_separator("me/tiny")
+    assert time.monotonic() - begin < 10
 
 
 def test_model_with_its_encoder_works_offline_and_after_a_move(experiment, hub, tmp_path):

@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 TOKEN = "hf_right"
 DROP, DROP_ANSWER = "drop the connection", "do it, then drop the connection"
 TEAR = "send half of it, then drop the connection"
+STALL = "send half of it, then nothing more"
 
 
 @dataclass
@@ -49,7 +50,7 @@ class Hub(ThreadingHTTPServer):
         stored: large files by SHA-256.
         asked: how often each method and kind of address was asked for.
         troubles: regular expression of "METHOD path" to what it meets with: statuses, DROP,
-            DROP_ANSWER or TEAR, one for each request; None lets one through.
+            DROP_ANSWER, TEAR or STALL, one for each request; None lets one through.
         part_size: larger files are to come in parts of this size.
     """
 
@@ -60,7 +61,7 @@ class Hub(ThreadingHTTPServer):
         self.address = f"http://127.0.0.1:{self.server_port}"
         self.repos, self.stored, self.parts = {}, {}, {}
         self.asked, self.troubles, self.part_size = Counter(), {}, 100_000
-        self._connections = []
+        self._connections, self.closed = [], threading.Event()
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
@@ -71,6 +72,7 @@ class Hub(ThreadingHTTPServer):
 
     def close(self):
         """Is no longer there, not even for who is connected already."""
+        self.closed.set()
         self.shutdown()
         self.server_close()
         self._thread.join()
@@ -99,7 +101,7 @@ def oid(mode, content):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Hub
-    torn = False
+    torn = stalled = False
 
     ROUTES = [
         ("POST", r"/api/repos/create", "create"),
@@ -128,6 +130,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.reply = lambda *args, **headers: self.drop()
         elif trouble == TEAR:
             self.torn = True
+        elif trouble == STALL:
+            self.stalled = True
         elif trouble:
             return self.reply({"error": "in trouble"}, trouble)
         for method, pattern, name in self.ROUTES:
@@ -170,8 +174,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body[: len(body) // 2] if self.torn else body)
-        if self.torn:
+            self.wfile.write(body[: len(body) // 2] if self.torn or self.stalled else body)
+        if self.stalled:
+            self.server.closed.wait(20)
+        if self.torn or self.stalled:
             self.drop()
 
     def may(self, name, groups):

@@ -11,6 +11,7 @@ from tiny_model import MASKER, HashedWords, build_tiny
 
 from asteroid_bimodal.dsp.spectral import log_magnitude, magnitude
 from asteroid_bimodal.models.export import TensorMasker, export_onnx
+from asteroid_bimodal.queries import QueryEmbedding
 
 # PyTorch wants torch.jit to be given up.
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.* is deprecated:FutureWarning")
@@ -94,6 +95,24 @@ def test_traced_masker_takes_other_sizes_and_is_saved(tmp_path):
     for sizes in [*SIZES, (64, 3, 4, 2)]:
         tensors = inputs(*sizes)
         torch.testing.assert_close(loaded(*tensors), masker(*tensors))
+
+
+def test_whole_model_is_exported_for_other_lengths_mixtures_and_queries(tmp_path):
+    model, any_size = build_tiny(input_level=1.0), torch.export.Dim.AUTO
+    _, *query = inputs(1, 3, 5, batch=2)
+    axes = [{0: any_size, 1: any_size, 2: any_size}] * 2 + [{0: any_size, 1: any_size}]
+    program = torch.export.export(
+        model,
+        (torch.randn(2, 3000), QueryEmbedding(*query)),
+        dynamic_shapes=({0: any_size, 1: any_size}, axes),
+    )
+    torch.export.save(program, tmp_path / "model.pt2")
+    loaded = torch.export.load(tmp_path / "model.pt2").module()
+    for length, sizes in [(4001, (1, 4, 2)), (2000, (1, 2, 7, 3))]:
+        _, *query = inputs(*sizes)
+        wav = torch.randn(len(query[0]), length)
+        expected = model(wav, QueryEmbedding(*query))
+        torch.testing.assert_close(loaded(wav, QueryEmbedding(*query)), expected)
 
 
 def test_script_is_not_supported():

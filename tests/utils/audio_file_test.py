@@ -104,6 +104,23 @@ def test_what_is_no_audio_is_refused(tmp_path, name, content, reason):
         assert "\n" not in str(info.value)
 
 
+@pytest.mark.parametrize("name", ["damaged.mp3", "damaged"])
+def test_damaged_mp3_is_told_in_our_words_alone(tmp_path, capfd, name):
+    soundfile.write(tmp_path / "a.wav", tones(16000, 1, 2), 16000)
+    data = by_ffmpeg(tmp_path / "a.wav", tmp_path / "a.mp3").read_bytes()
+    noise = np.random.default_rng(0).bytes(4000)
+    capfd.readouterr()
+    for content in (noise, b"\xff\xfb\x90\x64" + noise, data[:45] + noise):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UnreadableAudioError, match="Cannot read|no audio"):
+            read_audio(tmp_path / name)
+    for content in (data[:3000] + noise + data[4000:], data[:4000]):
+        (tmp_path / name).write_bytes(content)
+        with pytest.warns(UserWarning, match="is damaged|breaks off"):
+            read_audio(tmp_path / name)
+    assert capfd.readouterr() == ("", "")
+
+
 PLAYLISTS = {
     "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:1.0,\n{0}\n#EXT-X-ENDLIST\n",
     "concat": "ffconcat version 1.0\nfile {0}\n",

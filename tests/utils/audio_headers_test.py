@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
 import warnings
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from ffmpeg_program import ffmpeg
 
 from asteroid_bimodal.data.check.files import probe_files
 from asteroid_bimodal.data.prepare import resample_clip
@@ -20,6 +22,7 @@ from asteroid_bimodal.utils.audio_file import (
     read_audio,
     read_segment,
 )
+from asteroid_bimodal.utils.audio_headers import mp3_seconds, mp3_start
 
 RATE, LENGTH = 16_000, 48_000
 AUDIO = 0.2 * np.random.default_rng(0).standard_normal((LENGTH, 2)).clip(-4, 4)
@@ -181,3 +184,16 @@ def test_a_page_that_is_missing_in_an_ogg_file_is_told():
     content[len(content) // 2 : len(content) // 2 + 300] = bytes(300)
     with pytest.warns(UserWarning, match=r"is damaged.*; \d\.\d\d s of 6\.00 s can be read"):
         assert read_audio(io.BytesIO(content))[0].shape[-1] < 2 * LENGTH
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(44100, 2), (32000, 1), (22050, 2), (8000, 1)])
+def test_length_by_the_tag_of_an_mp3_is_that_of_libsndfile(tmp_path, rate, channels):
+    wav = np.random.default_rng(0).normal(0, 0.1, (rate, channels))
+    soundfile.write(tmp_path / "a.wav", wav, rate)
+    for more in ([], ["-id3v2_version", "0"], ["-write_xing", "0"]):
+        wav, mp3 = tmp_path / "a.wav", tmp_path / "a.mp3"
+        subprocess.run([ffmpeg(), "-v", "error", "-y", "-i", wav, *more, mp3], check=True)
+        with open(mp3, "rb") as file:
+            told = mp3_seconds(file, mp3_start(file))
+        expected = None if "-write_xing" in more else soundfile.info(mp3).duration
+        assert told == pytest.approx(expected, abs=1e-6)
