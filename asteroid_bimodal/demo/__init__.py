@@ -16,6 +16,7 @@ with extra("demo"):
         separate_recording,
     )
     from .serve import Address, serve
+    from .when_chosen import WhenChosen
 
 __all__ = [
     "EXAMPLE_QUERIES",
@@ -25,6 +26,7 @@ __all__ = [
     "DemoResult",
     "QueryError",
     "Track",
+    "WhenChosen",
     "build_page",
     "load_gradio",
     "parse_queries",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from markupsafe import Markup
 
 from ..models import QueriedSeparator
 from ..utils.example import EXAMPLE_QUERIES, write_example
 from ..utils.inputs import AUDIO_SUFFIXES
 from .answers import Answers
 from .gradio_setup import SCRIPT, load_gradio
-from .result_html import EMPTY, render_model
+from .result_html import EMPTY, render_model, render_problems
 from .separation import MAX_SECONDS
 
 _HOUR = 3600  # seconds
@@ -39,7 +42,7 @@ def build_page(
     """Builds the page.
 
     Args:
-        models: separators to choose from, by name.
+        models: separators to choose from, by name; the first one is chosen at first.
         folder: where tracks are written; the page must be allowed to serve it.
         title: of the page.
         max_seconds: longer files are refused.
@@ -122,10 +125,9 @@ def _add_inputs(
     model = gr.Radio(names, value=names[0], label="Model", elem_id="model")
     knows = gr.HTML(render_model(models[names[0]]), elem_id="knows")
     model.change(
-        lambda name: render_model(models[name]),
+        partial(_describe, models),
         model,
         knows,
-        queue=False,
         show_progress="hidden",
         api_visibility="private",
     )
@@ -158,6 +160,15 @@ def _add_inputs(
     )
     ask = [button.click, words.submit, without.submit, caption.submit]
     return [audio, words, caption, like, without, model], [of_audio, of_queries], ask
+
+
+def _describe(models: Mapping[str, QueriedSeparator], name: str) -> Iterator[Markup]:
+    """What a model knows; it may have to be loaded first."""
+    yield Markup("<p>Loading {} …</p>").format(name)
+    try:
+        yield render_model(models[name])
+    except (ValueError, OSError) as error:
+        yield render_problems([error])
 
 
 def _with_progress(gr: ModuleType, answers: Answers) -> Any:

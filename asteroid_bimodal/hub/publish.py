@@ -10,7 +10,6 @@ import torch
 
 from ..models import QueriedSeparator, load_separator
 from ..models.pretrained import CONFIG, WEIGHTS, check_origin
-from ..models.queried import NEEDS
 from ..models.upload import upload
 from ..queries.spec import COPY_FOLDER, EncoderSpec
 from ..utils.checkpoints import first_line
@@ -185,8 +184,8 @@ def _asteroid_package(model: QueriedSeparator, saved: QueriedSeparator) -> dict[
     """The model for Asteroid, which loads this file alone: without a bundled query encoder."""
     name = model.get_model_args()["query_encoder"]
     package = saved.serialize()
-    args = {NEEDS: True, **package["model_args"]}  # the first is what an error names
-    package["model_args"] = {**args, "query_encoder": name} if _is_portable(name) else args
+    if _is_portable(name):
+        package["model_args"]["query_encoder"] = name
     return package
 
 

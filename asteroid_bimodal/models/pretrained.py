@@ -28,6 +28,8 @@ FORMAT_VERSION = 1  # of what is saved; a reader of an older one cannot read it 
 _SHIPPED = Path(__file__).parents[1] / "pretrained"
 SHIPPED_MODELS = {"small": "small", "mini": "mini", "mini-events": "mini_events"}  # and folders
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
+# The first argument in files for Asteroid: without this package, its error names it.
+NEEDS = "import asteroid_bimodal"
 _KEYS = ("model_name", "model_args", "state_dict")
 
 
@@ -45,6 +47,7 @@ class PretrainedMixin(BaseModel):
     def serialize(self) -> dict[str, Any]:
         """Returns weights and arguments; `torch.load` reads a file of them in its safe mode."""
         package = {**with_plain_versions(super().serialize()), "format_version": FORMAT_VERSION}
+        package["model_args"] = {NEEDS: True, **package["model_args"]}
         return package if self.origin is None else {**package, "origin": self.origin}
 
     def save_pretrained(
@@ -68,6 +71,7 @@ class PretrainedMixin(BaseModel):
             ValueError: for a query encoder that cannot be copied.
         """
         package = self.serialize()
+        del package["model_args"][NEEDS]  # Asteroid reads no folders
         spec = _encoder_spec(package["model_args"])
         if bundle_encoder or spec is not None and spec.bundled:
             copy = self.query_encoder.save_pretrained(folder)

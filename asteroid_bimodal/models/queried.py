@@ -28,7 +28,7 @@ from ..queries import EncoderSpec, QueryEmbedding
 from ..queries.vocabulary import Vocabulary
 from .inference import same_for_all, separate
 from .masked_spectra import MaskedSpectra, mono_spectrum
-from .pretrained import PretrainedMixin
+from .pretrained import NEEDS, PretrainedMixin
 from .result import SeparationResult
 from .streaming import SeparationStream, check_wav
 
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     Queries = Sequence[str | Query] | Sequence[Sequence[str]] | QueryEmbedding
 
 
-# The first argument in files for Asteroid: without this package, its error names it.
-NEEDS = "import asteroid_bimodal"
 _NO_QUERIES = (
     "This separator is asked in words: model(wav, ['violin']). In place of asteroid-infer use "
     "`asteroid-bimodal separate`, in place of LambdaOverlapAdd use QueryOverlapAdd."

@@ -93,6 +93,7 @@ class QueryEmbedding:
 torch.export.register_dataclass(
     QueryEmbedding, serialized_type_name="asteroid_bimodal.QueryEmbedding"
 )
+torch.serialization.add_safe_globals([QueryEmbedding])  # among the inputs of an exported model
 
 
 def mean_query(

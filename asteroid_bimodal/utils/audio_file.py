@@ -92,16 +92,17 @@ def read_segment(
         return wav, file.sample_rate
 
 
-def audio_seconds(source: Source) -> float:
+def audio_seconds(source: Source, name: str | None = None) -> float:
     """Tells the length of an audio file without decoding it.
 
     Args:
         source: the file, as a path or open.
+        name: of the file in messages.
 
     Raises:
         UnreadableAudioError: for a file that is missing or not audio.
     """
-    with _open(source) as file:
+    with _open(source, name) as file:
         return file.frames / file.sample_rate
 
 

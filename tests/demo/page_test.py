@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import warnings
 
-from asteroid_bimodal.demo import answers
+import pytest
+
+from asteroid_bimodal.demo import WhenChosen, answers
+from asteroid_bimodal.demo.page import _describe
 
 
 def test_warnings_are_shown_once_each_beside_their_field(model, tmp_path, monkeypatch):
@@ -32,3 +35,23 @@ def test_a_failed_question_leaves_nothing(model, noise, tmp_path):
     page = answers.Answers({"tiny": model}, tmp_path / "results", 600)
     page.answer(noise(length=20), "violin", "", None, "", "tiny", lambda *_: None)
     assert not list((tmp_path / "results").iterdir())
+
+
+def test_only_models_that_are_chosen_are_loaded(model):
+    loaded = []
+
+    def load(name):
+        loaded.append(name)
+        if name == "broken":
+            raise ValueError("broken is no model.")
+        return model
+
+    models = WhenChosen(["tiny", "broken", "other"], load)
+    assert list(models) == ["tiny", "broken", "other"] and not loaded
+    assert "Loading tiny" in next(_describe(models, "tiny")) and not loaded
+    for _ in range(2):
+        assert "kHz" in list(_describe(models, "tiny"))[-1]
+    assert "broken is no model." in list(_describe(models, "broken"))[-1]
+    assert loaded == ["tiny", "broken"]
+    with pytest.raises(KeyError):
+        models["another"]

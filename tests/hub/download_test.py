@@ -30,6 +30,18 @@ def published(folder, hub):
     return hub
 
 
+WITHOUT = """
+import sys
+from asteroid.scripts.asteroid_cli import infer
+
+for file in sys.argv[1:]:
+    try:
+        infer([file, "--files", file])
+    except TypeError as error:
+        print(error)
+"""
+
+
 def fetched(server):
     return server.asked["resolve"]
 
@@ -51,13 +63,19 @@ def test_stock_asteroid_loads_the_repository(published, tiny_model):
     check_same(loaded, tiny_model())
 
 
-def test_stock_asteroid_without_this_package_says_what_to_import(published, tmp_path):
-    file = tmp_path / "pytorch_model.bin"
-    file.write_bytes(published.files("me/tiny")["pytorch_model.bin"])
-    load = f"from asteroid.models import BaseModel; BaseModel.from_pretrained({str(file)!r})"
-    result = subprocess.run([sys.executable, "-c", load], capture_output=True, text=True)
-    assert "import asteroid_bimodal" in result.stderr.splitlines()[-1]
-    assert isinstance(asteroid.models.BaseModel.from_pretrained(str(file)), BiModalUNet)
+def test_stock_asteroid_without_this_package_says_what_to_import(finished, tmp_path, tiny_model):
+    published = finished / "publish_dir/pytorch_model.bin"
+    saved = tmp_path / "best_model.pth"
+    torch.save(tiny_model().serialize(), saved)
+    result = subprocess.run(
+        [sys.executable, "-c", WITHOUT, published, saved], capture_output=True, text=True
+    )
+    assert result.stdout.count("import asteroid_bimodal") == 2, result.stderr
+    for file in (published, saved):
+        model = asteroid.models.BaseModel.from_pretrained(str(file))
+        check_same(model, tiny_model())
+        with pytest.raises(ValueError, match="In place of asteroid-infer"):
+            model(WAV)
 
 
 def test_options_of_the_hub_client(hub, tiny_model, tmp_path):
