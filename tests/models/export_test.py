@@ -97,6 +97,17 @@ def test_traced_masker_takes_other_sizes_and_is_saved(tmp_path):
         torch.testing.assert_close(loaded(*tensors), masker(*tensors))
 
 
+def test_what_is_exported_separates_as_the_model_does(monkeypatch):
+    model, (_, *query) = build_tiny(input_level=1.0), inputs(1, 3, 5, batch=2)
+    for length in (1, 31, 3000, 3001):
+        wav = torch.randn(2, length, generator=torch.Generator().manual_seed(length))
+        expected = model(wav, QueryEmbedding(*query))
+        with monkeypatch.context() as patch:
+            patch.setattr(torch.compiler, "is_exporting", lambda: True)
+            torch.testing.assert_close(model(wav, QueryEmbedding(*query)), expected)
+
+
+@pytest.mark.slow
 def test_whole_model_is_exported_for_other_lengths_mixtures_and_queries(tmp_path):
     model, any_size = build_tiny(input_level=1.0), torch.export.Dim.AUTO
     _, *query = inputs(1, 3, 5, batch=2)
