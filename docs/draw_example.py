@@ -1,11 +1,10 @@
-"""Draws docs/example.png: the example's mixture and what the model of the package finds in it.
+"""Draws docs/example.png and writes docs/sounds: the example, and what the default model finds.
 
-python docs/draw_example.py [FILE]
+python docs/draw_example.py
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import soundfile
 import torch
 from PIL import Image
 
@@ -60,5 +60,14 @@ def draw(path: Path) -> None:
     Image.open(path).convert("RGB").quantize(64).save(path, optimize=True)
 
 
+def write_sounds(folder: Path) -> None:
+    """Writes all tracks as small MP3 files, which every browser plays."""
+    found, rate = tracks()
+    for name, wav in found.items():
+        path = folder / f"{name.strip('“”').removesuffix('.wav')}.mp3"
+        soundfile.write(path, wav.numpy(), rate, compression_level=0.8)
+
+
 if __name__ == "__main__":
-    draw(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_name("example.png")))
+    draw(Path(__file__).with_name("example.png"))
+    write_sounds(Path(__file__).with_name("sounds"))

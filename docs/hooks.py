@@ -34,6 +34,7 @@ OUTSIDE = (  # pages and pictures that the site has beside those of docs/, in th
 NOTEBOOKS = "docs/*.ipynb"
 LINK = re.compile(r"\[([^\[\]]*)\]\(([^()\s:#]+)(#[^()\s]*)?\)")
 FENCE = re.compile(r"^```.*?^```|^(?: {4}|\t).*?$", re.DOTALL | re.MULTILINE)
+SOUND = re.compile(r'src="data:audio/mpeg;base64,([^"]+)"')
 FORMULA = re.compile(
     r'<span class="arithmatex">\\\((?P<inline>.*?)\\\)</span>'
     r'|<div class="arithmatex">\s*\\\[(?P<block>.*?)\\\]\s*</div>',
@@ -54,9 +55,9 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
         place = path.relative_to(REPO).as_posix()
         files.append(File.generated(config, place, abs_src_path=str(path)))
     for path in sorted(REPO.glob(NOTEBOOKS)):
-        pictures, text = read_notebook(path)
+        pieces, text = read_notebook(path)
         files.append(File.generated(config, f"{path.stem}.md", content=text))
-        for name, content in pictures.items():
+        for name, content in pieces.items():
             files.append(File.generated(config, name, content=content))
 
 
@@ -117,12 +118,12 @@ class _DollarMath(Preprocessor):
 
 
 def read_notebook(path: Path) -> tuple[dict[str, bytes], str]:
-    """Reads a notebook as Markdown, with what its cells printed and drew.
+    """Reads a notebook as Markdown, with what its cells printed, drew and played.
 
     Returns:
-        Pictures by file name, and the text.
+        Pictures and sounds by file name, and the text.
     """
-    pictures, parts = {}, []
+    files, parts = {}, []
     for number, cell in enumerate(json.loads(path.read_text(encoding="utf-8"))["cells"]):
         source = "".join(cell["source"])
         parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
@@ -130,8 +131,12 @@ def read_notebook(path: Path) -> tuple[dict[str, bytes], str]:
             data = output.get("data", {})
             if "image/png" in data:
                 name = f"{path.stem}_{number}.png"
-                pictures[name] = base64.b64decode(data["image/png"])
+                files[name] = base64.b64decode(data["image/png"])
                 parts.append(f"![]({name})")
+            elif sound := SOUND.search("".join(data.get("text/html", ""))):
+                name = f"{path.stem}_{len(files)}.mp3"
+                files[name] = base64.b64decode(sound[1])
+                parts.append(f'<audio controls preload="none" src="{name}"></audio>')
             elif printed := output.get("text") or data.get("text/plain"):
                 parts.append(f"```text\n{''.join(printed).rstrip()}\n```")
-    return pictures, "\n\n".join(parts)
+    return files, "\n\n".join(parts)

@@ -1,14 +1,18 @@
-"""Runs the tutorial and saves it with what it printed and drew: python docs/renew_tutorial.py.
+"""Runs the tutorial and saves it with what it printed, drew and played: docs/renew_tutorial.py.
 
-Sounds would make it large, and few viewers show them; warnings are of the machine, and so is what
-cells with the tag remove-output print, such as progress.
+Sounds are saved as MP3, since IPython's WAV would make it large; warnings are of the machine, and
+so is what cells with the tag remove-output print, such as progress.
 """
 
 from __future__ import annotations
 
+import base64
+import io
+import re
 from pathlib import Path
 
 import nbformat
+import soundfile
 from nbclient import NotebookClient
 
 NOTEBOOK = Path(__file__).parent / "tutorial.ipynb"
@@ -24,14 +28,22 @@ def run(path: Path = NOTEBOOK, seconds: int = 300) -> nbformat.NotebookNode:
         cell.metadata = {"tags": tags} if tags else {}
         if cell.cell_type == "code":
             shown = [] if "remove-output" in tags else cell.outputs
-            cell.outputs = [output for output in shown if not _is_left_out(output)]
+            cell.outputs = [output for output in shown if output.get("name") != "stderr"]
+            for output in cell.outputs:
+                if "Audio object" in output.get("data", {}).get("text/plain", ""):
+                    output.data = {"text/html": _smaller(output.data["text/html"])}
     notebook.metadata["language_info"] = {"name": "python"}
     return notebook
 
 
-def _is_left_out(output: nbformat.NotebookNode) -> bool:
-    is_sound = "Audio object" in output.get("data", {}).get("text/plain", "")
-    return is_sound or output.get("name") == "stderr"
+def _smaller(player: str) -> str:
+    """IPython's player of a WAV as one of an MP3."""
+    wav = base64.b64decode(re.search(r"base64,([^\"]+)", player)[1])
+    audio, rate = soundfile.read(io.BytesIO(wav))
+    mp3 = io.BytesIO()
+    soundfile.write(mp3, audio, rate, format="mp3", compression_level=0.6)
+    data = base64.b64encode(mp3.getvalue()).decode()
+    return f'<audio controls src="data:audio/mpeg;base64,{data}"></audio>'
 
 
 if __name__ == "__main__":

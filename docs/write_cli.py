@@ -22,7 +22,8 @@ it. `asteroid-bimodal COMMAND --help` prints what is here.
 [Separating files](separate.md) explains queries, outputs and batches. In bash,
 
     pip install shtab
-    asteroid-bimodal completion bash > ~/.local/share/bash-completion/completions/asteroid-bimodal
+    cd ~/.local/share/bash-completion/completions
+    asteroid-bimodal completion bash > asteroid-bimodal
 
 has commands, options and files completed.
 """
@@ -48,7 +49,15 @@ def section(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
             if not isinstance(action, argparse._HelpAction):
                 yield f"| {cell(names(action))} | {cell(explained(parser, action))} |"
     lines = (parser.epilog or "").splitlines()[1:]
-    yield from ("", *("  " + line for line in lines), "")
+    yield from ("", *("  " + part for line in lines for part in wrapped(line)), "")
+
+
+def wrapped(line: str, width: int = 78) -> list[str]:
+    """A command on lines that fit the page."""
+    if len(line) <= width:
+        return [line]
+    end = line.rfind(" -", 0, width - 2)
+    return [line[:end] + " \\", *wrapped("     " + line[end:], width)]
 
 
 def names(action: argparse.Action) -> str:

@@ -1,4 +1,4 @@
-"""Writes docs/keys.md from the schema and the defaults of the recipes: python docs/write_keys.py."""
+"""Writes docs/keys.md from the schema and the recipes' defaults: python docs/write_keys.py."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def from_datasets(
     rows = dataset.select_columns([audio, caption]).cast_column(audio, Audio(decode=False))
     for number, row in enumerate(rows):
         stored, text, name = row[audio] or {}, row[caption], f"row {number}"
-        path = f"audio/{split}/{number:06}{Path(stored.get('path') or '.wav').suffix}"
+        path = f"audio/{split}/{number:06}{Path(stored.get('path') or '').suffix or '.wav'}"
         try:
             if not isinstance(text, str) or not text.strip():
                 raise UnreadableAudioError(f"{name} has no caption.")

@@ -15,7 +15,7 @@ from ..utils.audio_file import HIGHEST_RATE
 
 _MOST_WEIGHTS = 2**22  # of a convolution; 44.1 kHz to 8 kHz takes 80 filters of 441 samples
 _MOST_TAPS = 2**20  # computed at a time
-_FILTER_WIDTH = 32  # zero crossings: aliases stay 60 dB below the signal up to 94 % of Nyquist
+_FILTER_WIDTH = 32  # zero crossings: aliases stay 59 dB below the signal up to 93 % of Nyquist
 _ROLLOFF = 0.97  # where the filter cuts, as a part of the lower Nyquist frequency
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,32 @@ def test_the_page_of_the_command_line_is_that_of_the_parsers():
     assert "%(" not in written and "None" not in written
 
 
+def test_the_page_of_models_is_that_of_the_package():
+    written = runpy.run_path(str(REPO / "docs/write_models.py"))["page"]()
+    kept = (REPO / "docs/models.md").read_text(encoding="utf-8")
+    assert written == kept, "Run python docs/write_models.py."
+
+
+def test_the_keys_of_the_configuration_are_those_of_the_schema():
+    written = runpy.run_path(str(REPO / "docs/write_keys.py"))["page"]()
+    kept = (REPO / "docs/keys.md").read_text(encoding="utf-8")
+    assert written == kept, "Run python docs/write_keys.py."
+
+
+PAGES = ("*.md", "docs/*.md", "docs/api/*.md", "egs/**/README.md", "asteroid_bimodal/**/README.md")
+CODE = re.compile(r"^( *)```.*?^\1```|(?<=\n\n)(?: {4}[^\n]*\n)+", re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("pattern", PAGES)
+def test_code_fits_on_the_page(pattern):
+    wide = []
+    for path in REPO.glob(pattern):
+        for code in CODE.finditer(path.read_text(encoding="utf-8")):
+            lines = textwrap.dedent(code[0]).splitlines()
+            wide += [f"{path.relative_to(REPO)}: {line}" for line in lines if len(line) > 76]
+    assert not wide, "\n".join(wide)
+
+
 def test_the_picture_is_drawn(tmp_path):
     pytest.importorskip("matplotlib")
     runpy.run_path(str(REPO / "docs/draw_example.py"))["draw"](tmp_path / "example.png")
@@ -31,6 +58,8 @@ def test_the_picture_is_drawn(tmp_path):
     ):
         assert drawn.size == kept.size
     assert (REPO / "docs/example.png").stat().st_size < 150_000
+    sounds = list((REPO / "docs/sounds").glob("*.mp3"))
+    assert len(sounds) == 4 and sum(path.stat().st_size for path in sounds) < 300_000
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])

@@ -155,6 +155,8 @@ def allocate_phrases(
     Examples:
         >>> allocate_phrases(["a dog barks"], 2).weights
         tensor([0.5000, 0.5000])
+        >>> allocate_phrases(["rain", "rain", "wind"], 3).weights
+        tensor([0.5000, 0.5000, 1.0000])
         >>> allocate_phrases(["wind", "rain", "a dog barks"], 2).unasked
         1
     """
@@ -166,9 +168,9 @@ def allocate_phrases(
     extra = torch.randint(count, (max(num_phrases - count, 0),), generator=generator)
     chosen = torch.randperm(count, generator=generator)[:num_phrases].sort().values
     chosen = torch.cat([chosen, extra])
-    times = torch.bincount(chosen, minlength=count)[chosen]  # (P,)
-    unasked = max(count - num_phrases, 0)
-    return PhraseAllocation([phrases[k] for k in chosen], 1.0 / times, unasked)
+    asked = [phrases[k] for k in chosen]
+    times = torch.tensor([asked.count(phrase) for phrase in asked])  # (P,)
+    return PhraseAllocation(asked, 1.0 / times, max(count - num_phrases, 0))
 
 
 def _split_labels(listed: str, labels: Collection[str]) -> list[str]:
