@@ -56,7 +56,7 @@ def wrapped(line: str, width: int = 78) -> list[str]:
     """A command on lines that fit the page."""
     if len(line) <= width:
         return [line]
-    end = line.rfind(" -", 0, width - 2)
+    end = max(line.rfind(mark, 0, width - 2) for mark in (" -", " >"))
     return [line[:end] + " \\", *wrapped("     " + line[end:], width)]
 
 
