@@ -13,6 +13,7 @@ from asteroid_bimodal.engine import schema
 PAGE = Path(__file__).with_name("keys.md")
 CONF = Path(__file__).parents[1] / "egs/music/local/conf.yml"
 LINE = re.compile(r"( *)(\w+):(?: +([^#]*?))?(?: +# ?(.*))?")
+FILE = re.compile(r"(asteroid_bimodal/[\w/]+\.py)")
 HEAD = """# Configuration keys
 
 <!-- Written by docs/write_keys.py. -->
@@ -37,7 +38,7 @@ def page() -> str:
     for one in fields(schema.Config):
         kind = get_type_hints(schema.Config)[one.name]
         if is_dataclass(kind):
-            parts += [f"## {one.name}", "", written[one.name][1], ""]
+            parts += [f"## {one.name}", "", FILE.sub(r"`\1`", written[one.name][1]), ""]
             parts += table(f"{one.name}.", kind, written)
     return "\n".join(parts)
 
