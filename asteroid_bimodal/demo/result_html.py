@@ -47,10 +47,11 @@ def render_model(model: QueriedSeparator) -> Markup:
         return Markup("<p>{} It does not say which sounds it knows.</p>").format(facts)
     if not kinds:
         return Markup("<p>{} It takes any word.</p>").format(facts)
-    row = Markup("<p>{} {}: {}.</p>")
-    known = [row.format(len(labels), kind, ", ".join(labels)) for kind, labels in kinds.items()]
-    return Markup("<details open><summary>{} It knows:</summary>{}</details>").format(
-        facts, Markup("").join(known)
+    row = Markup("<p>{}: {}.</p>")
+    known = [row.format(kind, "; ".join(labels)) for kind, labels in kinds.items()]
+    counts = ", ".join(f"{len(labels)} {kind}" for kind, labels in kinds.items())
+    return Markup("<details><summary>{} It knows {}.</summary>{}</details>").format(
+        facts, counts, Markup("").join(known)
     )
 
 
