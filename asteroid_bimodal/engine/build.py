@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau, StepLR
 from ..losses.composite import CompositeLoss, Weighted
 from ..losses.reconstruction import DISTANCES
 from ..losses.terms import TERMS, URL
-from ..models import AudioSep, BiModalUNet, CLIPSep, LASSNet, QueriedSeparator
+from ..models import AudioSep, BiModalUNet, CLIPSep, LASSNet, LightBiModalUNet, QueriedSeparator
 from ..queries import EncoderSpec, LabelEncoder, QueryEncoder, UnconditionedEncoder
 from ..scorers import ClapScorer, TimbreClassifier
 from .loaders import build_train_loader, build_valid_loader, labels_of, vocabulary_of
@@ -29,6 +29,7 @@ SEPARATORS = {
     "bimodal_unet": (BiModalUNet, "masker"),
     "clipsep": (CLIPSep, "sound_unet"),
     "lassnet": (LASSNet, "film_resunet"),
+    "light_bimodal_unet": (LightBiModalUNet, "light_unet"),
 }
 
 TIMBRE = "timbre"  # the loss term whose classifier stage 2 trains

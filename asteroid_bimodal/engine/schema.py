@@ -13,7 +13,7 @@ from asteroid.engine import optimizers
 
 from ..losses.reconstruction import DISTANCES
 from ..losses.terms import TERMS
-from ..masknn.cond_unet import COND_LAYERS
+from ..masknn.cond_levels import COND_LAYERS
 from ..utils.conf import key
 
 # Of each logger its class in pytorch_lightning.loggers and the package that it needs.
@@ -26,7 +26,7 @@ LOGGERS = {
     "neptune": ("NeptuneLogger", "neptune"),
 }
 OPTIMIZERS = [name.lower() for name in optimizers.__all__ if name not in ("make_optimizer", "get")]
-SEPARATORS = ("audiosep", "bimodal_unet", "clipsep", "lassnet")
+SEPARATORS = ("audiosep", "bimodal_unet", "clipsep", "lassnet", "light_bimodal_unet")
 PRECISIONS = ("auto", "32", "16-mixed", "bf16-mixed")
 _NEAR_PRECISIONS = {"fp16": "16-mixed", "16": "16-mixed", "bf16": "bf16-mixed", "fp32": "32"}
 
@@ -209,6 +209,7 @@ class Config:
     filterbank: Filterbank = field(default_factory=Filterbank)
     input_level: float | None = key(above=0)
     masker: Masker = field(default_factory=Masker)
+    light_unet: Masker = field(default_factory=Masker)
     sound_unet: SoundUNet = field(default_factory=SoundUNet)
     film_resunet: FilmResUNet = field(default_factory=FilmResUNet)
     res_unet30: ResUNet30 = field(default_factory=ResUNet30)
@@ -237,14 +238,17 @@ def _sources(conf: Config) -> str | None:
 
 
 def _heads(conf: Config) -> str | None:
-    width, heads = 8 * conf.masker.ngf, conf.masker.num_heads
-    attends = conf.masker.cond_layer in ("sca", "ca", "sa")
-    if conf.separator != "bimodal_unet" or not attends or width % heads == 0:
+    section = {"bimodal_unet": "masker", "light_bimodal_unet": "light_unet"}.get(conf.separator)
+    if section is None:
+        return None
+    masker: Masker = getattr(conf, section)
+    width, heads = 8 * masker.ngf, masker.num_heads
+    if masker.cond_layer not in ("sca", "ca", "sa") or width % heads == 0:
         return None
     nearest = min((n for n in range(1, width + 1) if width % n == 0), key=lambda n: abs(n - heads))
     return (
-        f"masker.num_heads must divide the {width} channels of the inner levels (8 · masker.ngf); "
-        f"received {heads} (nearest: {nearest})."
+        f"{section}.num_heads must divide the {width} channels of the inner levels (8 · "
+        f"{section}.ngf); received {heads} (nearest: {nearest})."
     )
 
 

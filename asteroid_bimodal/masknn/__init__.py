@@ -3,6 +3,7 @@
 from .cond_unet import CondUNet
 from .film import FiLM, FiLMAdapter
 from .film_resunet import FiLMResUNet
+from .light_unet import LightUNet
 from .res_unet30 import ResUNet30
 from .sound_unet import MasksWithNoise, SoundUNet
 
@@ -11,6 +12,7 @@ __all__ = [
     "FiLM",
     "FiLMAdapter",
     "FiLMResUNet",
+    "LightUNet",
     "MasksWithNoise",
     "ResUNet30",
     "SoundUNet",

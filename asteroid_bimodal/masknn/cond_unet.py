@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -9,25 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .blocks import (
-    ConcatenationBlock,
-    CrossAttentionBlock,
-    HalvingConv,
-    QueryProduct,
-    ResidualBlock,
-    SelfAttentionBlock,
-    SelfCrossAttentionBlock,
-    repeat_for_queries,
-)
-from .checks import MOST_LAYERS, check_at_least, check_spectrogram
+from .blocks import QueryProduct, ResidualBlock, repeat_for_queries
+from .cond_levels import DownLevel, check_config, check_query, double, flat_query, pad_to_multiple
 from .recompute import recompute, unchanged_buffers
 
 if TYPE_CHECKING:
     from asteroid_bimodal.queries.base import QueryEmbedding
-
-COND_LAYERS = ("sca", "ca", "sa", "cat", "identity")
-NUM_OUTER_LEVELS = 4  # they never see the query
-_MAX_WIDTH = 8  # channels, in multiples of ngf
 
 
 class CondUNet(nn.Module):
@@ -99,28 +87,14 @@ class CondUNet(nn.Module):
     ) -> None:
         super().__init__()
         self._config = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
-        _check_config(self._config)
+        check_config(self._config)
         self.mask_padding = mask_padding
         self.checkpoint_activations = False
-        widths = [1, *(ngf * min(2**level, _MAX_WIDTH) for level in range(num_downs))]
         self.input_norm = nn.BatchNorm2d(1)
-        self.levels = nn.ModuleList()
+        self.levels, width = nn.ModuleList(), 1
         for index in range(num_downs):
-            dim = widths[index + 1]
-            conditions = [
-                _conditioning(cond_layer, dim, cond_dim, pooled_dim, num_heads)
-                for _ in range(num_cond_blocks if index >= NUM_OUTER_LEVELS else 0)
-            ]
-            self.levels.append(
-                Level(
-                    widths[index],
-                    dim,
-                    conditions,
-                    num_res_layers=num_res_layers,
-                    out_channels=out_dim if index == 0 else None,
-                    innermost=index == num_downs - 1,
-                )
-            )
+            self.levels.append(level := Level(width, index, self._config))
+            width = level.channels
         self.head = QueryProduct(pooled_dim, out_dim, head_scale)
 
     def forward(self, log_mag: Tensor, query: QueryEmbedding) -> Tensor:
@@ -154,22 +128,20 @@ class CondUNet(nn.Module):
         Its own skip (G, C, H, W), what comes from below (N, C, H, W), and the pooled queries
         (N, E). Item b·Q + q of N is query q of mixture b.
         """
-        self._check_input(log_mag, query)
-        mask = query.mask.flatten(0, 1) if self.mask_padding else None  # (B·Q, L)
-        pooled = query.pooled.flatten(0, 1)  # (B·Q, E)
-        flat_query = (query.tokens.flatten(0, 1), mask, pooled)
+        check_query(log_mag, query, self._config)
+        flat = flat_query(query, self.mask_padding)
         x = self.input_norm(pad_to_multiple(log_mag, 2 ** len(self.levels)))
         skips, recomputes = [], self._recomputes()
         for level in self._levels():
             down = partial(recompute, [level], level.down) if recomputes else level.down
-            x = down(x, *flat_query)
+            x = down(x, *flat)
             skips.append(x)
         below = None
         for index in reversed(range(1, len(skips))):
             up = partial(self._up, index)
             up = partial(recompute, self._levels()[index : index + 2], up) if recomputes else up
             below = up(skips.pop(), below)
-        return skips.pop(), cast(Tensor, below), pooled
+        return skips.pop(), cast(Tensor, below), flat[-1]
 
     def _up(self, index: int, skip: Tensor, below: Tensor | None) -> Tensor:
         levels = self._levels()
@@ -183,7 +155,7 @@ class CondUNet(nn.Module):
         outer, inner = self._levels()[:2]
 
         def first(skip: Tensor, below: Tensor) -> Tensor:
-            return outer.up_res.first_joined(_double(skip), _double(inner.activate(below)))
+            return outer.up_res.first_joined(double(skip), double(inner.activate(below)))
 
         def rest(x: Tensor, skip: Tensor, below: Tensor, pooled: Tensor) -> Tensor:
             with unchanged_buffers([inner]):  # `first` has counted the batch
@@ -192,7 +164,7 @@ class CondUNet(nn.Module):
             shared, logits = skip.split(1), []
             for index, one in enumerate(normed):
                 parts = shared[index * len(shared) // len(normed)], own[index]
-                joined = torch.cat([_double(part) for part in parts], dim=1).add_(one)
+                joined = torch.cat([double(part) for part in parts], dim=1).add_(one)
                 query = pooled[index : index + 1]
                 logits.append(self.head(outer.up_conv, F.leaky_relu_(joined, 0.2), query))
             return torch.cat(logits)
@@ -206,121 +178,30 @@ class CondUNet(nn.Module):
     def _last_conv(self) -> nn.Conv2d:
         return cast(Level, self.levels[0]).up_conv
 
-    def _check_input(self, log_mag: Tensor, query: QueryEmbedding) -> None:
-        check_spectrogram(log_mag)
-        received = (query.tokens.shape[-1], query.pooled.shape[-1])
-        expected = (self._config["cond_dim"], self._config["pooled_dim"])
-        if received != expected:
-            raise ValueError(
-                f"Expected queries with tokens of size {expected[0]} and pooled size "
-                f"{expected[1]}, received {received[0]} and {received[1]}: use the query encoder "
-                "that the network was built for, or its cond_dim and pooled_dim to build it."
-            )
-        rows = (query.tokens.shape[:2], query.mask.shape[:2], query.pooled.shape[:2])
-        if any(shape != (log_mag.shape[0], rows[0][1]) for shape in rows) or rows[0][1] == 0:
-            raise ValueError(
-                f"Expected one or more queries for each of {len(log_mag)} mixtures, received query "
-                f"tokens, mask and pooled queries for {', '.join(str(tuple(s)) for s in rows)} "
-                "mixtures and queries."
-            )
 
+class Level(DownLevel):
+    """One level of the U-Net, down and up; the outermost, the first, has `out_dim` channels."""
 
-class Level(nn.Module):
-    """One level of the U-Net, down and up; the outermost alone has `out_channels`."""
-
-    def __init__(
-        self,
-        in_channels: int,
-        channels: int,
-        conditions: list[nn.Module],
-        *,
-        num_res_layers: int = 1,
-        out_channels: int | None = None,
-        innermost: bool = False,
-    ) -> None:
-        super().__init__()
-        joined = channels if innermost else 2 * channels
-        outermost = out_channels is not None
-        self.down_conv = HalvingConv(in_channels, channels)
-        self.down_norm = nn.BatchNorm2d(channels)
-        self.down_res = ResidualBlock(channels, num_res_layers)
-        self.conditions = nn.ModuleList(conditions)
-        self.up_res = ResidualBlock(joined, num_res_layers)
-        self.up_conv = nn.Conv2d(joined, out_channels or in_channels, 3, padding=1, bias=outermost)
+    def __init__(self, in_channels: int, index: int, config: Mapping[str, Any]) -> None:
+        super().__init__(in_channels, index, config)
+        outermost, innermost = index == 0, index == config["num_downs"] - 1
+        joined = self.channels if innermost else 2 * self.channels
+        self.up_res = ResidualBlock(joined, config["num_res_layers"])
+        self.up_conv = nn.Conv2d(
+            joined, config["out_dim"] if outermost else in_channels, 3, padding=1, bias=outermost
+        )
         self.up_norm = None if outermost else nn.BatchNorm2d(in_channels)
-
-    def down(self, x: Tensor, tokens: Tensor, mask: Tensor | None, pooled: Tensor) -> Tensor:
-        """Halves the size of (G, C_in, 2·H, 2·W); (N, C, H, W) from where the query comes in."""
-        x = self.down_res(F.leaky_relu_(self.down_norm(self.down_conv(x)), 0.2))
-        if not len(self.conditions):
-            return x
-        size = x.shape[-2:]
-        x = x.flatten(2).transpose(1, 2)  # (G, H·W, C)
-        for block in self.conditions:
-            x = block(x, tokens, mask, pooled)
-        return x.transpose(1, 2).unflatten(2, size)  # (N, C, H, W)
 
     def up(self, skip: Tensor, below: Tensor | None) -> Tensor:
         """Doubles the size, (G, C, H, W) and (N, C, H, W) to (N, C_in, 2·H, 2·W), unactivated."""
         # The outermost level leaves its convolution to the head, the innermost has no level below.
         if below is None:
-            x = self.up_res(_double(skip))
+            x = self.up_res(double(skip))
         else:
-            x = self.up_res.forward_joined(_double(skip), _double(below))
+            x = self.up_res.forward_joined(double(skip), double(below))
         return x if self.up_norm is None else self.up_conv(x)
 
     def activate(self, x: Tensor) -> Tensor:
         """Ends the way up: BatchNorm and ReLU on what `up` gave."""
         # By the next level: when that is computed again, this level's last convolution is not.
         return F.relu_(cast(nn.BatchNorm2d, self.up_norm)(x))
-
-
-def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """Appends zeros to the last two axes until both are multiples of `multiple`."""
-    # torch.export cannot tell the range of -size % multiple.
-    below, right = ((multiple - size % multiple) % multiple for size in x.shape[-2:])
-    return F.pad(x, (0, right, 0, below))
-
-
-def _double(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
-
-
-def _conditioning(name: str, dim: int, cond_dim: int, pooled_dim: int, num_heads: int) -> nn.Module:
-    if name == "sca":
-        return SelfCrossAttentionBlock(dim, cond_dim, num_heads)
-    if name == "ca":
-        return CrossAttentionBlock(dim, cond_dim, num_heads)
-    if name == "sa":
-        return SelfAttentionBlock(dim, num_heads)
-    if name == "cat":
-        return ConcatenationBlock(dim, pooled_dim)
-    return _Identity()
-
-
-class _Identity(nn.Module):
-    def forward(self, x: Tensor, *_query: Tensor | None) -> Tensor:
-        return x
-
-
-def _check_config(config: dict[str, Any]) -> None:
-    if config["cond_layer"] not in COND_LAYERS:
-        raise ValueError(
-            f"Expected cond_layer to be one of {', '.join(COND_LAYERS)}, "
-            f"received {config['cond_layer']!r}."
-        )
-    if config["num_downs"] <= NUM_OUTER_LEVELS:
-        raise ValueError(
-            f"Expected num_downs of {NUM_OUTER_LEVELS + 1} or more (the first {NUM_OUTER_LEVELS} "
-            f"levels do not see the query), received {config['num_downs']}."
-        )
-    check_at_least(config, 1, "out_dim", "cond_dim", "pooled_dim", "ngf")
-    layers = "num_downs", "num_res_layers", "num_cond_blocks"
-    check_at_least(config, 1, *layers, most=MOST_LAYERS)
-    width = config["ngf"] * _MAX_WIDTH
-    attends = config["cond_layer"] in ("sca", "ca", "sa")
-    if attends and (config["num_heads"] < 1 or width % config["num_heads"]):
-        raise ValueError(
-            f"Expected num_heads to divide the {width} channels of the inner levels (8 · ngf), "
-            f"received {config['num_heads']}."
-        )

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from .blocks import repeat_for_queries
 from .checks import MOST_LAYERS, check_at_least, check_input
-from .cond_unet import pad_to_multiple
+from .cond_levels import pad_to_multiple
 from .film import FiLM
 
 if TYPE_CHECKING:

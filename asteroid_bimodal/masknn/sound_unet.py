@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .blocks import HalvingConv, QueryProduct
 from .checks import MOST_LAYERS, check_at_least, check_input
-from .cond_unet import pad_to_multiple
+from .cond_levels import pad_to_multiple
 
 if TYPE_CHECKING:
     from asteroid_bimodal.queries.base import QueryEmbedding

@@ -5,13 +5,14 @@ from .audiosep import AudioSep
 from .bimodal_unet import BiModalUNet
 from .clipsep import CLIPSep
 from .lassnet import LASSNet
+from .light_bimodal_unet import LightBiModalUNet
 from .load import load_separator
 from .masked_spectra import MaskedSpectra
 from .queried import QueriedSeparator
 from .result import SeparationResult
 from .streaming import SeparationStream
 
-for _separator in (AudioSep, BiModalUNet, CLIPSep, LASSNet):
+for _separator in (AudioSep, BiModalUNet, CLIPSep, LASSNet, LightBiModalUNet):
     register_model(_separator)
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "BiModalUNet",
     "CLIPSep",
     "LASSNet",
+    "LightBiModalUNet",
     "MaskedSpectra",
     "QueriedSeparator",
     "SeparationResult",

@@ -76,7 +76,10 @@ def test_options_of_the_loss():
             r"optimizer must be one of .*\(nearest: adam\); received adamm",
         ),
         ("--precision fp16", r"training.precision must be .*\(nearest: 16-mixed\); received fp16"),
-        ("--num_heads 5", r"num_heads must divide the 96 channels .*received 5 \(nearest: 4\)"),
+        (
+            "--masker.num_heads 5",
+            r"num_heads must divide the 96 channels .*received 5 \(nearest: 4\)",
+        ),
         ("--masker.num-heads 5", "num_heads must divide the 96 channels"),
         ("--lr -1", "optim.lr must be at least 0; received -1"),
         ("--epochs 0", "training.epochs must be at least 1; received 0"),

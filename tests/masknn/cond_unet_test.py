@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from asteroid_bimodal.masknn import CondUNet
-from asteroid_bimodal.masknn.cond_unet import COND_LAYERS
+from asteroid_bimodal.masknn.cond_levels import COND_LAYERS
 from asteroid_bimodal.queries.base import QueryEmbedding
 
 SMALL = dict(out_dim=3, cond_dim=6, pooled_dim=5, num_downs=5, ngf=2, num_heads=2)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from asteroid_bimodal.masknn import CondUNet, FiLMResUNet, ResUNet30, SoundUNet
+from asteroid_bimodal.masknn import CondUNet, FiLMResUNet, LightUNet, ResUNet30, SoundUNet
 from asteroid_bimodal.queries.base import QueryEmbedding
 
 TOKEN_SIZE, POOLED_SIZE = 6, 5
 SMALL = {
     CondUNet: dict(out_dim=3, cond_dim=TOKEN_SIZE, num_downs=5, ngf=2, num_heads=2),
     FiLMResUNet: dict(num_downs=5, ngf=4, film_dim=4),
+    LightUNet: dict(out_dim=3, cond_dim=TOKEN_SIZE, num_downs=5, ngf=2, num_heads=2),
     ResUNet30: dict(num_freqs=64, num_downs=5, ngf=2),
     SoundUNet: dict(out_dim=3, num_downs=5, ngf=2, log_freq_bins=32),
 }
@@ -19,6 +20,7 @@ SMALL = {
 CHANGED = {
     CondUNet: dict(num_downs=6, cond_layer="ca", mask_padding=False),
     FiLMResUNet: dict(num_downs=6),
+    LightUNet: dict(num_downs=6, cond_layer="ca", mask_padding=False, num_details=3),
     ResUNet30: dict(num_downs=6, num_freqs=33),
     SoundUNet: dict(num_downs=6, log_freq_bins=None, num_noise=2),
 }

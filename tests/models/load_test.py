@@ -10,7 +10,14 @@ import torch
 from miniatures.events import render_event
 
 from asteroid_bimodal.metrics import bss_eval
-from asteroid_bimodal.models import AudioSep, BiModalUNet, CLIPSep, LASSNet, load_separator
+from asteroid_bimodal.models import (
+    AudioSep,
+    BiModalUNet,
+    CLIPSep,
+    LASSNet,
+    LightBiModalUNet,
+    load_separator,
+)
 from asteroid_bimodal.queries import QueryEmbedding
 
 ARGS = {"sample_rate": 8000, "n_fft": 64, "hop_length": 16, "query_encoder": None}
@@ -18,6 +25,7 @@ SMALL = {
     BiModalUNet: {"cond_dim": 6, "pooled_dim": 4, "num_downs": 5, "ngf": 2, "num_heads": 2},
     CLIPSep: {"pooled_dim": 4, "num_downs": 3, "ngf": 2, "out_dim": 3, "log_freq_bins": 16},
     AudioSep: {"pooled_dim": 4, "num_downs": 2, "ngf": 2},
+    LightBiModalUNet: {"cond_dim": 6, "pooled_dim": 4, "num_downs": 5, "ngf": 2, "num_heads": 2},
     LASSNet: {"pooled_dim": 4, "num_downs": 2, "ngf": 2, "film_dim": 4},
 }
 

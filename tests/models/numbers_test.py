@@ -18,6 +18,7 @@ SIZES = {
     "BiModalUNet": dict(out_dim=3, cond_dim=6, num_downs=5, ngf=2, num_heads=2),
     "CLIPSep": dict(out_dim=3, num_downs=5, ngf=2, log_freq_bins=32),
     "LASSNet": dict(num_downs=5, ngf=4, film_dim=4),
+    "LightBiModalUNet": dict(out_dim=3, cond_dim=6, num_downs=5, ngf=2, num_heads=2),
 }
 PUBLIC = [
     name

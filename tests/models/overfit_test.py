@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from asteroid_bimodal.metrics import bss_eval
-from asteroid_bimodal.models import AudioSep, BiModalUNet, CLIPSep, LASSNet
+from asteroid_bimodal.models import AudioSep, BiModalUNet, CLIPSep, LASSNet, LightBiModalUNet
 from asteroid_bimodal.queries import QueryEmbedding
 
 STFT = {"sample_rate": 8000, "n_fft": 126, "hop_length": 32, "query_encoder": None}
@@ -14,6 +14,7 @@ SMALL = {
     BiModalUNet: dict(out_dim=8, cond_dim=4, pooled_dim=2, num_downs=5, ngf=4, num_heads=2),
     CLIPSep: dict(out_dim=8, pooled_dim=2, num_downs=4, ngf=4, log_freq_bins=None),
     AudioSep: dict(pooled_dim=2, num_downs=3, ngf=4),
+    LightBiModalUNet: dict(out_dim=8, cond_dim=4, pooled_dim=2, num_downs=5, ngf=4, num_heads=2),
     LASSNet: dict(pooled_dim=2, num_downs=2, ngf=4, film_dim=8),
 }
 

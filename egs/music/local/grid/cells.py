@@ -35,6 +35,7 @@ SYSTEMS = {
     "bimodal_timbre": "Proposed, timbre classifier pretrained",
     "bimodal_clap": "Proposed, CLAP",
     "clipsep_nit": "CLIPSep-NIT",
+    "bimodal_clap_fast": "Proposed, CLAP, light U-Net",
     "audiosep_bimodal": "Proposed, CLAP, AudioSep's network",
     "bimodal_semi": "Proposed, semi-supervised",
 }
