@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import QueryProduct, ResidualBlock, repeat_for_queries
-from .checks import check_at_least
 from .cond_levels import DownLevel, check_config, check_query, double, flat_query, pad_to_multiple
 
 if TYPE_CHECKING:
@@ -23,9 +22,9 @@ class LightUNet(nn.Module):
 
     On the way up each level adds a convolution of its skip, made once for all queries, to one of
     what comes from below, and doubles the size after its last convolution, not before the first.
-    The head makes the logits at half of the resolution, doubles them, and adds the details of the
-    full resolution: a few maps of the mixture, which all queries share, in proportions that each
-    query has for each place.
+    The head makes the logits at half of the resolution, doubles them, and adds the detail of the
+    full resolution: a map of the mixture, which all queries share, times what each query wants of
+    it at each place.
 
     Args:
         out_dim: number of feature maps that the head weights.
@@ -39,7 +38,6 @@ class LightUNet(nn.Module):
         cond_layer: how the query comes in, see `CondUNet`.
         mask_padding: whether padded tokens are kept out of the attention.
         head_scale: what the head's scales start from.
-        num_details: maps of the full resolution.
 
     Shape:
         - log_mag: (B, 1, F, T), any F and T
@@ -74,12 +72,10 @@ class LightUNet(nn.Module):
         cond_layer: str = "sca",
         mask_padding: bool = True,
         head_scale: float = 1.0,
-        num_details: int = 2,
     ) -> None:
         super().__init__()
         self._config = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
         check_config(self._config)
-        check_at_least(self._config, 1, "num_details")
         self.mask_padding = mask_padding
         self.input_norm = nn.BatchNorm2d(1)
         self.levels, width = nn.ModuleList(), 1
@@ -88,11 +84,11 @@ class LightUNet(nn.Module):
             width = level.channels
         self.last_conv = nn.Conv2d(ngf, out_dim, 3, padding=1)
         self.head = QueryProduct(pooled_dim, out_dim, head_scale)
-        self.gates = nn.Conv2d(ngf, num_details, 3, padding=1)
-        self.details = nn.Sequential(
+        self.gate = nn.Conv2d(ngf, 1, 3, padding=1)
+        self.detail = nn.Sequential(
             nn.Conv2d(1, ngf, 3, padding=1),
             nn.LeakyReLU(0.2, inplace=True),
-            nn.Conv2d(ngf, num_details, 3, padding=1),
+            nn.Conv2d(ngf, 1, 3, padding=1),
         )
 
     def forward(self, log_mag: Tensor, query: QueryEmbedding) -> Tensor:
@@ -107,16 +103,16 @@ class LightUNet(nn.Module):
         below = None
         for level in reversed(levels):
             below = level.up(skips.pop(), below)
-        logits = self._logits(cast(Tensor, below), self.details(normed), pooled)
+        logits = self._logits(cast(Tensor, below), self.detail(normed), pooled)
         masks = torch.sigmoid(logits)[..., : log_mag.shape[-2], : log_mag.shape[-1]]
         return masks.unflatten(0, query.pooled.shape[:2])  # (B, Q, F, T)
 
-    def _logits(self, maps: Tensor, details: Tensor, pooled: Tensor) -> Tensor:
-        """Joins the maps (B·Q, C, F / 2, T / 2) and the details (B, K, F, T): (B·Q, F, T)."""
+    def _logits(self, maps: Tensor, detail: Tensor, pooled: Tensor) -> Tensor:
+        """Joins the maps (B·Q, C, F / 2, T / 2) and the detail (B, 1, F, T): (B·Q, F, T)."""
         coarse = self.head(self.last_conv, maps, pooled).unsqueeze(1)
-        both = double(torch.cat([coarse, self.gates(maps).to(coarse)], dim=1))
-        logits, gates = both[:, 0], both[:, 1:]
-        return logits + (gates * repeat_for_queries(details, gates.shape[0])).sum(1)
+        both = double(torch.cat([coarse, self.gate(maps).to(coarse)], dim=1))
+        both = both.unflatten(0, (detail.shape[0], -1))  # (B, Q, 2, F, T)
+        return torch.addcmul(both[:, :, 0], both[:, :, 1], detail.to(both)).flatten(0, 1)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments that build this network again."""
@@ -133,7 +129,7 @@ class LightLevel(DownLevel):
         self.shared_conv = conv(channels)
         self.shared_norm = nn.BatchNorm2d(channels)
         self.own_conv = conv(channels) if index and not innermost else None
-        self.up_res = ResidualBlock(channels, config["num_res_layers"]) if index else None
+        self.up_res = ResidualBlock(channels) if index else None
         self.up_conv = conv(in_channels) if index else None
         self.up_norm = nn.BatchNorm2d(in_channels) if index else None
 

@@ -20,7 +20,7 @@ SMALL = {
 CHANGED = {
     CondUNet: dict(num_downs=6, cond_layer="ca", mask_padding=False),
     FiLMResUNet: dict(num_downs=6),
-    LightUNet: dict(num_downs=6, cond_layer="ca", mask_padding=False, num_details=3),
+    LightUNet: dict(num_downs=6, cond_layer="ca", mask_padding=False),
     ResUNet30: dict(num_downs=6, num_freqs=33),
     SoundUNet: dict(num_downs=6, log_freq_bins=None, num_noise=2),
 }
