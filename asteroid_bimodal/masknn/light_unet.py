@@ -129,7 +129,7 @@ class LightLevel(DownLevel):
         self.shared_conv = conv(channels)
         self.shared_norm = nn.BatchNorm2d(channels)
         self.own_conv = conv(channels) if index and not innermost else None
-        self.up_res = ResidualBlock(channels) if index else None
+        self.up_res = ResidualBlock(channels, config["num_res_layers"]) if index else None
         self.up_conv = conv(in_channels) if index else None
         self.up_norm = nn.BatchNorm2d(in_channels) if index else None
 
