@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
@@ -13,8 +13,10 @@ from torch import Tensor
 
 from asteroid_bimodal.data.crops import read_crop
 from asteroid_bimodal.data.manifest import read_rows
+from asteroid_bimodal.queries.vocabulary import Vocabulary
 
 LOUDNESS = 0.05  # RMS of each recording in a mixture
+SPEECH = "speech"  # the kind of these sounds
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,43 @@ def find_pairs(
             "some, or name other --labels."
         )
     return pairs[:: -(-len(pairs) // args.pairs)]
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What a word of a vocabulary stands for."""
+
+    label: str
+    kind: str
+
+
+def known_sounds(vocabulary: Vocabulary | None) -> dict[str, Sound]:
+    """What each word that a model knows stands for."""
+    if vocabulary is None:
+        return {}
+    kinds = vocabulary.kinds.items()
+    sounds = [Sound(label, kind) for kind, labels in kinds for label in labels]
+    return {word: sound for sound in sounds for word in vocabulary.words(sound.label)}
+
+
+def heard(pair: tuple[Recording, Recording], sounds: Mapping[str, Sound]) -> list[Sound]:
+    """What two recordings are of; of a label that is unknown, the kind is the folder's name."""
+    return [sounds.get(clip.label, Sound(clip.label, clip.path.parent.name)) for clip in pair]
+
+
+def _fits(one: Sound, other: Sound) -> bool:
+    """Whether two sounds are mixed: others of one kind, and speech with everyday sounds."""
+    kinds = {one.kind, other.kind}
+    return one.label != other.label and (
+        kinds == {SPEECH, "events"} or len(kinds) == 1 and SPEECH not in kinds
+    )
+
+
+def find_fitting_pairs(
+    args: argparse.Namespace, sounds: Mapping[str, Sound]
+) -> list[tuple[Recording, Recording]]:
+    """Lists, of `find_pairs`, those of two sounds of one kind, or of speech and everyday sounds."""
+    return [pair for pair in find_pairs(args, sounds) if _fits(*heard(pair, sounds))]
 
 
 @cache  # each recording is in many pairs

@@ -13,22 +13,17 @@ the model does not know are left out; of a model without a vocabulary, name the 
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import torch
-from pairs import Recording, find_pairs, pair_parser, read
+from pairs import Recording, find_fitting_pairs, heard, known_sounds, pair_parser, read
 from tqdm import tqdm
 
 from asteroid_bimodal.engine.script import run_script
 from asteroid_bimodal.hub import load_model
 from asteroid_bimodal.metrics import bss_eval
 from asteroid_bimodal.models import QueriedSeparator
-from asteroid_bimodal.queries.vocabulary import Vocabulary
-
-SPEECH = "speech"  # the kind of these sounds
 
 
 def main(options: list[str]) -> None:
@@ -39,13 +34,13 @@ def main(options: list[str]) -> None:
     parser.add_argument("--scores", type=Path, help="CSV file for all scores")
     args = parser.parse_args(options)
     model = load_model(args.model).eval()
-    sounds = _sounds(model.vocabulary)
-    pairs = [pair for pair in find_pairs(args, sounds) if _fits(*_heard(pair, sounds))]
+    sounds = known_sounds(model.vocabulary)
+    pairs = find_fitting_pairs(args, sounds)
     rows = [
         {**row, "kind": sound.kind, "label": sound.label}
         for pair in tqdm(pairs, disable=None)
         for level in args.levels
-        for row, sound in zip(score(model, pair, level, args), _heard(pair, sounds), strict=True)
+        for row, sound in zip(score(model, pair, level, args), heard(pair, sounds), strict=True)
     ]
     scores = pd.DataFrame(rows)
     if args.scores:
@@ -53,35 +48,6 @@ def main(options: list[str]) -> None:
     print(f"{args.model}: {len(pairs)} pairs of {scores.path.nunique()} recordings")
     print(summary(scores, ["kind", "label"]).to_string())
     print(summary(scores, ["kind", "level"]).to_string())
-
-
-@dataclass(frozen=True)
-class Sound:
-    """What a word of a vocabulary stands for."""
-
-    label: str
-    kind: str
-
-
-def _sounds(vocabulary: Vocabulary | None) -> dict[str, Sound]:
-    """What each word that a model knows stands for."""
-    if vocabulary is None:
-        return {}
-    kinds = vocabulary.kinds.items()
-    sounds = [Sound(label, kind) for kind, labels in kinds for label in labels]
-    return {word: sound for sound in sounds for word in vocabulary.words(sound.label)}
-
-
-def _heard(pair: tuple[Recording, Recording], sounds: Mapping[str, Sound]) -> list[Sound]:
-    return [sounds.get(clip.label, Sound(clip.label, clip.path.parent.name)) for clip in pair]
-
-
-def _fits(one: Sound, other: Sound) -> bool:
-    """Whether two sounds are mixed: others of one kind, and speech with everyday sounds."""
-    kinds = {one.kind, other.kind}
-    return one.label != other.label and (
-        kinds == {SPEECH, "events"} or len(kinds) == 1 and SPEECH not in kinds
-    )
 
 
 @torch.inference_mode()

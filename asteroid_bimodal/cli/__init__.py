@@ -1,4 +1,4 @@
-"""The command line: separate, models, example, demo, check, evaluate, report and the others."""
+"""The command line: separate, find, models, example, demo, check, evaluate and the others."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from . import (
     download,
     evaluate,
     example,
+    find,
     import_model,
     models,
     publish,
@@ -31,6 +32,7 @@ from .parsing import Parser
 # What a command needs is imported when it runs: `--help` should not wait for torch.
 _COMMANDS = (
     separate,
+    find,
     models,
     example,
     demo,

@@ -94,6 +94,11 @@ def _add_queries(parser: argparse.ArgumentParser) -> None:
         action="append",
         help="a weighted mean; a part is a text, like=FILE or picture=FILE",
     )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="write each known sound that is likely there, and what is left (see find)",
+    )
     add(
         "--without",
         metavar="PART",
@@ -116,6 +121,12 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
         "--share",
         action="store_true",
         help="the queries name all that sounds: they share the input among them",
+    )
+    add(
+        "--extend",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="share out what is above the model's band as the top of the band, or not at all",
     )
     add("--format", choices=FORMATS, default="wav", help="of the files (%(default)s)")
     add(
@@ -141,7 +152,7 @@ def _separate(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None
     queries, without = _queries(args, texts), [_part(text) for text in args.without]
     # Refused before any work.
     OutputFormat(args.format, args.bits)
-    num_tracks = len(output_names(queries, args.residual, without))
+    num_tracks = 0 if args.all else len(output_names(queries, args.residual, without))
     to_pipe = args.out == Path(PIPE)
     with standard_input() if from_pipe else nullcontext(named_files) as inputs:
         if to_pipe and len(inputs) * num_tracks > 1:
@@ -149,7 +160,7 @@ def _separate(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None
                 f"Standard output takes one track, not {len(inputs) * num_tracks}: name a folder."
             )
         out = args.out or (Path() if from_pipe else None)
-        report = Report(args.model, queries, quiet=args.quiet, as_json=args.json, to_pipe=to_pipe)
+        report = Report(args.model, quiet=args.quiet, as_json=args.json, to_pipe=to_pipe)
         with TemporaryDirectory() if to_pipe else nullcontext(out) as folder:
             log = not from_pipe and not to_pipe and inputs != list(map(Path, named))[:1]
             _run(args, inputs, queries, without=without, out=folder, log=log, report=report)
@@ -162,11 +173,15 @@ def _check_usage(
     parser: argparse.ArgumentParser, args: argparse.Namespace, named: list[str], texts: list[str]
 ) -> None:
     other = (args.query, args.like, args.picture, args.caption, args.blend, args.without)
-    if not any((texts, *other)):
+    if args.all and any((texts, *other)):
+        parser.error("--all asks for all that is there: leave other queries out")
+    if args.all and args.out == Path(PIPE):
+        parser.error("--all writes several files, which standard output does not take")
+    if not any((args.all, texts, *other)):
         are = "is an input" if len(named) == 1 else "are inputs"
         parser.error(
             f"what is asked for? {' and '.join(named)} {are}: add a QUERY, --query, --like, "
-            "--picture, --caption, --blend or --without"
+            "--picture, --caption, --blend, --without or --all"
         )
     if PIPE in named and len(named) > 1:
         parser.error("standard input (-) is an input by itself, without others")
@@ -181,14 +196,20 @@ def _check_usage(
 
 
 def _run(
-    args: argparse.Namespace, inputs: list[Path], queries: list, *, report: Report, **options
+    args: argparse.Namespace,
+    inputs: list[Path],
+    queries: list,
+    *,
+    without: list,
+    report: Report,
+    **options,
 ) -> None:
     import torch
     from tqdm import tqdm
 
     from ..hub import load_model
     from ..queries import UnknownSoundWarning
-    from ..separate import separate_each
+    from ..separate import separate_all, separate_each
 
     model = load_model(args.model, args.device)
     bars = sys.stderr.isatty() and not args.quiet
@@ -198,20 +219,13 @@ def _run(
     ):
         if args.strict:
             warnings.simplefilter("error", UnknownSoundWarning)
-        results = separate_each(
-            model,
-            inputs,
-            queries,
-            residual=args.residual,
-            share=args.share,
-            overwrite=args.overwrite,
-            skip_existing=args.skip_existing,
-            batch_size=args.batch_size,
-            progress=bars,
-            format=args.format,
-            bits=args.bits,
-            **options,
-        )
+        names = ("share", "extend", "overwrite", "skip_existing", "batch_size", "format", "bits")
+        options |= {"progress": bars, **{name: getattr(args, name) for name in names}}
+        if args.all:
+            results = separate_all(model, inputs, **options)
+        else:
+            asked = {"without": without, "residual": args.residual}
+            results = separate_each(model, inputs, queries, **asked, **options)
         several = bars and len(inputs) > 1
         for result in tqdm(results, total=len(inputs), unit="file", disable=not several):
             with tqdm.external_write_mode():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..utils.files import disk_full_error
 
 if TYPE_CHECKING:
+    from ..models import Score
     from ..separate import FileResult
 
 _STDIN = "stdin"  # its outputs are called stdin_<query>.wav
@@ -38,12 +40,9 @@ def standard_input() -> Iterator[list[Path]]:
 class Report:
     """Prints what becomes of each input when it is known, or of all of them as JSON."""
 
-    def __init__(
-        self, model: str, queries: list, *, as_json: bool, quiet: bool, to_pipe: bool
-    ) -> None:
+    def __init__(self, model: str, *, as_json: bool, quiet: bool, to_pipe: bool) -> None:
         self.written: list[Path] = []
-        self._model, self._queries = model, queries
-        self._as_json, self._quiet, self._to_pipe = as_json, quiet, to_pipe
+        self._model, self._as_json, self._quiet, self._to_pipe = model, as_json, quiet, to_pipe
         self._entries: list[dict[str, Any]] = []
 
     def add(self, result: FileResult) -> None:
@@ -72,23 +71,19 @@ class Report:
 
     def _lines(self, result: FileResult) -> list[str]:
         if result.status == "skipped":
-            return [f"{_shown(result.path)}  skipped, finished before"]
+            return [f"{_shown(result.path)}  skipped, {result.reason or 'finished before'}"]
         if result.status == "left out":
             return [f"{_shown(result.path)}  left out: {result.reason}"]
-        scores = {path: result.presence.get(path) for path in result.written}
+        scores = {path: result.scores.get(path) for path in result.written}
         return [
-            (path.name if self._to_pipe else str(path))
-            + ("" if score is None else f"  presence {score:.2f}")
+            (path.name if self._to_pipe else str(path)) + ("" if score is None else f"  {score}")
             for path, score in scores.items()
         ]
 
     def _entry(self, result: FileResult) -> dict[str, Any]:
-        from ..separate import Query
-
-        names = [Query.of(query).name for query in self._queries]
         outputs = [
-            {"file": str(output), "query": name, "presence": result.presence.get(output)}
-            for output, name in zip_longest(result.outputs, names)
+            {"file": str(output), "query": name, **score_entry(result.scores.get(output))}
+            for output, name in zip_longest(result.outputs, result.queries)
             if output
         ]
         return {
@@ -98,6 +93,16 @@ class Report:
             "seconds": round(result.seconds, 2),
             "outputs": outputs,
         }
+
+
+def score_entry(score: Score | None) -> dict[str, Any]:
+    """A score as JSON holds it: level in dB, likelihood as a number and as a word."""
+    known = score is not None and score.level > -math.inf
+    return {
+        "level": round(score.level, 2) if score is not None and known else None,
+        "likelihood": score and score.likelihood,
+        "word": score and score.word,
+    }
 
 
 def _shown(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""A result as HTML: for each track its presence score, its spectrogram and its player."""
+"""A result as HTML: for each track its level and likelihood, its spectrogram and its player."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def render_model(model: QueriedSeparator) -> Markup:
 def _track(track: Track, result: DemoResult) -> Markup:
     url = f"gradio_api/file={quote(str(track.path))}"
     return Markup(
-        '<section><h3>{name}</h3>{presence}<span class="abm-listen">'
+        '<section><h3>{name}</h3>{score}<span class="abm-listen">'
         '<button class="abm-solo" aria-label="Solo {name}" aria-pressed="{solo}">Solo</button>'
         '<button class="abm-mute" aria-label="Mute {name}" aria-pressed="{solo}">Mute</button>'
         '</span><a href="{url}" download="{file}">WAV</a>'
@@ -68,7 +68,7 @@ def _track(track: Track, result: DemoResult) -> Markup:
         '<audio preload="auto" src="{url}"{muted}></audio></section>'
     ).format(
         name=track.name,
-        presence="" if track.presence is None else _presence(track.presence),
+        score=Markup('<span class="abm-score">{}</span>').format(track.score or ""),
         url=url,
         file=track.path.name,
         ticks=_ticks(track),
@@ -78,12 +78,6 @@ def _track(track: Track, result: DemoResult) -> Markup:
         solo=str(track is result.mixture).lower(),
         muted="" if track is result.mixture else Markup(" muted"),
     )
-
-
-def _presence(score: float) -> Markup:
-    return Markup(
-        '<span class="abm-presence">presence<i><i style="width: {:.0f}%"></i></i>{:.2f}</span>'
-    ).format(100 * score, score)
 
 
 def _ticks(track: Track) -> Markup:

@@ -14,7 +14,7 @@ from pathlib import Path
 import soundfile
 from torch import Tensor
 
-from ..models import QueriedSeparator
+from ..models import QueriedSeparator, Score
 from ..queries import parse_caption
 from ..queries.files import is_file
 from ..queries.naming import RESIDUAL, split_queries
@@ -41,13 +41,13 @@ class Track:
         name: "mixture", the query's or "residual".
         path: a float WAV file with the rate, the channels and the length of the input.
         picture: its spectrogram; all of a result share one dB scale.
-        presence: presence score from 0 to 1; None for mixture and residual.
+        score: level and likelihood of an estimate; None for mixture and residual.
     """
 
     name: str
     path: Path
     picture: Picture
-    presence: float | None = None
+    score: Score | None = None
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def separate_recording(
             except BaseException:
                 shutil.rmtree(out)
                 raise
-    scores = [found.presence.get(path) for path in paths]
+    scores = [found.scores.get(path) for path in paths]
     unwanted = "without " + " ".join(Query.of(query).name for query in without)
     asked = [query.name for query in queries] or [unwanted]
     names = ["mixture", *asked, RESIDUAL]

@@ -6,6 +6,7 @@ from .bimodal_unet import BiModalUNet
 from .clipsep import CLIPSep
 from .lassnet import LASSNet
 from .light_bimodal_unet import LightBiModalUNet
+from .likelihood import Calibration, Score
 from .load import load_separator
 from .masked_spectra import MaskedSpectra
 from .queried import QueriedSeparator
@@ -19,10 +20,12 @@ __all__ = [
     "AudioSep",
     "BiModalUNet",
     "CLIPSep",
+    "Calibration",
     "LASSNet",
     "LightBiModalUNet",
     "MaskedSpectra",
     "QueriedSeparator",
+    "Score",
     "SeparationResult",
     "SeparationStream",
     "load_separator",

@@ -207,17 +207,13 @@ def _result(
     num_estimates = tracks.shape[1] - stream.residual
     estimates = tracks[:, :num_estimates]
     residual = tracks[:, -1] if stream.residual else None
-    presence = stream.presence.reshape(-1, num_estimates).tolist()
-    levels = stream.levels.reshape(-1, num_estimates).tolist()
     if not batched:
         estimates, residual = estimates[0], None if residual is None else residual[0]
-        presence, levels = presence[0], levels[0]
     return SeparationResult(
         estimates,
         asked.queries,
         stream.sample_rate,
-        presence,
-        levels,
+        stream.scores if batched else stream.scores[0],
         residual=residual,
         without=asked.without,
         batched=batched,

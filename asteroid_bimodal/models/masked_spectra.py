@@ -72,18 +72,19 @@ class MaskedSpectra:
         """What the masks do to magnitudes, (B, Q, F, T)."""
         return self.masks.abs() if self.masks.is_complex() else self.masks
 
-    @property
-    def presence(self) -> Tensor:
-        r"""The presence score of each query, from 0 to 1, (B, Q).
+    def top_shares(self) -> Tensor:
+        r"""What each query gets of the upper half of the band, (B, Q, T).
 
-        The mean of the mask :math:`m` over what it lets through,
-        :math:`\sum |m| |m X|^2 / \sum |m X|^2`: near 1 where an estimate is made of places that
-        clearly are its own, near 0 where it is made of crumbs. Neither the level of the mixture
-        nor the share of the sound in it matters. Of silence it is 0.
+        In each frame the energy that its mask lets through there, over that of all masks and of
+        what they leave, :math:`(1 - \sum_q m_q) X`; so they add up to 1 at most.
         """
-        energy = self.estimates.square()
-        total = energy.sum((-2, -1)).clamp_min(torch.finfo(energy.dtype).tiny)
-        return (self.gains * energy).sum((-2, -1)) / total
+        magnitudes = self.magnitude[:, self.magnitude.shape[1] // 2 :]  # (B, F / 2, T)
+        masks = self.masks[:, :, -magnitudes.shape[1] :]
+        left = 1 - masks.sum(dim=1, keepdim=True)
+        gains = torch.cat([masks, left], dim=1).abs()
+        energies = (gains * magnitudes.unsqueeze(1)).square().sum(-2)  # (B, Q + 1, T)
+        total = energies.sum(dim=1, keepdim=True)
+        return energies[:, :-1] / total.clamp_min(torch.finfo(total.dtype).tiny)
 
     def without(self, num_negative: int) -> MaskedSpectra:
         r"""Takes the last queries, the negative ones, out of the others.

@@ -27,6 +27,7 @@ from ..dsp.spectral import (
 from ..queries import EncoderSpec, QueryEmbedding
 from ..queries.vocabulary import Vocabulary
 from .inference import same_for_all, separate
+from .likelihood import Calibration
 from .masked_spectra import MaskedSpectra, mono_spectrum
 from .pretrained import NEEDS, PretrainedMixin
 from .result import SeparationResult
@@ -58,6 +59,8 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         window_hop: seconds from window to window of `separate`, about.
         window_overlap: seconds that windows overlap.
         vocabulary: the sounds that it knows, a `Vocabulary`; None where nobody said.
+        calibration: what says how likely a sound is there, a `Calibration`; None of a model
+            without.
 
     Args:
         sample_rate: rate in hertz that the model works at.
@@ -69,6 +72,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         input_level: root mean square that the magnitudes of each mixture are brought to before the
             masker looks at them, so that a quiet recording gets the masks of a loud one. None, as
             in the paper's release, lets it look at them as they are.
+        likelihood: coefficients of the `Calibration`, by name; None for none.
         **masker_args: arguments of the masker.
 
     Shape:
@@ -106,6 +110,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         *,
         input_level: float | None = None,
         vocabulary: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+        likelihood: Mapping[str, float] | None = None,
         **masker_args: Any,
     ) -> None:
         if input_level is not None and not 0 < input_level < math.inf:
@@ -116,6 +121,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         self.in_channels = None
         self.n_fft, self.hop_length, self.input_level = n_fft, hop_length, input_level
         self.vocabulary = None if vocabulary is None else Vocabulary(vocabulary)
+        self.calibration = None if likelihood is None else Calibration.read(likelihood)
         self._query_encoder: QueryEncoder | None = None
         if query_encoder is None or isinstance(query_encoder, str):
             self._encoder_name = query_encoder
@@ -253,6 +259,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         without: Sequence[str | Query] = (),
         residual: bool = False,
         share: bool = False,
+        extend: bool = True,
         batch_size: int = 1,
         progress: bool = False,
         **others: Any,
@@ -277,13 +284,16 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
             residual: also give what is in no estimate; with it the estimates add up to the input.
             share: the queries name all that sounds: each place of the spectrogram is shared out
                 among them, and nothing of the model's band is left over.
+            extend: of a signal above the model's rate, share out what is above the model's band,
+                too: each estimate gets as much of it as of the upper half of the band at that time.
+                Otherwise it is in no estimate.
             batch_size: windows in one pass of the model; on a GPU, several are faster.
             progress: show a bar for a file, on standard error.
 
             **others: none; Asteroid's own are answered with what to use.
 
         Returns:
-            The estimates with names, presence scores and levels. Its `estimates` are an array for
+            The estimates with names and scores. Its `estimates` are an array for
             an array, a tensor otherwise, at the rate of `wav` and as long: (Q, T) for (T,), (B, Q,
             T) for (B, T), (B, Q, C, T) for (B, C, T) with C > 1; of a file or a dictionary (Q, T),
             or (Q, C, T) if it has several channels.
@@ -308,8 +318,8 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
                 f"separate() takes no {', '.join(others)}. It resamples by itself and writes no "
                 "file: for files, separate(...).save(folder, overwrite=True)."
             )
-        options: dict[str, Any] = {"residual": residual, "share": share, "batch_size": batch_size}
-        options |= {"without": without, "progress": progress}
+        options: dict[str, Any] = {"residual": residual, "share": share, "extend": extend}
+        options |= {"without": without, "batch_size": batch_size, "progress": progress}
         return separate(self, wav, queries, sample_rate=sample_rate, **options)
 
     def torch_separate(
@@ -356,5 +366,6 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
             "query_encoder": self._encoder_name,
             "input_level": self.input_level,
             "vocabulary": self.vocabulary and self.vocabulary.to_dict(),
+            "likelihood": self.calibration and self.calibration.to_dict(),
             **self.masker.get_config(),
         }

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from html import escape
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import soundfile
@@ -19,6 +18,7 @@ from ..queries.naming import output_names
 from ..utils.files import atomic_write, join_name
 from ..utils.own_sounds import new_sound
 from ..utils.spectrogram import magnitudes, picture_uri, wav_uri
+from .likelihood import Score
 
 _FLOATS = ("wav", "w64", "rf64", "caf", "au")  # formats that hold samples beyond ±1
 _SHOWN_SECONDS = 20  # in notebooks, where each track is a part of the page
@@ -34,20 +34,20 @@ class SeparationResult:
         estimates: (Q, T), or (Q, C, T) of several channels; of a batch, (B, Q, T) or (B, Q, C, T).
         queries: name of each estimate.
         sample_rate: of the estimates, in hertz.
-        presence: presence score of each estimate, from 0 to 1, see `MaskedSpectra.presence`; of a
+        scores: the `Score` of each estimate, its level and how likely its sound is there; of a
             batch, a list for each mixture.
-        levels: level of each estimate relative to the mixture, in dB; -inf of silence.
         residual: what is in no estimate, without the axis of queries, where it was asked for.
         without: negative queries, which the estimates lack.
         batched: whether there are several mixtures.
         source: name of the separated file, without its suffix.
 
     Examples:
-        >>> result = SeparationResult(np.zeros((2, 8)), ["a", "b"], 8000, [0.9, 0.2], [-3.0, -20.0])
+        >>> scores = [Score(-3.0, 0.95), Score(-20.0, 0.1)]
+        >>> result = SeparationResult(np.zeros((2, 8)), ["a", "b"], 8000, scores)
         >>> len(result), result["b"].shape
         (2, (8,))
         >>> result
-        SeparationResult(a: presence 0.90, -3.0 dB; b: presence 0.20, -20.0 dB; 8000 Hz)
+        SeparationResult(a: sure, -3.0 dB; b: unlikely, -20.0 dB; 8000 Hz)
         >>> result["c"]
         Traceback (most recent call last):
         ...
@@ -57,8 +57,7 @@ class SeparationResult:
     estimates: Tensor | np.ndarray
     queries: list[str]
     sample_rate: int
-    presence: list[Any]
-    levels: list[Any]
+    scores: list[Score] | list[list[Score]]
     residual: Tensor | np.ndarray | None = None
     without: list[str] = field(default_factory=list)
     batched: bool = False
@@ -88,8 +87,8 @@ class SeparationResult:
         if self.batched:
             names = ", ".join(self.queries)
             return f"SeparationResult({len(self)} mixtures: {names}; {self.sample_rate} Hz)"
-        rows = zip(self.queries, self.presence, self.levels, strict=True)
-        found = "; ".join(f"{name}: {_describe(*scores)}" for name, *scores in rows)
+        rows = zip(self.queries, self.scores, strict=True)
+        found = "; ".join(f"{name}: {score}" for name, score in rows)
         return f"SeparationResult({found}; {self.sample_rate} Hz)"
 
     def numpy(self) -> SeparationResult:
@@ -172,8 +171,7 @@ class SeparationResult:
             magnitudes(np.atleast_2d(track).mean(axis=0), self.sample_rate) for track in tracks
         ]
         loudest = max(float(picture.max()) for picture in pictures) or 1.0
-        scores = [row[0] if self.batched else row for row in (self.presence, self.levels)]
-        captions = [_describe(*pair) for pair in zip(*scores, strict=True)]
+        captions = map(str, cast(Any, self.scores[0] if self.batched else self.scores))
         rows = [
             f"<tr><th>{escape(name)}<br><small>{caption}</small></th>"
             f'<td><img src="{picture_uri(picture, loudest)}" width="320" height="96" '
@@ -188,7 +186,3 @@ class SeparationResult:
         if first[0].shape[-1] > tracks[0].shape[-1]:
             parts.append(f"The first {_SHOWN_SECONDS} seconds.")
         return f"<table>{''.join(rows)}</table><p>{' '.join(parts)}</p>"
-
-
-def _describe(presence: float, level: float) -> str:
-    return f"presence {presence:.2f}, " + (f"{level:.1f} dB" if level > -math.inf else "silent")

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..dsp.chunked import QueryOverlapAdd
@@ -19,6 +20,7 @@ from ..dsp.resample import resample
 from ..dsp.samples import fault_of
 from ..queries import QueryEmbedding
 from ..queries.query import ConditionedModel
+from .likelihood import PASSAGE, Calibration, Score
 from .masked_spectra import MaskedSpectra
 
 _GRID = 64  # STFT frames: a network of six levels halves their number six times
@@ -33,6 +35,7 @@ class Separator(ConditionedModel, Protocol):
     hop_length: int
     window_hop: float
     window_overlap: float
+    calibration: Calibration | None
 
     def modules(self) -> Iterator[nn.Module]: ...
 
@@ -62,6 +65,8 @@ class SeparationStream:
         num_negative: how many of the queries are negative.
         residual: append what is in no estimate.
         share: have the estimates share the input among them, see `MaskedSpectra.shared`.
+        extend: give each estimate of what is above the model's band as much as it has of the upper
+            half of the band at that time, see `MaskedSpectra.top_shares`.
         batch_size: windows in one pass; on a GPU, several are faster.
 
     Shape:
@@ -80,7 +85,7 @@ class SeparationStream:
         >>> stream = SeparationStream(model, blocks, ["violin"], 44100, residual=True)
         >>> torch.cat(list(stream), dim=-1).shape
         torch.Size([2, 2, 44100])
-        >>> 0 < stream.presence[0] < 1 and stream.levels[0] < 0
+        >>> stream.levels[0] < 0
         tensor(True)
     """
 
@@ -94,17 +99,18 @@ class SeparationStream:
         num_negative: int = 0,
         residual: bool = False,
         share: bool = False,
+        extend: bool = True,
         batch_size: int = 1,
     ) -> None:
         self.model, self.sample_rate = model, sample_rate
         self.num_negative, self.residual, self.batch_size = num_negative, residual, batch_size
-        self.share = share
+        self.share, self.extend = share, extend
         self._blocks = blocks
         self._query = model.encode_queries(queries, 1)
         self._batched = False
-        # Energies so far: of masked spectra (B, Q), the same times their presence, of the
-        # estimates (B, Q) and of the mixtures (B, 1).
-        self._masked = self._present = self._estimated = self._mixed = torch.zeros(1, 1)
+        # Energies so far, of the estimates (B, Q) and of the mixtures (B, 1).
+        self._estimated = self._mixed = torch.zeros(1, 1)
+        self._likelihoods: Tensor | None = None  # so far, (B, Q)
 
     def __iter__(self) -> Iterator[Tensor]:
         """Yields the estimates piece by piece."""
@@ -118,14 +124,15 @@ class SeparationStream:
             yield piece if self._batched else piece.squeeze(0)
 
     @property
-    def presence(self) -> Tensor:
-        """The presence score of each estimate so far, (Q,) or (B, Q); see `MaskedSpectra`.
+    def likelihoods(self) -> Tensor | None:
+        """How likely each sound is there, going by what was read so far, (Q,) or (B, Q).
 
-        A window counts as much as the energy of the estimate in it: silence before and after a
-        sound changes nothing.
+        That of its likeliest passage, see `Calibration`; None of a model without one, and of what
+        negative queries leave over.
         """
-        scores = self._present / self._masked.clamp_min(torch.finfo(torch.float64).tiny)
-        return scores if self._batched else scores[0]
+        if self._likelihoods is None or self._batched:
+            return self._likelihoods
+        return self._likelihoods[0]
 
     @property
     def levels(self) -> Tensor:
@@ -133,6 +140,18 @@ class SeparationStream:
         tiny = torch.finfo(torch.float64).tiny
         levels = 10 * (self._estimated / self._mixed.clamp_min(tiny)).log10()
         return levels if self._batched else levels[0]
+
+    @property
+    def scores(self) -> list[list[Score]]:
+        """Of each mixture, the `Score` of each estimate so far."""
+        levels = self.levels if self._batched else self.levels.unsqueeze(0)
+        likelihoods = torch.full_like(levels, math.nan)
+        if self._likelihoods is not None:
+            likelihoods = self._likelihoods
+        return [
+            [Score(level, None if math.isnan(found) else found) for level, found in rows]
+            for rows in torch.stack([levels, likelihoods], dim=-1).tolist()
+        ]
 
     def _as_batches(self) -> Iterator[Tensor]:
         for block in self._blocks:
@@ -156,13 +175,15 @@ class SeparationStream:
             only_negative = self.num_negative == spectra.masks.shape[1]
             if self.num_negative:
                 spectra = spectra.without(self.num_negative)
-            self._count(spectra)
-            if only_negative:  # what is above the model's band stays in the estimate
+            if only_negative:  # what they take is found, and taken away below
                 spectra = replace(spectra, masks=1 - spectra.masks)
-            elif self.share:
-                spectra = spectra.shared()
+            else:
+                self._judge(spectra)
+                spectra = spectra.shared() if self.share else spectra
             decoded = model.decode(spectra).to(windows.dtype)  # (K·B, Q, C, W')
             decoded = resample(decoded, model.sample_rate, self.sample_rate, length=length)
+            if self.extend and self.sample_rate > model.sample_rate:
+                decoded = decoded + self._above(windows.to(model.device), wav, spectra)
             estimates = decoded.to(windows.device)
         if only_negative:
             estimates = windows.unsqueeze(1) - estimates
@@ -171,12 +192,24 @@ class SeparationStream:
             estimates = torch.cat([estimates, rest.unsqueeze(1)], dim=1)
         return estimates
 
-    def _count(self, spectra: MaskedSpectra) -> None:
-        energy = spectra.estimates.double().square().sum((-2, -1))  # (K·B, Q)
-        windows = (-1, len(self._query.pooled))  # K, B
-        self._masked = self._masked + energy.unflatten(0, windows).sum(0).cpu()
-        present = energy * spectra.presence
-        self._present = self._present + present.unflatten(0, windows).sum(0).cpu()
+    def _above(self, windows: Tensor, wav: Tensor, spectra: MaskedSpectra) -> Tensor:
+        """Shares out what is above the model's band of windows (K·B, C, W): (K·B, Q, C, W)."""
+        length, ratio = windows.shape[-1], self.sample_rate / self.model.sample_rate
+        band = resample(wav, self.model.sample_rate, self.sample_rate, length=length)
+        shares = spectra.top_shares()  # (K·B, Q, frames)
+        span = round((shares.shape[-1] - 1) * self.model.hop_length * ratio) + 1
+        shares = F.interpolate(shares, size=span, mode="linear", align_corners=True)
+        shares = F.pad(shares, (0, max(0, length - span)), mode="replicate")[..., :length]
+        return shares.unsqueeze(2) * (windows - band).unsqueeze(1)
+
+    def _judge(self, spectra: MaskedSpectra) -> None:
+        if (calibration := self.model.calibration) is None:
+            return
+        frames = round(PASSAGE * self.model.sample_rate / self.model.hop_length)
+        found = calibration.likelihoods(spectra, frames).amax(-1)  # (K·B, Q)
+        found = found.unflatten(0, (-1, len(self._query.pooled))).amax(0).cpu()
+        known = self._likelihoods
+        self._likelihoods = found if known is None else torch.maximum(known, found)
 
 
 def window_sizes(model: Separator, sample_rate: int) -> tuple[int, int]:

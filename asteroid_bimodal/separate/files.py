@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..models import QueriedSeparator, SeparationResult
+from ..models import QueriedSeparator, Score, SeparationResult
 from ..models.inference import open_input
 from ..queries import Query, QueryEmbedding, encode_queries
 from ..queries.naming import output_names
@@ -20,7 +21,7 @@ from .log import BatchLog, LogRow
 from .outputs import OutputPlan, missing_outputs, plan_outputs, write_outputs
 
 # Where memory does not suffice, PyTorch and what is below it raise RuntimeErrors of many kinds.
-_FAILURES = (ValueError, OSError, MemoryError, RuntimeError)
+FAILURES = (ValueError, OSError, MemoryError, RuntimeError)
 _log = logging.getLogger(__name__)
 
 
@@ -30,21 +31,23 @@ class FileResult:
 
     Attributes:
         path: the input.
-        status: "ok", "failed", "skipped" (finished before) or "left out" (an output itself).
-        reason: why, of one that failed or was left out.
+        status: "ok", "failed", "skipped" (finished before, or nothing to be found) or "left out"
+            (an output itself).
+        reason: why, of one that failed, was left out or has nothing to be found.
+        queries: names of what was asked for.
         outputs: its files, a path for each query and one for the residual; none where it failed.
         written: those that were written now.
-        presence: presence score of each file of estimates, from 0 to 1; see
-            `MaskedSpectra.presence`.
+        scores: the `Score` of each file of estimates.
         seconds: that it took.
     """
 
     path: Path
     status: str
     reason: str = ""
+    queries: list[str] = field(default_factory=list)
     outputs: list[Path] = field(default_factory=list)
     written: list[Path] = field(default_factory=list)
-    presence: dict[Path, float] = field(default_factory=dict)
+    scores: dict[Path, Score] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -58,20 +61,19 @@ class FileResults:
         skipped: inputs that were finished before.
         outputs: inputs that were left out because they are outputs themselves, and how one knows:
             an earlier separation wrote them, or they are named like an output of another input.
-        presence: presence score of each file of estimates, from 0 to 1; see
-            `MaskedSpectra.presence`.
+        scores: the `Score` of each file of estimates.
     """
 
     written: list[Path] = field(default_factory=list)
     failed: dict[Path, str] = field(default_factory=dict)
     skipped: list[Path] = field(default_factory=list)
     outputs: dict[Path, str] = field(default_factory=dict)
-    presence: dict[Path, float] = field(default_factory=dict)
+    scores: dict[Path, Score] = field(default_factory=dict)
 
     def add(self, result: FileResult) -> None:
         """Takes in what became of one input."""
         self.written += result.written
-        self.presence |= result.presence
+        self.scores |= result.scores
         if result.status == "failed":
             self.failed[result.path] = result.reason
         elif result.status == "skipped":
@@ -95,7 +97,7 @@ def separate_files(
         **options: those of `separate_each`, which does the same file by file.
 
     Returns:
-        The files written, their presence scores, and why others were not written.
+        The files written, their scores, and why others were not written.
 
     Raises:
         ValueError: as `separate_each`.
@@ -115,6 +117,7 @@ def separate_each(
     out: str | Path | None = None,
     residual: bool = False,
     share: bool = False,
+    extend: bool = True,
     overwrite: bool = False,
     skip_existing: bool = False,
     log: bool = False,
@@ -140,6 +143,7 @@ def separate_each(
         out: folder to write to; by default each input's own.
         residual: also write `<file>_residual.wav`, what is in no estimate.
         share: the queries name all that sounds, and share the input among them.
+        extend: of an input above the model's rate, share out what is above the model's band, too.
         overwrite: replace files that exist.
         skip_existing: keep files that exist, and leave out inputs that have all of theirs.
         log: append a row for each input to `separated.csv` in the folder of its outputs.
@@ -164,9 +168,9 @@ def separate_each(
     names = output_names(queries, residual, without)
     written_as = OutputFormat(format, bits)
     plan = plan_outputs([Path(path) for path in inputs], names, out and Path(out), written_as)
-    query = encode_queries(model, queries, without)
+    query, asked = encode_queries(model, queries, without), [Query.of(one).name for one in queries]
     options = {"num_negative": len(without), "residual": residual, "share": share}
-    options["batch_size"] = batch_size
+    options |= {"extend": extend, "batch_size": batch_size}
     batch = _Batch(model, plan, query, options, overwrite, skip_existing, progress, on_progress)
     for path, reason in plan.left_out.items():
         yield FileResult(path, "left out", reason)
@@ -177,11 +181,11 @@ def separate_each(
             if log and folder not in logs:
                 logs[folder] = BatchLog(folder)
             result = batch.treat(path)
-        except _FAILURES as error:
+        except FAILURES as error:
             _log.debug("%s cannot be separated:", path, exc_info=True)
             reason = " ".join(str(error).split()) or type(error).__name__
             result = FileResult(path, "failed", reason)
-        result = replace(result, seconds=time.monotonic() - started)
+        result = replace(result, queries=asked, seconds=time.monotonic() - started)
         if folder in logs:
             _add_row(logs[folder], result)
         yield result
@@ -217,8 +221,8 @@ class _Batch:
             pieces = _told(stream, audio.frames, self.on_progress) if self.on_progress else stream
             write_outputs(outputs, missing, pieces, audio, self.plan.format)
         # The residual, if there is one, has no score.
-        presence = dict(zip(outputs, stream.presence.tolist(), strict=False))
-        return FileResult(path, "ok", outputs=outputs, written=missing, presence=presence)
+        scores = dict(zip(outputs, stream.scores[0], strict=False))
+        return FileResult(path, "ok", outputs=outputs, written=missing, scores=scores)
 
 
 def _told(
@@ -235,9 +239,12 @@ def _add_row(log: BatchLog, result: FileResult) -> None:
     if result.status == "skipped":
         log.skip(result.path, result.outputs)
         return
-    scores = {output.name: score for output, score in result.presence.items()}
     names = [output.name for output in result.outputs]
-    row = LogRow(result.status, result.reason, result.seconds, names, scores)
+    row = LogRow(result.status, result.reason, result.seconds, names)
+    for output, score in result.scores.items():
+        row.levels[output.name] = None if score.level == -math.inf else round(score.level, 2)
+        if score.likelihood is not None:
+            row.likelihoods[output.name] = round(score.likelihood, 4)
     log.add(result.path, row)
 
 

@@ -21,7 +21,9 @@ class LogRow:
         reason: why, unless it is "ok".
         seconds: what it took; of a skipped input, when it was done.
         outputs: names of the files, a JSON list in the CSV.
-        presence: by file, a JSON object in the CSV.
+        levels: of estimates relative to the input, in dB, by file, a JSON object in the CSV; null
+            of silence.
+        likelihoods: from 0 to 1, by file; none of a model without calibration.
     """
 
     file: str = field(default="", kw_only=True)
@@ -29,7 +31,8 @@ class LogRow:
     reason: str = ""
     seconds: float = 0.0
     outputs: list[str] = field(default_factory=list)
-    presence: dict[str, float] = field(default_factory=dict)
+    levels: dict[str, float | None] = field(default_factory=dict)
+    likelihoods: dict[str, float] = field(default_factory=dict)
 
 
 def read_log(path: str | Path) -> dict[str, LogRow]:
@@ -56,9 +59,7 @@ class BatchLog(Ledger[LogRow]):
 
     def add(self, path: Path, row: LogRow) -> None:
         """Appends the row of an input, which replaces that of an earlier run."""
-        presence = {name: round(score, 4) for name, score in row.presence.items()}
-        file, seconds = self._name_of(path), round(row.seconds, 2)
-        self.append(replace(row, file=file, seconds=seconds, presence=presence))
+        self.append(replace(row, file=self._name_of(path), seconds=round(row.seconds, 2)))
 
     def skip(self, path: Path, outputs: Iterable[Path]) -> None:
         """Notes that an input was finished before, with what is known of when it was."""

@@ -8,7 +8,8 @@
 #   ./run.sh --lr 1e-3 --masker.ngf 24           change any key of the separator's configuration
 #
 # Stages: 0 render and gather the sounds · 1 train the CLAP · 2 train the separator · 3 teach it
-#         silence about what is not there · 4 evaluate · 5 export into the package (only when asked)
+#         silence about what is not there · 4 evaluate · 5 export into the package · 6 calibrate its
+#         likelihoods there (both only when asked)
 #
 # --size small|base (local/<size>.yml)   --tag NAME   --recordings FILE (local/sources.yml says of
 # what columns)   --test FILE (manifest of recordings that nothing was trained on, for stage 4)
@@ -32,8 +33,8 @@ called_from=$PWD
 . "$here/../utils/env.sh"
 cd "$here"
 
-check_range stage "$stage" 0 5
-check_range stop_stage "$stop_stage" "$stage" 5
+check_range stage "$stage" 0 6
+check_range stop_stage "$stop_stage" "$stage" 6
 [[ $resume =~ ^(true|false)$ ]] || fail "--resume takes true or false; received '$resume'."
 [ -f "local/$size.yml" ] || fail "--size takes the name of a file of local, small or base; received '$size'."
 for name in recordings test; do
@@ -77,4 +78,9 @@ fi
 if run_stage 5 "export into the package"; then
   "$PYTHON" ../mini_clap/local/export.py "$clap"
   "$PYTHON" local/export.py "${exp}_silence" "data/sounds/sources.csv"
+fi
+
+if run_stage 6 "calibrate its likelihoods"; then
+  "$PYTHON" ../../benchmarks/likelihood.py data/sounds/valid.csv --pairs 500 --model small \
+    --fit ../../asteroid_bimodal/pretrained/small
 fi

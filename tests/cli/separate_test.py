@@ -223,7 +223,7 @@ def test_from_pipe_to_pipe(folder, monkeypatch, capsys):
     found = pipe(monkeypatch, content, "-", "violin", "-o", "-")
     expected = soundfile.read("out/a_violin.wav")[0]
     np.testing.assert_allclose(soundfile.read(io.BytesIO(found))[0], expected, atol=1e-6)
-    assert "stdin_violin.wav  presence" in capsys.readouterr().err
+    assert "stdin_violin.wav  -" in capsys.readouterr().err
     assert names() == ["a.wav", "out"]
     assert len(pipe(monkeypatch, b"", "a.wav", "violin", "-o", "-", "-q")) == len(found)
     assert pipe(monkeypatch, content, "-", "flute") and "stdin_flute.wav" in names()
@@ -287,8 +287,8 @@ def test_json(folder, capsys):
     assert told["model"] == "small" and good["input"] == "a.wav" and good["status"] == "ok"
     estimate, residual = good["outputs"]
     assert estimate["file"] == "a_a_horn.wav" and estimate["query"] == "a horn"
-    assert 0 < estimate["presence"] < 1
-    assert residual == {"file": "a_residual.wav", "query": None, "presence": None}
+    assert estimate["level"] < 0 and estimate["likelihood"] is estimate["word"] is None
+    assert residual["file"] == "a_residual.wav" and residual["query"] is residual["level"] is None
     assert bad["status"] == "failed" and bad["reason"].startswith("Cannot read b.wav")
     assert bad["outputs"] == []
     with pytest.raises(SystemExit):
@@ -321,7 +321,7 @@ def test_progress_over_a_batch(folder, capsys, monkeypatch):
     monkeypatch.setattr(type(sys.stderr), "isatty", lambda self: True, raising=False)
     separate("a.wav", "b.wav", "violin")
     told = capsys.readouterr()
-    assert "2/2" in told.err and "file" in told.err and told.out.count("presence") == 2
+    assert "2/2" in told.err and "file" in told.err and told.out.count(" dB") == 2
     separate("a.wav", "b.wav", "flute", "-q")
     assert capsys.readouterr() == ("", "")
 

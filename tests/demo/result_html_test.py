@@ -10,6 +10,7 @@ import pytest
 from asteroid_bimodal.demo import DemoResult, Track
 from asteroid_bimodal.demo.figures import Picture
 from asteroid_bimodal.demo.result_html import render_result
+from asteroid_bimodal.models import Score
 
 PICTURE = Picture("data:image/png;base64,AAAA", {"0.5": 0.3, "1": 0.5, "2": 0.8})
 
@@ -18,7 +19,7 @@ PICTURE = Picture("data:image/png;base64,AAAA", {"0.5": 0.3, "1": 0.5, "2": 0.8}
 def result():
     def make(name="violin", seconds=8.0, picture=PICTURE):
         mixture = Track("mixture", Path("dir/a b#1.wav"), picture)
-        estimate = Track(name, Path("dir/a_violin.wav"), picture, 0.934)
+        estimate = Track(name, Path("dir/a_violin.wav"), picture, Score(-3.04, 0.934))
         residual = Track("residual", Path("dir/a_residual.wav"), picture)
         return DemoResult("a b.wav", 44100, 2, seconds, mixture, [estimate], residual)
 
@@ -32,10 +33,9 @@ def test_each_track_has_a_title_a_picture_a_player_and_a_link(result):
     assert "8 s · stereo · 44100 Hz" in html
 
 
-def test_only_estimates_have_a_presence(result):
-    assert re.findall(r"width: (\d+)%\"></i></i>(.*?)<", render_result(result())) == [
-        ("93", "0.93")
-    ]
+def test_only_estimates_have_a_level_and_a_likelihood(result):
+    scores = re.findall('<span class="abm-score">(.*?)</span>', render_result(result()))
+    assert scores == ["", "sure, -3.0 dB", ""]
 
 
 def test_addresses_are_quoted_and_relative_so_that_they_work_behind_a_tunnel(result):

@@ -1,4 +1,4 @@
-"""Presence scores of masks whose score is known."""
+"""What masks give to queries where it is known."""
 
 from __future__ import annotations
 
@@ -19,23 +19,16 @@ def spectra():
     return MaskedSpectra(torch.randn(2, 1, 18, 7), masks, 100)
 
 
-def test_presence_tells_own_bins_from_a_little_of_everything(spectra):
-    torch.testing.assert_close(spectra.presence, torch.tensor([[1.0, 0.02, 1.0, 0.0]] * 2))
-
-
-def test_presence_is_the_mean_of_the_mask_weighted_by_the_energy_let_through():
-    spectrum = torch.tensor([[3.0], [1.0], [4.0], [0.0]])[None, None]  # bins of size 5 and 1
-    masks = torch.tensor([[0.2], [1.0]])[None, None]
-    score = (0.2 * 1.0 + 1.0 * 1.0) / (1.0 + 1.0)  # each lets an energy of 1 through
-    found = MaskedSpectra(spectrum, masks, 10).presence
-    torch.testing.assert_close(found, torch.tensor([[score]]))
-
-
-def test_presence_depends_neither_on_the_level_nor_in_silence_on_anything(spectra):
-    quiet = MaskedSpectra(1e-3 * spectra.spectrum, spectra.masks, 100)
-    torch.testing.assert_close(quiet.presence, spectra.presence)
+def test_the_upper_half_of_the_band_is_shared_by_energy(spectra):
+    """Of noise, all of which is 1: the third query takes everything, and nothing is left."""
+    one = MaskedSpectra(torch.ones(1, 1, 8, 3), torch.zeros(1, 2, 4, 3), 10)
+    one.masks[:, 0, 2:], one.masks[:, 1, :2] = 0.8, 1.0  # below the upper half nothing counts
+    shares = one.top_shares()
+    torch.testing.assert_close(shares[0, 0], torch.full((3,), 0.64 / (0.64 + 0.04)))
+    assert not shares[0, 1].any()
+    assert (spectra.top_shares().sum(1) <= 1 + 1e-6).all()
     silent = MaskedSpectra(0 * spectra.spectrum, spectra.masks, 100)
-    assert not silent.presence.any()
+    assert not silent.top_shares().any()
 
 
 def test_shared_masks_add_up_to_one_wherever_any_query_takes_something(spectra):

@@ -13,7 +13,7 @@ import soundfile
 import torch
 from PIL import Image
 
-from asteroid_bimodal.models import SeparationResult
+from asteroid_bimodal.models import Score, SeparationResult
 
 RATE = 8000
 
@@ -29,8 +29,7 @@ def result(**changes):
         estimates=torch.from_numpy(tones()),
         queries=["violin", "a <b>/flute"],
         sample_rate=RATE,
-        presence=[0.9, 0.25],
-        levels=[-3.0, -math.inf],
+        scores=[Score(-3.0, 0.9), Score(-math.inf, 0.25)],
         residual=torch.zeros(RATE),
     )
     return SeparationResult(**{**args, **changes})
@@ -55,12 +54,12 @@ def test_it_unpacks_iterates_and_counts_as_its_estimates():
     assert len(found) == 2 and torch.equal(torch.stack(list(found)), found.estimates)
     assert torch.equal(found["violin"], violin) and torch.equal(found[1], flute)
     assert torch.equal(found[:, 5:9], found.estimates[:, 5:9])
-    assert repr(found).startswith("SeparationResult(violin: presence 0.90, -3.0 dB; a <b>/flute: ")
+    assert repr(found).startswith("SeparationResult(violin: sure, -3.0 dB; a <b>/flute: ")
 
 
 def test_a_name_means_a_query_of_every_mixture():
     batch = torch.randn(3, 2, 100)
-    scores = {"presence": [[0.5, 0.5]] * 3, "levels": [[0.0, 0.0]] * 3, "residual": None}
+    scores = {"scores": [[Score(0.0), Score(0.0)]] * 3, "residual": None}
     found = result(estimates=batch, batched=True, **scores)
     assert len(found) == 3 and torch.equal(found["violin"], batch[:, 0])
     assert torch.equal(found[2], batch[2])
@@ -86,7 +85,7 @@ def test_files_hold_the_estimates_under_safe_names(tmp_path, format, limit):
 
 
 def test_a_batch_is_saved_by_number_and_channels_are_kept(tmp_path):
-    scores = {"presence": [[0.5, 0.5]] * 2, "levels": [[0.0, 0.0]] * 2, "residual": None}
+    scores = {"scores": [[Score(0.0), Score(0.0)]] * 2, "residual": None}
     found = result(estimates=0.1 * torch.randn(2, 2, 3, 100), batched=True, **scores)
     paths = found.numpy().save(tmp_path)
     assert [path.name for path in paths][::2] == ["1_violin.wav", "2_violin.wav"]
@@ -113,7 +112,7 @@ def test_what_cannot_be_saved_leaves_everything_as_it_was(tmp_path):
 def test_a_notebook_shows_players_and_spectrograms_and_needs_no_other_file():
     html = result()._repr_html_()
     assert "a &lt;b&gt;/flute" in html and "<b>" not in html
-    assert "presence 0.90, -3.0 dB" in html and "silent" in html
+    assert "sure, -3.0 dB" in html and "unlikely, silent" in html
     sources = re.findall(r'src="([^"]*)"', html)
     assert len(sources) == 6 and all(source.startswith("data:") for source in sources)
     picture, player = (base64.b64decode(source.partition(",")[2]) for source in sources[:2])
@@ -125,7 +124,7 @@ def test_a_notebook_shows_players_and_spectrograms_and_needs_no_other_file():
 
 
 def test_long_results_and_batches_are_shown_in_part():
-    scores = {"presence": [[0.5, 0.5]] * 2, "levels": [[0.0, 0.0]] * 2}
+    scores = {"scores": [[Score(0.0), Score(0.0)]] * 2}
     batch = torch.zeros(2, 2, 21 * RATE)
     html = result(estimates=batch, batched=True, residual=batch[:, 0], **scores)._repr_html_()
     assert "The first of 2 mixtures. The first 20 seconds." in html

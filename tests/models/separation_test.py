@@ -138,7 +138,9 @@ def test_a_file_gives_what_the_command_writes(model, tmp_path, monkeypatch):
         np.testing.assert_allclose(other, samples, atol=1e-6)
     np.testing.assert_allclose(sum(found) + found.residual, wav.T, atol=1e-6)
     energy = [np.square(track.numpy()).sum() / np.square(wav).sum() for track in found]
-    np.testing.assert_allclose(found.levels, 10 * np.log10(energy), atol=1e-3)
+    np.testing.assert_allclose(
+        [score.level for score in found.scores], 10 * np.log10(energy), atol=1e-3
+    )
 
 
 def test_everything_but_negative_queries(model):
@@ -249,11 +251,10 @@ def test_a_loaded_model_can_be_trained_on(model, stock):
 def test_estimates_that_share_their_input_add_up_to_its_band(model, rate):
     time = torch.arange(4 * rate) / rate
     wav = torch.stack([(2 * torch.pi * hertz * time).sin() for hertz in (440, 1000)]).sum(0)
-    found = model.separate(wav, WORDS, sample_rate=rate, share=True)
+    options = {"sample_rate": rate, "extend": False}
+    found = model.separate(wav, WORDS, share=True, **options)
     middle = slice(rate // 2, -rate // 2)
     torch.testing.assert_close(found.estimates.sum(0)[middle], wav[middle], rtol=0, atol=5e-3)
-    alone = model.separate(wav, WORDS, sample_rate=rate)
-    torch.testing.assert_close(torch.tensor(found.presence), torch.tensor(alone.presence))
     if rate == model.sample_rate:
         whole = model(wav, WORDS, share=True)
         torch.testing.assert_close(found.estimates, whole.detach(), rtol=0, atol=1e-5)

@@ -11,7 +11,10 @@ from tiny_model import build_tiny
 
 from asteroid_bimodal.dsp.resample import resample
 from asteroid_bimodal.models import AudioSep, BiModalUNet, QueriedSeparator
+from asteroid_bimodal.models.likelihood import Score
 from asteroid_bimodal.models.streaming import SeparationStream, window_sizes
+
+LIKELIHOOD = {"bias": 1.0, "level": 0.1, "mask": 1.0, "spread": 0.1}
 
 
 def halving_model():
@@ -40,7 +43,8 @@ def decibels(error, reference):
 @pytest.mark.parametrize("rate", [8000, 16000, 44100, 48000, 22050, 11025, 6000, 44101])
 def test_resampling_by_windows_equals_resampling_the_whole(short_windows, rate):
     wav = noise(2, 9 * rate + 1234)
-    pieces = list(SeparationStream(halving_model(), wav.split(10_000, dim=-1), ["a"], rate))
+    blocks, options = wav.split(10_000, dim=-1), {"extend": False}
+    pieces = list(SeparationStream(halving_model(), blocks, ["a"], rate, **options))
     assert len(pieces) > 3
     there = resample(wav, rate, 8000)
     expected = 0.5 * resample(there, 8000, rate, length=wav.shape[-1])
@@ -51,7 +55,7 @@ def test_resampling_by_windows_equals_resampling_the_whole(short_windows, rate):
 @pytest.mark.parametrize("rate", [8000, 44100])
 def test_signal_of_one_window_is_separated_as_the_model_does_it(rate, channels):
     model, wav = build_tiny(), noise(channels, 3000)
-    (piece,) = SeparationStream(model, [wav], ["violin", "a tuba"], rate)
+    (piece,) = SeparationStream(model, [wav], ["violin", "a tuba"], rate, extend=False)
     with torch.no_grad():
         expected = model(resample(wav, rate, 8000).unsqueeze(0), ["violin", "a tuba"])
     expected = resample(expected, 8000, rate, length=3000)
@@ -72,7 +76,8 @@ def test_stationary_signal_is_separated_as_in_one_pass_to_60_db(short_windows):
     time = torch.arange(8 * 16_000)
     wav = 0.1 * sum(torch.cos(2 * math.pi * k * time / 64 + k) / k for k in (1, 3, 5, 8))
     model, queries = build_tiny(), ["violin", "a tuba"]
-    pieces = SeparationStream(model, wav.unsqueeze(0).split(9999, -1), queries, 16_000)
+    blocks, options = wav.unsqueeze(0).split(9999, -1), {"extend": False}
+    pieces = SeparationStream(model, blocks, queries, 16_000, **options)
     streamed = torch.cat(list(pieces), dim=-1)[:, 0]
     with torch.no_grad():
         whole = resample(model(resample(wav, 16_000, 8000), queries), 8000, 16_000)
@@ -127,8 +132,30 @@ def test_everything_but_some_sounds_is_what_they_do_not_take_together(levels, le
 def test_everything_but_a_sound_keeps_what_is_above_the_models_band():
     time = torch.arange(16_000) / 32_000
     wav = torch.sin(2 * math.pi * 10_000 * time).unsqueeze(0)
-    (piece,) = SeparationStream(with_masks(0.9), [wav], ["a"], 32_000, num_negative=1)
+    options = {"num_negative": 1, "extend": False}
+    (piece,) = SeparationStream(with_masks(0.9), [wav], ["a"], 32_000, **options)
     assert decibels((piece[0] - wav)[:, 2000:-2000], wav) < -40
+
+
+def test_what_is_above_the_band_goes_where_the_upper_half_of_the_band_does(short_windows):
+    """Of what has all of that, or half of all: also when it is quieter for a second."""
+    wav = noise(2, 9 * 44_100)
+    wav[:, 44_100 : 2 * 44_100] *= 0.1
+    options = {"residual": True}
+    stream = SeparationStream(
+        with_masks(1.0, 0.0), wav.split(7000, -1), ["a", "b"], 44_100, **options
+    )
+    all_, nothing, rest = torch.cat(list(stream), dim=-1)
+    torch.testing.assert_close(all_, wav, rtol=0, atol=1e-5)
+    assert decibels(nothing, wav) < -80 and decibels(rest, wav) < -80
+    stream = SeparationStream(with_masks(0.5, 0.5), [wav], ["a", "b"], 44_100, **options)
+    half, same, rest = torch.cat(list(stream), dim=-1)
+    torch.testing.assert_close(half, 0.5 * wav, rtol=0, atol=1e-5)
+    torch.testing.assert_close(half + same + rest, wav, rtol=0, atol=1e-6)
+    stream = SeparationStream(with_masks(1.0), [wav], ["a"], 44_100, num_negative=1, **options)
+    without, taken = torch.cat(list(stream), dim=-1)
+    assert decibels(without, wav) < -80
+    torch.testing.assert_close(without + taken, wav, rtol=0, atol=1e-6)
 
 
 def test_a_sound_but_not_another_loses_what_the_other_takes():
@@ -144,25 +171,38 @@ def run(model, wav, words, **options):
     return torch.cat(list(stream), dim=-1), stream
 
 
-def test_presence_of_one_window_is_that_of_its_spectra():
-    model, wav, words = build_tiny(), noise(1, 3000), ["violin", "a tuba"]
+def test_the_likelihood_of_one_window_is_that_of_its_spectra():
+    model, wav, words = build_tiny(likelihood=LIKELIHOOD), noise(1, 3000), ["violin", "a tuba"]
     _, stream = run(model, [wav], words)
-    expected = model.separate_spectra(wav, model.encode_queries(words, 1)).presence[0]
-    torch.testing.assert_close(stream.presence.float(), expected.detach())
+    spectra = model.separate_spectra(wav, model.encode_queries(words, 1))
+    expected = model.calibration.likelihoods(spectra, 1000)[0, :, 0]
+    torch.testing.assert_close(stream.likelihoods, expected.detach())
+    assert [score.likelihood for score in stream.scores[0]] == stream.likelihoods.tolist()
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])
-def test_presence_of_a_long_signal_is_that_of_its_loud_windows(short_windows, batch_size):
+def test_the_likelihood_of_a_long_signal_is_that_of_its_likeliest_passage(
+    short_windows, batch_size
+):
     wav = torch.zeros(1, 12 * 8000)
     wav[:, 6 * 8000 :] = noise(1, 6 * 8000)
-    _, loud = run(build_tiny(), [wav[:, 6 * 8000 :]], ["violin"])
-    _, whole = run(build_tiny(), [wav], ["violin"], batch_size=batch_size)
-    assert whole.presence.tolist() == pytest.approx(loud.presence.tolist(), abs=0.02)
+    model = build_tiny(likelihood=LIKELIHOOD)
+    _, loud = run(model, [wav[:, 6 * 8000 :]], ["violin"])
+    _, whole = run(model, [wav], ["violin"], batch_size=batch_size)
+    assert whole.likelihoods.tolist() == pytest.approx(loud.likelihoods.tolist(), abs=0.02)
 
 
-def test_of_silence_presence_is_0_and_the_level_nothing():
-    _, stream = run(build_tiny(), [torch.zeros(1, 3000)], ["a"])
-    assert stream.presence.tolist() == [0.0] and stream.levels.tolist() == [-math.inf]
+def test_silence_is_unlikely_to_be_anything_and_has_no_level():
+    _, stream = run(build_tiny(likelihood=LIKELIHOOD), [torch.zeros(1, 3000)], ["a"])
+    assert stream.likelihoods.tolist() == [0.0] and stream.levels.tolist() == [-math.inf]
+    assert stream.scores == [[Score(-math.inf, 0.0)]]
+
+
+def test_without_calibration_and_of_what_is_left_over_there_is_a_level_alone():
+    _, stream = run(build_tiny(), [noise(1, 3000)], ["a"])
+    assert stream.likelihoods is None and stream.scores[0][0].likelihood is None
+    _, stream = run(build_tiny(likelihood=LIKELIHOOD), [noise(1, 3000)], ["a"], num_negative=1)
+    assert stream.scores[0][0].likelihood is None and stream.scores[0][0].level < 0
 
 
 def test_levels_are_relative_to_the_mixture(short_windows):
@@ -173,7 +213,7 @@ def test_levels_are_relative_to_the_mixture(short_windows):
 
 @pytest.mark.parametrize("batch_size", [1, 2])
 def test_mixtures_of_a_batch_are_separated_as_each_alone(short_windows, batch_size):
-    model, wav = build_tiny(), noise(3, 2, 6 * 8000)
+    model, wav = build_tiny(likelihood=LIKELIHOOD), noise(3, 2, 6 * 8000)
     words = [["violin", "a tuba"], ["gong", "bell"], ["flute", "a violin"]]
     query = model.encode_queries(words, 3)
     found, stream = run(model, wav.split(7000, -1), query, batch_size=batch_size, residual=True)
@@ -181,7 +221,9 @@ def test_mixtures_of_a_batch_are_separated_as_each_alone(short_windows, batch_si
     for number in range(3):
         alone, own = run(model, [wav[number]], words[number], residual=True)
         torch.testing.assert_close(found[number], alone, rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(stream.presence[number], own.presence, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(
+            stream.likelihoods[number], own.likelihoods, rtol=1e-4, atol=1e-5
+        )
         torch.testing.assert_close(stream.levels[number], own.levels, rtol=1e-3, atol=1e-3)
 
 
@@ -198,7 +240,7 @@ def test_complex_masks_turn_phases_and_limit_their_sum(angle):
     inner = slice(500, -500)
     torch.testing.assert_close(found[0, 0, inner], turned[inner], rtol=0, atol=1e-4)
     torch.testing.assert_close(model(wav, ["a"])[0, 0, inner], turned[inner], rtol=0, atol=1e-4)
-    assert stream.presence.tolist() == pytest.approx([0.5], abs=1e-5)
+    assert stream.levels.tolist() == pytest.approx([20 * math.log10(0.5)], abs=1e-3)
     # Two negative queries add up to magnitude 1.
     rest, _ = run(model, [wav], ["a", "b"], num_negative=2)
     expected = wav[0] - 2 * turned

@@ -70,6 +70,6 @@ def test_all_are_told_whatever_the_encoding(
         cli.main(["separate", str(tmp_path), "violon é"])
     assert stopped.value.code == 1  # of the bad one
     told = capfdbinary.readouterr()
-    assert told.out.count(b"  presence ") == len(paths)
+    assert told.out.count(b" dB\n") == len(paths)
     assert b"bad \\udcff.wav: it is no audio" in told.err and told.err.count(b"\n") == 1
     assert sum(soundfile.info(raw_path(path)).frames == 4000 for path in paths) == len(paths)

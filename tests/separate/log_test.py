@@ -13,6 +13,8 @@ import pytest
 from asteroid_bimodal.separate import LOG_NAME, LogRow, read_log, separate_files
 from asteroid_bimodal.separate.log import BatchLog
 
+COLUMNS = ["file", "status", "reason", "seconds", "outputs", "levels", "likelihoods"]
+
 
 @pytest.fixture
 def folder(tmp_path, write, noise):
@@ -31,14 +33,17 @@ def run(model, folder, **options):
 def test_every_input_has_a_row(model, folder):
     results = run(model, folder, residual=True)
     table = pd.read_csv(folder.parent / "out" / LOG_NAME, keep_default_na=False)
-    assert list(table.columns) == ["file", "status", "reason", "seconds", "outputs", "presence"]
+    assert list(table.columns) == COLUMNS
     assert list(table.file) == ["../in/a.wav", "../in/b.wav", "../in/c, \"d\" 'e'.wav"]
     assert list(table.status) == ["ok", "failed", "ok"]
     rows = read_log(folder.parent / "out" / LOG_NAME)
     row = rows["../in/a.wav"]
     assert row.outputs == ["a_violin.wav", "a_residual.wav"] and row.seconds > 0
-    (score,) = row.presence.values()
-    assert score == pytest.approx(results.presence[folder.parent / "out/a_violin.wav"], abs=1e-4)
+    (level,) = row.levels.values()
+    assert level == pytest.approx(
+        results.scores[folder.parent / "out/a_violin.wav"].level, abs=0.01
+    )
+    assert not row.likelihoods  # of a model without calibration
     assert rows["../in/b.wav"].reason == results.failed[folder / "b.wav"]
 
 
@@ -52,7 +57,7 @@ def test_skipped_inputs_keep_what_is_known_of_them(model, folder, write, noise):
     after = read_log(log)
     assert [row.status for row in after.values()] == ["skipped", "ok", "skipped"]
     for file in ("../in/a.wav", "../in/c, \"d\" 'e'.wav"):
-        assert after[file].presence == before[file].presence
+        assert after[file].levels == before[file].levels
         assert after[file].seconds == before[file].seconds
         assert after[file].reason == "finished before"
     assert len(log.read_text().splitlines()) == 4
@@ -69,12 +74,12 @@ def test_without_a_log_skipped_inputs_have_a_row_all_the_same(model, folder):
 @pytest.mark.parametrize("cut", [2, 20, 60, 100])
 def test_a_row_that_was_cut_off_is_dropped(tmp_path, cut):
     log = BatchLog(tmp_path)
-    log.add(tmp_path / "a.wav", LogRow("ok", "", 1.5, ["a_violin.wav"], {"a_violin.wav": 0.5}))
+    log.add(tmp_path / "a.wav", LogRow("ok", "", 1.5, ["a_violin.wav"], {"a_violin.wav": -0.5}))
     whole = log.path.stat().st_size
-    log.add(tmp_path / "b.wav", LogRow("ok", "", 1.5, ["b_violin.wav"], {"b_violin.wav": 0.5}))
+    log.add(tmp_path / "b.wav", LogRow("ok", "", 1.5, ["b_violin.wav"], {"b_violin.wav": -0.5}))
     size = log.path.stat().st_size
     os.truncate(log.path, max(whole, size - 1 - cut))
-    row = LogRow("ok", "", 1.5, ["a_violin.wav"], {"a_violin.wav": 0.5}, file="a.wav")
+    row = LogRow("ok", "", 1.5, ["a_violin.wav"], {"a_violin.wav": -0.5}, file="a.wav")
     assert BatchLog(tmp_path).rows == {"a.wav": row}
     assert log.path.stat().st_size == whole
 
@@ -140,7 +145,7 @@ def test_a_batch_that_is_killed_goes_on_where_it_was(model, tmp_path, write, noi
     assert len(results.written) + len(results.skipped) == len(files) and not results.failed
     rows = read_log(out / LOG_NAME)
     assert len(rows) == len(files) == len((out / LOG_NAME).read_text().splitlines()) - 1
-    assert all(rows[file].presence == row.presence for file, row in done.items())
+    assert all(rows[file].levels == row.levels for file, row in done.items())
     assert {path.suffix for path in out.iterdir() if not path.name.startswith(".")} == {
         ".wav",
         ".csv",
