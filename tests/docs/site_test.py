@@ -84,3 +84,9 @@ def test_equations_are_no_tex(pages):
 def test_nothing_is_loaded_from_elsewhere(pages):
     for name, page in pages.items():
         assert not EXTERNAL.search(page), name
+
+
+def test_search_needs_no_server(site, pages):
+    assert (site / "search/search_index.js").read_text(encoding="utf-8").startswith("var __index")
+    assert (site / "iframe-worker.js").is_file()
+    assert all("iframe-worker.js" in page for name, page in pages.items() if name != "404.html")
