@@ -192,7 +192,7 @@ def test_hub_gives_a_folder(monkeypatch, tmp_path):
     model, calls = saved_model(), []
     model.save_pretrained(tmp_path)
 
-    def download(repo_id, allow_patterns, revision):
+    def download(repo_id, allow_patterns, revision, **_options):
         calls.append((repo_id, revision))
         return str(tmp_path)
 
