@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -13,10 +14,12 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from ..losses.composite import CompositeLoss
+from ..models import QueriedSeparator
 from ..queries import QueryEmbedding
+from ..scorers import ClapScorer
 from .build import build_scorer, count_parameters
 from .schema import Config, count_processes
-from .system import BiModalSystem
 
 _GIB = 2**30
 _TOKENS = 12  # of a query
@@ -106,9 +109,9 @@ def _without_numbers(masker: nn.Module) -> Any:
     return deepcopy(masker, instead)
 
 
-def scorer_bytes(conf: Config, device: torch.device) -> int:
-    """Bytes that the scorer keeps of the clips that it hears at once, counted on one clip."""
-    data, scorer = conf.data, build_scorer(conf).to(device)
+def scorer_bytes(scorer: ClapScorer, conf: Config) -> int:
+    """Bytes that a scorer keeps of the clips that it hears at once, counted on one clip."""
+    data, device = conf.data, next(scorer.network.parameters()).device
     saved: dict[int, int] = {}
 
     def note(tensor: Tensor) -> Tensor:
@@ -125,35 +128,40 @@ def scorer_bytes(conf: Config, device: torch.device) -> int:
     return min(conf.scorer.chunk_size or clips, clips) * sum(saved.values())
 
 
-def step_bytes(system: BiModalSystem, conf: Config, precision: str, device: torch.device) -> int:
+def step_bytes(
+    model: QueriedSeparator,
+    losses: Sequence[CompositeLoss],
+    conf: Config,
+    precision: str,
+    device: torch.device,
+) -> int:
     """Estimates the peak of a training step on its device.
 
     Counted are weights, gradients and the moments of Adam; frozen networks; what the masker makes,
     and what the scorer keeps. What kernels take for themselves comes on top.
 
     Args:
-        system: what is trained.
-        conf: its configuration.
+        model: what is trained.
+        losses: that of the mixtures and, of semi-supervised systems, that of single sources.
+        conf: the configuration.
         precision: as Lightning names it.
         device: where the scorer is asked.
     """
-    data, model, encoder = conf.data, system.model, system.query_encoder
-    encoder = encoder or model.query_encoder
+    data, encoder = conf.data, model.query_encoder
     half = precision.startswith(("bf16", "16"))
     with torch.no_grad():
         size = model.magnitude(torch.zeros(1, data.num_samples, device=device)).shape[-2:]
     log_mag = (_share(conf), 1, *size)
     recomputed = bool(getattr(model.masker, "checkpoint_activations", False))
-    total = 16 * count_parameters(system)
-    for loss in filter(None, (system.loss_func, system.clean_loss)):
-        num_phrases = _num_phrases(conf) if loss is system.loss_func else 1
+    total = 16 * count_parameters(model)
+    for loss, num_phrases in zip(losses, (_num_phrases(conf), 1), strict=False):
         count = _num_queries(conf, loss.needs(_LAST), num_phrases)
         queries = (count, encoder.token_dim, encoder.pooled_dim)
         total += masker_bytes(model.masker, log_mag, queries, bf16=half, recomputed=recomputed)[1]
     if "cnt" in conf.loss:
-        network = build_scorer(conf).network
-        total += sum(4 * weight.numel() for weight in network.parameters())
-        total += scorer_bytes(conf, device)
+        scorer = build_scorer(conf).to(device)
+        total += sum(4 * weight.numel() for weight in scorer.network.parameters())
+        total += scorer_bytes(scorer, conf)
     return total
 
 

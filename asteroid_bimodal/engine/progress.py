@@ -16,6 +16,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from tqdm import tqdm
 
 from ..data.manifest import read_manifest
+from ..utils.checkpoints import first_line
 from .build import count_parameters
 from .memory import memory_line, step_bytes
 from .schema import Config, step_examples
@@ -66,9 +67,8 @@ class Progress(Callback):
         self._done, self._told = -1, False
         show(_summary(self.conf, trainer, module))
         device = trainer.strategy.root_device
-        if device.type == "cuda":
-            needed = step_bytes(module, self.conf, str(trainer.precision), device)
-            show(memory_line(needed, torch.cuda.get_device_properties(device).total_memory))
+        if device.type == "cuda" and trainer.is_global_zero:
+            show(_memory(self.conf, module, str(trainer.precision), device))
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
@@ -109,6 +109,16 @@ def _num_batches(conf: Config, trainer: pl.Trainer) -> int:
     if math.isfinite(trainer.num_training_batches):
         return int(trainer.num_training_batches)
     return conf.data.epoch_size // conf.training.batch_size
+
+
+def _memory(conf: Config, module: Any, precision: str, device: torch.device) -> str:
+    """What a step takes of a GPU; no reason to stop where it cannot be counted."""
+    losses = [loss for loss in (module.loss_func, module.clean_loss) if loss]
+    try:
+        needed = step_bytes(module.model, losses, conf, precision, device)
+    except RuntimeError as error:  # of an operation that has no shapes without numbers
+        return f"Memory: not counted, {first_line(error)}"
+    return memory_line(needed, torch.cuda.get_device_properties(device).total_memory)
 
 
 def _summary(conf: Config, trainer: pl.Trainer, module: pl.LightningModule) -> str:

@@ -16,7 +16,6 @@ from asteroid.models import ConvTasNet
 
 from asteroid_bimodal import losses
 from asteroid_bimodal.data.download.ledger import Row, open_ledger
-from asteroid_bimodal.data.manifest import Clip, write_manifest
 from asteroid_bimodal.models import BiModalUNet
 from asteroid_bimodal.queries import load_query_encoder
 from asteroid_bimodal.scorers import ClapScorer
@@ -149,15 +148,6 @@ def raw_audio(place: Path) -> dict:
     return {}
 
 
-def full_set(place: Path) -> dict:
-    """The prepared files of the block before, as a data set."""
-    (place / "data/audio").rename(place / "data/full")
-    paths = sorted((place / "data/full").glob("*.flac"))
-    clips = [Clip(path.name, path.stem, "", 1.0, "train") for path in paths]
-    write_manifest(place / "data/full/train.csv", clips)
-    return {}
-
-
 def videos_gone(place: Path) -> dict:
     """Annotations of one video, of which it is known that it is gone: nobody looks for it."""
     root = place / "data/audiocaps"
@@ -194,7 +184,6 @@ STAND_INS = {
     ("docs/losses.md", "In a stock Asteroid recipe"): stock_recipe,
     ("docs/data.md", "Pinned lists"): two_evaluations,
     ("docs/data.md", "Preparing"): raw_audio,
-    ("docs/data.md", "Shards"): full_set,
     ("docs/download.md", "In Python"): videos_gone,
     ("docs/demo.md", "In Python"): nobody_waits,
     ("docs/separate.md", "Channels"): stereo,
