@@ -144,9 +144,8 @@ def pad_for_stft(wav: Tensor, n_fft: int, hop_length: int) -> Tensor:
         hop_length: samples between windows.
     """
     length = max(wav.shape[-1], n_fft // 2 + 1)
-    beyond_last_centre = length % hop_length
-    if beyond_last_centre > (n_fft + 2) // 4:
-        length += hop_length - beyond_last_centre
+    allowed = (n_fft + 2) // 4  # samples after the last centre
+    length = max(length, (length + hop_length - 1 - allowed) // hop_length * hop_length)
     return F.pad(wav, (0, length - wav.shape[-1]))
 
 
