@@ -88,14 +88,14 @@ def test_sharded(manifest, tmp_path):
         list(data)[2],
         [
             "The sound mixture of acoustic guitar and trumpet",
-            "The sound mixture of flute and clarinet",
+            "The sound mixture of flute and violin",
         ],
         [
             ["The sound of acoustic guitar", "The sound of trumpet"],
-            ["The sound of flute", "The sound of clarinet"],
+            ["The sound of flute", "The sound of violin"],
         ],
         [],
-        [0.15297912, 0.09478799, -0.07827312, 0.17337970],
+        [0.12206487, 0.16249852, -0.10516461, 0.27478042],
         [f"{third.name}/000000013.wav"],
     )
 
