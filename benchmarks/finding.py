@@ -1,4 +1,4 @@
-"""How many of the sounds in mixtures of one, two and three recordings `find` tells, and how rightly.
+"""How many of the sounds in mixtures of one to three recordings `find` tells, and how rightly.
 
 Recordings of a manifest, as of real_pairs.py, are drawn by label and mixed at equal loudness; the
 model looks for everything that it knows.
