@@ -30,6 +30,6 @@ class LightBiModalUNet(BiModalUNet):
     masker_class = LightUNet
 
     @classmethod
-    def from_official(cls, path: str | PathLike, *_: Any, **__: Any) -> BiModalUNet:
+    def from_official(cls, path: str | PathLike, num_heads: int = 8, **_: Any) -> BiModalUNet:
         """Raises `ValueError`: the release's checkpoints are of `BiModalUNet`."""
         raise ValueError(f"{path} holds no such network: load it by BiModalUNet.from_official.")
