@@ -119,8 +119,8 @@ def test_whole_model_is_exported_for_other_lengths_mixtures_and_queries(tmp_path
         dynamic_shapes=({0: any_size, 1: any_size}, axes),
     )
     torch.export.save(program, tmp_path / "model.pt2")
-    loaded = torch.export.load(tmp_path / "model.pt2").module()
-    for length, sizes in [(4100, (1, 4, 2)), (2500, (1, 2, 7, 3))]:
+    loaded = torch.export.load(tmp_path / "model.pt2").module(check_guards=False)
+    for length, sizes in [(4001, (1, 4, 2)), (2000, (1, 2, 7, 3)), (70, (1, 1, 1))]:
         _, *query = inputs(*sizes)
         wav = torch.randn(len(query[0]), length)
         expected = model(wav, QueryEmbedding(*query))
