@@ -5,6 +5,8 @@ from __future__ import annotations
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from torch import nn
+
 from ..masknn.cond_unet import CondUNet
 from .official import load_official
 from .queried import QueriedSeparator
@@ -35,7 +37,7 @@ class BiModalUNet(QueriedSeparator):
         torch.Size([3, 1000])
     """
 
-    masker_class = CondUNet
+    masker_class: type[nn.Module] = CondUNet
 
     @classmethod
     def query_args(cls, encoder: QueryEncoder) -> dict[str, int]:
