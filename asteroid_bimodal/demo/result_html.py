@@ -49,9 +49,10 @@ def render_model(model: QueriedSeparator) -> Markup:
         return Markup("<p>{} It takes any word.</p>").format(facts)
     row = Markup("<p>{}: {}.</p>")
     known = [row.format(kind, "; ".join(labels)) for kind, labels in kinds.items()]
-    counts = ", ".join(f"{len(labels)} {kind}" for kind, labels in kinds.items())
-    return Markup("<details><summary>{} It knows {}.</summary>{}</details>").format(
-        facts, counts, Markup("").join(known)
+    counts = ", ".join(f"{kind} ({len(labels)})" for kind, labels in kinds.items())
+    total = sum(map(len, kinds.values()))
+    return Markup("<details><summary>{} It knows {} sounds: {}.</summary>{}</details>").format(
+        facts, total, counts, Markup("").join(known)
     )
 
 
