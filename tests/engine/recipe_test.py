@@ -124,18 +124,22 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.parametrize("key", ["data.shards", "data.clean.shards"])
 @pytest.mark.parametrize("shards", COMMANDS)
-def test_a_command_for_shards_comes_from_the_command_line_alone(tmp_path, shards):
-    mine = tmp_path / "my.yml"
-    mine.write_text(f"data: {{shards: {shards!r}}}")
-    with pytest.raises(ValueError, match="data.shards in a file .* would run a command"):
+def test_a_command_for_shards_comes_from_the_command_line_alone(tmp_path, shards, key):
+    mine, place = tmp_path / "my.yml", key.removesuffix(".shards")
+    OmegaConf.save(OmegaConf.from_dotlist([f"{key}='{shards}'"]), mine)
+    with pytest.raises(ValueError, match=f"{key} in a file .* would run a command"):
         recipe_conf(RECIPE, ["--config", str(mine)])
     with pytest.raises(ValueError, match="would run a command"):
-        mine.write_text(f"data: {{shards: '${{data.caption}}', caption: {shards!r}}}")
+        referring = OmegaConf.from_dotlist([f"data.caption='{shards}'"])
+        OmegaConf.update(referring, key, "${data.caption}")
+        OmegaConf.save(referring, mine)
         recipe_conf(RECIPE, ["--config", str(mine)])
-    conf = recipe_conf(RECIPE, ["--config", str(mine), "--shards", shards])
-    assert conf.data.shards == shards
-    assert experiment_conf(experiment(tmp_path, data__shards=shards)).data.shards is None
+    conf = recipe_conf(RECIPE, ["--config", str(mine), f"--{key}", shards])
+    assert OmegaConf.select(conf, key) == shards
+    saved = experiment_conf(experiment(tmp_path, **{key.replace(".", "__"): shards}))
+    assert OmegaConf.select(saved, place).shards is None
 
 
 def test_shards_at_an_address_may_be_in_a_file(tmp_path):
