@@ -1,4 +1,4 @@
-"""The way down of a conditional U-Net: levels that halve a spectrogram and let the query in.
+"""What conditional U-Nets share: arguments, checks, and the way down, where the query comes in.
 
 Letters in shapes: G feature maps before and N after the query is known, C channels, H and W.
 """
@@ -15,6 +15,7 @@ from .blocks import (
     ConcatenationBlock,
     CrossAttentionBlock,
     HalvingConv,
+    QueryProduct,
     ResidualBlock,
     SelfAttentionBlock,
     SelfCrossAttentionBlock,
@@ -27,6 +28,51 @@ if TYPE_CHECKING:
 COND_LAYERS = ("sca", "ca", "sa", "cat", "identity")
 NUM_OUTER_LEVELS = 4  # they never see the query
 _MAX_WIDTH = 8  # channels, in multiples of ngf
+
+
+class ConditionalUNet(nn.Module):
+    """Base of the U-Nets: an input norm, levels of `level_class`, a head; see `CondUNet`."""
+
+    level_class: type[DownLevel]
+
+    def __init__(
+        self,
+        out_dim: int = 32,
+        cond_dim: int = 768,
+        pooled_dim: int = 512,
+        num_downs: int = 7,
+        ngf: int = 64,
+        num_res_layers: int = 1,
+        num_cond_blocks: int = 1,
+        num_heads: int = 8,
+        cond_layer: str = "sca",
+        mask_padding: bool = True,
+        head_scale: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self._config = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
+        check_config(self._config)
+        self.mask_padding = mask_padding
+        self.input_norm = nn.BatchNorm2d(1)
+        self.levels, width = nn.ModuleList(), 1
+        for index in range(num_downs):
+            self.levels.append(level := self.level_class(width, index, self._config))
+            width = level.channels
+        self.head = QueryProduct(pooled_dim, out_dim, head_scale)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that build this network again."""
+        return dict(self._config)
+
+    def _flat_query(self, log_mag: Tensor, query: QueryEmbedding) -> tuple[Tensor, Any, Tensor]:
+        """Checks the inputs; tokens (B·Q, L, D), their mask (B·Q, L) or None, pooled (B·Q, E)."""
+        check_query(log_mag, query, self._config)
+        mask = query.mask.flatten(0, 1) if self.mask_padding else None
+        return query.tokens.flatten(0, 1), mask, query.pooled.flatten(0, 1)
+
+    def _normed(self, log_mag: Tensor) -> Tensor:
+        """The input of the outermost level, padded so that every level can halve it."""
+        return self.input_norm(pad_to_multiple(log_mag, 2 ** len(self.levels)))
 
 
 class DownLevel(nn.Module):
@@ -74,12 +120,6 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
 def double(x: Tensor) -> Tensor:
     """Doubles height and width, (N, C, H, W) to (N, C, 2·H, 2·W), bilinear."""
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
-
-
-def flat_query(query: QueryEmbedding, mask_padding: bool) -> tuple[Tensor, Tensor | None, Tensor]:
-    """Tokens (B·Q, L, D), which of them are there (B·Q, L), None for all, and pooled (B·Q, E)."""
-    mask = query.mask.flatten(0, 1) if mask_padding else None
-    return query.tokens.flatten(0, 1), mask, query.pooled.flatten(0, 1)
 
 
 def check_query(log_mag: Tensor, query: QueryEmbedding, config: Mapping[str, Any]) -> None:

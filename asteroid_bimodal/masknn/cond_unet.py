@@ -10,15 +10,43 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .blocks import QueryProduct, ResidualBlock, repeat_for_queries
-from .cond_levels import DownLevel, check_config, check_query, double, flat_query, pad_to_multiple
+from .blocks import ResidualBlock, repeat_for_queries
+from .cond_levels import ConditionalUNet, DownLevel, double
 from .recompute import recompute, unchanged_buffers
 
 if TYPE_CHECKING:
     from asteroid_bimodal.queries.base import QueryEmbedding
 
 
-class CondUNet(nn.Module):
+class Level(DownLevel):
+    """One level of the U-Net, down and up; the outermost, the first, has `out_dim` channels."""
+
+    def __init__(self, in_channels: int, index: int, config: Mapping[str, Any]) -> None:
+        super().__init__(in_channels, index, config)
+        outermost, innermost = index == 0, index == config["num_downs"] - 1
+        joined = self.channels if innermost else 2 * self.channels
+        self.up_res = ResidualBlock(joined, config["num_res_layers"])
+        self.up_conv = nn.Conv2d(
+            joined, config["out_dim"] if outermost else in_channels, 3, padding=1, bias=outermost
+        )
+        self.up_norm = None if outermost else nn.BatchNorm2d(in_channels)
+
+    def up(self, skip: Tensor, below: Tensor | None) -> Tensor:
+        """Doubles the size, (G, C, H, W) and (N, C, H, W) to (N, C_in, 2·H, 2·W), unactivated."""
+        # The outermost level leaves its convolution to the head, the innermost has no level below.
+        if below is None:
+            x = self.up_res(double(skip))
+        else:
+            x = self.up_res.forward_joined(double(skip), double(below))
+        return x if self.up_norm is None else self.up_conv(x)
+
+    def activate(self, x: Tensor) -> Tensor:
+        """Ends the way up: BatchNorm and ReLU on what `up` gave."""
+        # By the next level: when that is computed again, this level's last convolution is not.
+        return F.relu_(cast(nn.BatchNorm2d, self.up_norm)(x))
+
+
+class CondUNet(ConditionalUNet):
     """U-Net over a log-magnitude spectrogram that masks what the query names.
 
     On the way down every level halves height and width: convolution 4×4, BatchNorm, LeakyReLU,
@@ -71,31 +99,8 @@ class CondUNet(nn.Module):
         torch.Size([2, 3, 64, 48])
     """
 
-    def __init__(
-        self,
-        out_dim: int = 32,
-        cond_dim: int = 768,
-        pooled_dim: int = 512,
-        num_downs: int = 7,
-        ngf: int = 64,
-        num_res_layers: int = 1,
-        num_cond_blocks: int = 1,
-        num_heads: int = 8,
-        cond_layer: str = "sca",
-        mask_padding: bool = True,
-        head_scale: float = 1.0,
-    ) -> None:
-        super().__init__()
-        self._config = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
-        check_config(self._config)
-        self.mask_padding = mask_padding
-        self.checkpoint_activations = False
-        self.input_norm = nn.BatchNorm2d(1)
-        self.levels, width = nn.ModuleList(), 1
-        for index in range(num_downs):
-            self.levels.append(level := Level(width, index, self._config))
-            width = level.channels
-        self.head = QueryProduct(pooled_dim, out_dim, head_scale)
+    level_class = Level
+    checkpoint_activations = False
 
     def forward(self, log_mag: Tensor, query: QueryEmbedding) -> Tensor:
         """Returns the masks of all queries; see the class for shapes."""
@@ -118,19 +123,13 @@ class CondUNet(nn.Module):
         maps = maps[..., : log_mag.shape[-2], : log_mag.shape[-1]]
         return maps.unflatten(0, query.pooled.shape[:2])  # (B, Q, out_dim, F, T)
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that build this network again."""
-        return dict(self._config)
-
     def _decode(self, log_mag: Tensor, query: QueryEmbedding) -> tuple[Tensor, Tensor, Tensor]:
         """Runs all but the way up of the outermost level, and returns what that is given.
 
         Its own skip (G, C, H, W), what comes from below (N, C, H, W), and the pooled queries
         (N, E). Item b·Q + q of N is query q of mixture b.
         """
-        check_query(log_mag, query, self._config)
-        flat = flat_query(query, self.mask_padding)
-        x = self.input_norm(pad_to_multiple(log_mag, 2 ** len(self.levels)))
+        flat, x = self._flat_query(log_mag, query), self._normed(log_mag)
         skips, recomputes = [], self._recomputes()
         for level in self._levels():
             down = partial(recompute, [level], level.down) if recomputes else level.down
@@ -177,31 +176,3 @@ class CondUNet(nn.Module):
 
     def _last_conv(self) -> nn.Conv2d:
         return cast(Level, self.levels[0]).up_conv
-
-
-class Level(DownLevel):
-    """One level of the U-Net, down and up; the outermost, the first, has `out_dim` channels."""
-
-    def __init__(self, in_channels: int, index: int, config: Mapping[str, Any]) -> None:
-        super().__init__(in_channels, index, config)
-        outermost, innermost = index == 0, index == config["num_downs"] - 1
-        joined = self.channels if innermost else 2 * self.channels
-        self.up_res = ResidualBlock(joined, config["num_res_layers"])
-        self.up_conv = nn.Conv2d(
-            joined, config["out_dim"] if outermost else in_channels, 3, padding=1, bias=outermost
-        )
-        self.up_norm = None if outermost else nn.BatchNorm2d(in_channels)
-
-    def up(self, skip: Tensor, below: Tensor | None) -> Tensor:
-        """Doubles the size, (G, C, H, W) and (N, C, H, W) to (N, C_in, 2·H, 2·W), unactivated."""
-        # The outermost level leaves its convolution to the head, the innermost has no level below.
-        if below is None:
-            x = self.up_res(double(skip))
-        else:
-            x = self.up_res.forward_joined(double(skip), double(below))
-        return x if self.up_norm is None else self.up_conv(x)
-
-    def activate(self, x: Tensor) -> Tensor:
-        """Ends the way up: BatchNorm and ReLU on what `up` gave."""
-        # By the next level: when that is computed again, this level's last convolution is not.
-        return F.relu_(cast(nn.BatchNorm2d, self.up_norm)(x))
