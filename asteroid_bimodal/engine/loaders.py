@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, IterableDataset
 
 from ..data.batches import collate, collate_pairs
 from ..data.captioned import CaptionedBuilder, CaptionedMixtures
@@ -82,6 +82,8 @@ def build_train_loader(conf: Config) -> ExampleLoader:
     return ExampleLoader(
         dataset,
         batch_size=_share(conf),
+        # In the order of one process; Lightning's own sampler would draw another.
+        sampler=None if isinstance(dataset, IterableDataset) else OwnItems(dataset),
         collate_fn=stack,
         num_workers=data.num_workers,
         timeout=data.timeout,

@@ -195,7 +195,10 @@ class BiModalSystem(System):
         self.model.origin = checkpoint.get("origin")
 
     def setup(self, stage: str) -> None:
-        """Shares the validation list among the processes."""
+        """Shares the examples of an epoch and the validation list among the processes."""
+        drawn = getattr(self.train_loader, "sampler", None)
+        if isinstance(drawn, OwnItems):
+            drawn.share(self.trainer.global_rank, self._ranks)
         sampler = getattr(self.val_loader, "sampler", None)
         if not isinstance(sampler, OwnItems):
             return
