@@ -141,3 +141,15 @@ def test_training_from_shards(tone_set, shards, tiny_conf, tmp_path):
     conf = tiny_conf(tone_set, "clapsep", **changes)
     assert train(conf, tmp_path / "exp").is_file()
     assert (tmp_path / "exp/skipped.csv").read_text() == "path,reason,times\n"
+
+
+def test_the_batches_of_two_devices_are_those_of_one(tone_set, tiny_conf):
+    changes = {"data.epoch_size": 8, "training.batch_size": 4}
+    whole = [batch.clips for batch in build_train_loader(tiny_conf(tone_set, **changes))]
+    shares = []
+    for rank in range(2):
+        loader = build_train_loader(tiny_conf(tone_set, **changes, **{"training.devices": 2}))
+        loader.sampler.share(rank, 2)
+        shares.append([batch.clips for batch in loader])
+    for together, first, second in zip(whole, *shares, strict=True):
+        assert [first[0], second[0], first[1], second[1]] == together
