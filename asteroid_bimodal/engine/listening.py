@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,26 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Callback
-from pytorch_lightning.loggers import Logger
 
 from ..report.figures import plot_spectrogram
 from ..utils.spectrogram import magnitudes
 from .evaluate import SeparatedItem
 
 _ITEMS = 2
-Send = Callable[[Logger, dict[str, np.ndarray], str, np.ndarray, int, int], None]
+
+
+@dataclass(frozen=True)
+class ItemLog:
+    """What a logger is given of an item."""
+
+    sounds: dict[str, np.ndarray]  # (T,) samples from -1 to 1, by name
+    sample_rate: int  # in hertz
+    title: str  # of the picture
+    picture: np.ndarray  # (height, width, 3) bytes
+    step: int  # of training
+
+
+Send = Callable[[Any, ItemLog], None]  # with a logger of Lightning
 
 
 class Listening(Callback):
@@ -45,16 +58,11 @@ class Listening(Callback):
             return
         for one in outputs["separated"][: self._left]:
             self._left -= 1
-            sounds = _sounds(one, whole=one.item.item not in self._known)
-            self._known.add(one.item.item)
-            self.send(
-                trainer.loggers[-1],
-                sounds,
-                f"item {one.item.item}/spectrograms",
-                _picture(one, self.sample_rate),
-                self.sample_rate,
-                trainer.global_step,
-            )
+            name, rate = one.item.item, self.sample_rate
+            sounds, title = _sounds(one, name not in self._known), f"item {name}/spectrograms"
+            self._known.add(name)
+            log = ItemLog(sounds, rate, title, _picture(one, rate), trainer.global_step)
+            self.send(trainer.loggers[-1], log)
 
 
 def _sounds(one: SeparatedItem, whole: bool) -> dict[str, np.ndarray]:
@@ -98,31 +106,16 @@ def _picture(one: SeparatedItem, sample_rate: int) -> np.ndarray:
     return np.asarray(canvas.buffer_rgba())[..., :3]
 
 
-def _to_tensorboard(
-    logger: Any,
-    sounds: dict[str, np.ndarray],
-    title: str,
-    picture: np.ndarray,
-    sample_rate: int,
-    step: int,
-) -> None:
-    writer = logger.experiment
-    for name, wav in sounds.items():
-        writer.add_audio(name, wav[None], step, sample_rate)
-    writer.add_image(title, picture, step, dataformats="HWC")
+def _to_tensorboard(logger: Any, log: ItemLog) -> None:
+    for name, wav in log.sounds.items():
+        logger.experiment.add_audio(name, wav[None], log.step, log.sample_rate)
+    logger.experiment.add_image(log.title, log.picture, log.step, dataformats="HWC")
 
 
-def _to_wandb(
-    logger: Any,
-    sounds: dict[str, np.ndarray],
-    title: str,
-    picture: np.ndarray,
-    sample_rate: int,
-    step: int,
-) -> None:
-    for name, wav in sounds.items():
-        logger.log_audio(name, [wav], step, sample_rate=[sample_rate])
-    logger.log_image(title, [picture], step)
+def _to_wandb(logger: Any, log: ItemLog) -> None:
+    for name, wav in log.sounds.items():
+        logger.log_audio(name, [wav], log.step, sample_rate=[log.sample_rate])
+    logger.log_image(log.title, [log.picture], log.step)
 
 
 # Of each logger that takes sounds, by its name in the configuration, what hands them over.

@@ -18,7 +18,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from asteroid_bimodal.cli import main as cli_main
 from asteroid_bimodal.data.datasets import EvaluationItem
 from asteroid_bimodal.engine.evaluate import SeparatedItem
-from asteroid_bimodal.engine.listening import SENDERS, Listening
+from asteroid_bimodal.engine.listening import SENDERS, ItemLog, Listening
 from asteroid_bimodal.engine.train import train
 from asteroid_bimodal.engine.trainer import build_trainer
 from asteroid_bimodal.utils.mappings import read_mapping
@@ -105,13 +105,15 @@ def test_sounds_of_an_item_have_one_gain():
         separated = [SeparatedItem(item, scale * tones)]
         listening.on_validation_batch_end(trainer, None, {"separated": separated}, None, 0)
     listening.on_validation_batch_end(trainer, None, None, None, 0)
-    (logger, sounds, title, picture, rate, step), (_, again, *_) = got
-    assert (logger, title, rate, step) == ("other", "item 3/spectrograms", 8000, 5)
+    (logger, log), (_, again) = got
+    sounds, picture = log.sounds, log.picture
+    assert (logger, log.title) == ("other", "item 3/spectrograms")
+    assert (log.sample_rate, log.step) == (8000, 5)
     peaks = {name: wav[0] for name, wav in sounds.items()}
     gain = 0.95 / 1.5
     assert peaks["item 3/a, estimate"] == peaks["item 3/a, reference"] == pytest.approx(0.5 * gain)
     assert peaks["item 3/mixture"] == pytest.approx(-gain)
-    assert {name: wav[0] for name, wav in again.items()} == {
+    assert {name: wav[0] for name, wav in again.sounds.items()} == {
         "item 3/a, estimate": 1.0,  # cut off at full scale
         "item 3/$b, estimate": -1.0,
     }
@@ -125,7 +127,8 @@ def test_wandb_gets_the_same():
         log_image=lambda *args: calls.append(args),
     )
     wav, picture = np.zeros(4), np.zeros((2, 2, 3), np.uint8)
-    SENDERS["wandb"](logger, {"item 0/mixture": wav}, "item 0/spectrograms", picture, 8000, 7)
+    log = ItemLog({"item 0/mixture": wav}, 8000, "item 0/spectrograms", picture, 7)
+    SENDERS["wandb"](logger, log)
     assert calls == [
         ("item 0/mixture", [wav], 7, {"sample_rate": [8000]}),
         ("item 0/spectrograms", [picture], 7),
