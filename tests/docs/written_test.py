@@ -35,6 +35,27 @@ def test_the_keys_of_the_configuration_are_those_of_the_schema():
     assert written == kept, "Run python docs/write_keys.py."
 
 
+def test_the_files_and_tests_that_pages_name_are_there():
+    parts = ("asteroid_bimodal", "benchmarks", "docs", "egs", "tests")
+    files = [path for part in parts for path in (REPO / part).rglob("*.py")]
+    missing = set()
+    for page in (REPO / "README.md", *REPO.glob("docs/*.md"), *REPO.glob("egs/*/README.md")):
+        named = re.findall(
+            r"((?:\w+/)+\w+\.py|\w+_test\.py)(?:::(\w+))?", page.read_text(encoding="utf-8")
+        )
+        for name, test in set(named):
+            found = [path for path in files if f"/{path.relative_to(REPO)}".endswith(f"/{name}")]
+            if not any(test in path.read_text(encoding="utf-8") for path in found):
+                missing.add(f"{page.name}: {name} {test}")
+    assert not missing
+
+
+def test_the_walks_of_the_architecture_count_their_files():
+    text = (REPO / "docs/architecture.md").read_text(encoding="utf-8")
+    for walk in text.split("## The walk")[1:]:
+        assert f"\n{len(set(re.findall(r'`[a-z_/]+[.]py`', walk)))} files." in walk
+
+
 PAGES = ("*.md", "docs/*.md", "docs/api/*.md", "egs/**/README.md", "asteroid_bimodal/**/README.md")
 CODE = re.compile(r"^( *)```.*?^\1```|(?<=\n\n)(?: {4}[^\n]*\n)+", re.DOTALL | re.MULTILINE)
 
