@@ -135,7 +135,7 @@ def test_separate_asks_with_pictures_where_the_model_can(experiment, duet, tmp_p
 
 
 @pytest.mark.parametrize(
-    "parts", [["violin"], ["violin:0.7", "cello"], ["violin:much"], ["violin:-1"], []]
+    "parts", [["violin"], ["violin:0.7", "cello"], ["violin:much"], ["violin:-1"]]
 )
 def test_separate_refuses_blends_without_weights(experiment, duet, capsys, parts):
     argv = ("separate", duet, "--model", experiment, "--blend", "bowed", *parts)
@@ -223,7 +223,8 @@ def test_report_of_an_experiment_and_of_none(tmp_path, capsys):
     (tmp_path / "conf.yml").write_text("system: clapsep\n")
     main(["report", str(tmp_path)])
     assert capsys.readouterr().out.strip() == str(tmp_path / "report.html")
-    assert "There is no folder" in problem(capsys, "report", tmp_path / "missing")
+    for command in (["report"], ["check"], ["publish", "--dry-run"]):
+        assert "There is no folder" in problem(capsys, *command, tmp_path / "missing")
     other = tmp_path / "Music"
     other.mkdir()
     assert f"{other} is no experiment" in problem(capsys, "report", other)
@@ -284,7 +285,7 @@ RAW = {
     "the paper's release": (lambda path: shutil.copy(CHECKPOINT, path), "CONVERT", None),
     "CLAP": (lambda path: torch.save(as_laion(tiny_clap()), path), "is a CLAP", "is a CLAP"),
     "garbage": (lambda path: path.write_bytes(b"\x00\xff" * 99), "no PyTorch", "no PyTorch"),
-    "truncated": (lambda path: broken(path, small_audiosep()), "another kind", "another kind"),
+    "truncated": (lambda path: broken(path, small_audiosep()), "a damaged one", "a damaged one"),
     "code": (
         lambda path: torch.save({"state_dict": {"a": Payload()}}, path),
         "nothing of it was run",

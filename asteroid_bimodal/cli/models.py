@@ -28,8 +28,8 @@ def add_command(commands) -> None:
         "names",
         nargs="*",
         metavar="MODEL",
-        help="mini, mini-events, folders, files or user/repo, which are then listed with the other "
-        "words for each sound; by default the models of the package",
+        help="names, folders, files or user/repo, which are then listed with the other words for "
+        "each sound; by default the models of the package",
     )
     add("--json", action="store_true", help="print one JSON object")
 

@@ -183,6 +183,8 @@ def _check_usage(
             f"what is asked for? {' and '.join(named)} {are}: add a QUERY, --query, --like, "
             "--picture, --caption, --blend, --without or --all"
         )
+    if any(len(blend) == 1 for blend in args.blend):
+        parser.error("--blend takes a name and its parts: --blend bowed violin:0.7 cello:0.3")
     if PIPE in named and len(named) > 1:
         parser.error("standard input (-) is an input by itself, without others")
     if args.out == Path(PIPE) and args.json:

@@ -61,6 +61,7 @@ def write_publish_dir(
         The folder.
 
     Raises:
+        FileNotFoundError: when there is no such folder.
         ValueError: when there is no trained model, a file cannot be read, the query encoder is in a
             folder of this machine and not bundled, or others decide about publishing the model.
     """
@@ -70,6 +71,8 @@ def write_publish_dir(
         from .artifacts import CURVES, SPECTROGRAMS, write_curves, write_example
 
     exp_dir = Path(exp_dir)
+    if not exp_dir.is_dir():
+        raise FileNotFoundError(f"There is no folder {exp_dir}.")
     if not any((exp_dir / name).is_file() for name in (BEST, WEIGHTS)):
         raise ValueError(f"{exp_dir} has no {BEST}: it was not trained. Train it first.")
     model = load_separator(exp_dir / BEST if (exp_dir / BEST).is_file() else exp_dir)

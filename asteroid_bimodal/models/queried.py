@@ -207,7 +207,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         if not isinstance(queries, QueryEmbedding):
             raise ValueError(
                 "Expected a list of texts, a list of texts for each mixture or a QueryEmbedding, "
-                f"received {queries!r}. Write ['violin'] for one query."
+                f"received {queries!r:.80}. Write ['violin'] for one query."
             )
         return queries.to(self.device)
 

@@ -3,7 +3,7 @@
 from ..queries import Part, Query, encode_queries
 from ..queries.naming import output_names
 from ..utils.inputs import AUDIO_SUFFIXES, LOG_NAME, find_inputs, is_input
-from .files import FileResult, FileResults, separate_each, separate_file, separate_files
+from .files import FileResult, FileResults, separate_each, separate_files
 from .finding import FoundSound, find_sounds, separate_all
 from .formats import OutputFormat
 from .log import LogRow, read_log
@@ -26,6 +26,5 @@ __all__ = [
     "read_log",
     "separate_all",
     "separate_each",
-    "separate_file",
     "separate_files",
 ]

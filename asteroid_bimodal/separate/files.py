@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..models import QueriedSeparator, Score, SeparationResult
+from ..models import QueriedSeparator, Score
 from ..models.inference import open_input
 from ..queries import Query, QueryEmbedding, encode_queries
 from ..queries.naming import output_names
@@ -246,24 +246,3 @@ def _add_row(log: BatchLog, result: FileResult) -> None:
         if score.likelihood is not None:
             row.likelihoods[output.name] = round(score.likelihood, 4)
     log.add(result.path, row)
-
-
-def separate_file(
-    model: QueriedSeparator,
-    path: str | Path,
-    queries: Sequence[str | Query],
-    **options,
-) -> SeparationResult:
-    """Separates one file into memory: `model.separate` with queries that can name files.
-
-    Args:
-        model: a separator.
-        path: an audio file.
-        queries: as for `separate_files`.
-        **options: without, residual, batch_size and progress of `QueriedSeparator.separate`.
-
-    Raises:
-        ValueError: as `QueriedSeparator.separate`, and as `separate_files` for queries.
-    """
-    output_names(queries, options.get("residual", False), options.get("without", ()))
-    return model.separate(path, queries, **options)

@@ -69,6 +69,8 @@ def _check_container(path: Path) -> None:
                 if not stored or sum(r.file_size for r in records) > path.stat().st_size:
                     raise ValueError("what it holds is larger than the file, or compressed")
                 head = archive.read(pickled[0])[:2] if pickled else b""
+        elif head[:1] != pickle.PROTO:
+            raise ValueError("it is no PyTorch file, or a damaged one")
         if head[:1] == pickle.PROTO and head[1:] and head[1] not in _PROTOCOLS:
             raise ValueError(
                 f"it was written with pickle_protocol={head[1]}, which cannot be read safely, and "

@@ -57,6 +57,7 @@ def test_every_option_has_both_spellings_and_every_command_v(name):
     ("argv", "message"),
     [
         (["separate", "a.wav", "violin", "--batchsize", "2"], "Did you mean --batch-size?"),
+        (["separate", "a.wav", "--blend", "bowed"], "a name and its parts"),
         (["evaluate", "exp", "--test_n_scr=3"], "Did you mean --test-n-src?"),
         (["report", "exp", "more"], "there is no argument more."),
         (["check", "data", "--xyz"], "there is no option --xyz."),

@@ -208,6 +208,8 @@ def overlapping(package):
             "pickle_protocol=4",
         ),
         (script, "TorchScript archive"),
+        (lambda _: b"RIFF\x24\0\0\0WAVEfmt ", "no PyTorch file"),
+        (lambda _: b"", "no PyTorch file"),
     ],
 )
 def test_torch_files_that_are_not_read(model, tmp_path, make, words):

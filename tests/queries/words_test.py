@@ -19,7 +19,6 @@ from asteroid_bimodal.queries import (
     encode_queries,
 )
 from asteroid_bimodal.queries.words import unread_words
-from asteroid_bimodal.separate import separate_file
 
 UNREADABLE = ["小提琴", "大鼓", "qwxzv", "The sound of qwxzv", "a2 🎻", "скрипка"]
 NO_LETTER = ["...", "🎻", "440", "- 7 -"]
@@ -121,7 +120,7 @@ def test_blends_examples_and_known_words_are_not_told():
         encode_queries(model, [*asked, Query.like(sound, "qwxzv"), "someone plays the tuba"])
 
 
-def test_separate_file_refuses_what_has_no_letter(tmp_path):
+def test_what_has_no_letter_is_refused_for_a_model():
     model = BiModalUNet.from_pretrained("mini")
     with pytest.raises(ValueError, match="which has no letter"):
-        separate_file(model, __file__, ["🎻"])
+        encode_queries(model, ["🎻"])

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from asteroid_bimodal import cli
-from asteroid_bimodal.separate import find_inputs, read_log, separate_file, separate_files
+from asteroid_bimodal.separate import find_inputs, read_log, separate_files
 from asteroid_bimodal.utils.files import raw_path
 
 NAMES = {
@@ -46,7 +46,7 @@ def test_a_file_of_any_name_is_separated_and_logged(model, tmp_path, write, nois
     assert row.outputs == [written.name for written in results.written]
     again = separate_files(model, [path], [query], residual=True, skip_existing=True)
     assert again.skipped == [path]
-    saved = separate_file(model, path, [query]).save(tmp_path / "saved")
+    saved = model.separate(path, [query]).save(tmp_path / "saved")
     assert [one.name for one in saved] == [results.written[0].name]
 
 

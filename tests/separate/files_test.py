@@ -10,7 +10,7 @@ import soundfile
 import torch
 from ffmpeg_program import ffmpeg
 
-from asteroid_bimodal.separate import Query, find_inputs, separate_file, separate_files
+from asteroid_bimodal.separate import Query, find_inputs, separate_files
 from asteroid_bimodal.utils.audio_file import read_audio
 
 
@@ -49,7 +49,7 @@ def test_file_gives_what_the_model_gives(model, tmp_path, noise, write):
     path = write(tmp_path / "duet.wav", audio)
     with torch.no_grad():
         expected = model(torch.from_numpy(audio.T)[None], ["violin", "flute"])[0]  # (Q, C, T)
-    found = separate_file(model, path, ["violin", "flute"])
+    found = model.separate(path, ["violin", "flute"])
     assert found.sample_rate == 8000 and found.queries == ["violin", "flute"]
     torch.testing.assert_close(found.estimates, expected, rtol=0, atol=0)
 
@@ -133,7 +133,7 @@ def test_long_files_are_written_window_by_window_and_add_up(
     results = separate_files(model, [path], ["violin", "flute"], **options)
     tracks = [read(written)[0] for written in results.written]
     np.testing.assert_allclose(sum(tracks), audio, atol=1e-6)
-    in_memory = separate_file(model, path, ["violin", "flute"], residual=True)
+    in_memory = model.separate(path, ["violin", "flute"], residual=True)
     for track, kept in zip(tracks, [*in_memory, in_memory.residual], strict=True):
         np.testing.assert_allclose(track.T, kept, atol=1e-6)
 
@@ -307,7 +307,7 @@ def test_queries_lose_what_is_left_out_and_the_sum_stays_exact(model, duet):
     names_ = ["duet_violin_without_drums.wav", "duet_residual.wav"]
     assert [path.name for path in results.written] == names_
     violin, residual = (read(path)[0] for path in results.written)
-    alone = separate_file(model, duet, ["violin"]).estimates.T.numpy()
+    alone = model.separate(duet, ["violin"]).estimates.T.numpy()
     assert np.square(violin).sum() < np.square(alone).sum()
     np.testing.assert_allclose(violin + residual, read(duet)[0], atol=1e-6)
 
@@ -319,7 +319,7 @@ def test_scores_are_levels_of_the_files_relative_to_the_input(model, duet):
     for path, score in results.scores.items():
         level = 10 * np.log10(np.square(read(path)[0]).sum() / energy)
         assert score.level == pytest.approx(level, abs=1e-3) and score.likelihood is None
-    in_memory = separate_file(model, duet, ["violin", "flute"], residual=True)
+    in_memory = model.separate(duet, ["violin", "flute"], residual=True)
     assert in_memory.scores == list(results.scores.values())
     assert in_memory.queries == ["violin", "flute"]
 
@@ -339,7 +339,7 @@ def test_outputs_that_are_missing_are_added_and_the_others_kept(model, duet):
     results = separate_files(model, [duet], ["violin", "flute"], skip_existing=True)
     assert results.written == [duet.with_name("duet_flute.wav")]
     assert violin.read_text() == "mine"
-    expected = separate_file(model, duet, ["violin", "flute"])[1].numpy()[:, None]
+    expected = model.separate(duet, ["violin", "flute"])[1].numpy()[:, None]
     np.testing.assert_allclose(read(results.written[0])[0], expected)
 
 

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from asteroid_bimodal import cli
-from asteroid_bimodal.separate import find_inputs, separate_file, separate_files
+from asteroid_bimodal.separate import find_inputs, separate_files
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_by_file_folder_and_pattern(run, duet, capsys, first, then):
 def test_when_moved_renamed_or_written_elsewhere(model, run, duet, tmp_path, capsys):
     run(duet, "violin", "--out", tmp_path / "out")
     (tmp_path / "out/duet_violin.wav").rename(tmp_path / "out/a new name.wav")
-    separate_file(model, duet, ["violin"]).save(tmp_path / "out", "flac")
+    model.separate(duet, ["violin"]).save(tmp_path / "out", "flac")
     with pytest.raises(SystemExit, match="nothing to separate"):
         run(tmp_path / "out", "flute")
     assert capsys.readouterr().out.count("left out") == 2

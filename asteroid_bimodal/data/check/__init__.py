@@ -36,13 +36,16 @@ def check_dataset(
             be in this one's valid.csv, test.csv or lists.
 
     Raises:
-        FileNotFoundError: when there is no manifest, or one of the others has no train.csv.
+        FileNotFoundError: when there is no folder, no manifest in it, or no train.csv in one of the
+            others.
         ValueError: for fewer than one job, and when one of the others is the data set itself or has
             a train.csv that cannot be read.
     """
     root = Path(root)
     if jobs < 1:
         raise ValueError(f"Expected one job or more, received {jobs}.")
+    if not root.is_dir():
+        raise FileNotFoundError(f"There is no folder {root}.")
     if not any((root / f"{split}.csv").is_file() for split in SPLITS):
         raise FileNotFoundError(
             f"{root} has no train.csv, valid.csv or test.csv. Run stage 0, which writes them."
