@@ -39,13 +39,13 @@ def add_command(commands) -> None:
 
 
 def _demo(args: argparse.Namespace) -> None:
-    from ..demo import WhenChosen, load_gradio, serve
+    from ..demo import LazyModels, load_gradio, serve
     from ..hub import load_model
     from ..models.pretrained import SHIPPED_MODELS
 
     load_gradio()  # first: a model may have to be downloaded
     names = dict.fromkeys([*args.model, *SHIPPED_MODELS])
-    models = WhenChosen(names, lambda name: load_model(name, args.device))
+    models = LazyModels(names, lambda name: load_model(name, args.device))
     if args.share:
         print(
             "asteroid-bimodal: --share makes the page public: recordings and results go through "

@@ -5,6 +5,7 @@ from ..utils.extras import extra
 
 with extra("demo"):
     from .gradio_setup import load_gradio
+    from .lazy_models import LazyModels
     from .page import build_page
     from .separation import (
         MAX_QUERIES,
@@ -16,7 +17,6 @@ with extra("demo"):
         separate_recording,
     )
     from .serve import Address, serve
-    from .when_chosen import WhenChosen
 
 __all__ = [
     "EXAMPLE_QUERIES",
@@ -26,7 +26,7 @@ __all__ = [
     "DemoResult",
     "QueryError",
     "Track",
-    "WhenChosen",
+    "LazyModels",
     "build_page",
     "load_gradio",
     "parse_queries",

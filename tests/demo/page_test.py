@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from asteroid_bimodal.demo import WhenChosen, answers
+from asteroid_bimodal.demo import LazyModels, answers
 from asteroid_bimodal.demo.page import _describe
 
 
@@ -46,7 +46,7 @@ def test_only_models_that_are_chosen_are_loaded(model):
             raise ValueError("broken is no model.")
         return model
 
-    models = WhenChosen(["tiny", "broken", "other"], load)
+    models = LazyModels(["tiny", "broken", "other"], load)
     assert list(models) == ["tiny", "broken", "other"] and not loaded
     assert "Loading tiny" in next(_describe(models, "tiny")) and not loaded
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Models that are loaded when somebody chooses them."""
+"""Models that are loaded when they are first asked for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from threading import Lock
 from ..models import QueriedSeparator
 
 
-class WhenChosen(Mapping[str, QueriedSeparator]):
+class LazyModels(Mapping[str, QueriedSeparator]):
     """Models by name, each loaded when it is first asked for, and kept.
 
     Args:
@@ -17,7 +17,7 @@ class WhenChosen(Mapping[str, QueriedSeparator]):
 
     Examples:
         >>> from asteroid_bimodal.hub import load_model
-        >>> models = WhenChosen(["mini", "me/model-that-nobody-chose"], load_model)
+        >>> models = LazyModels(["mini", "user/never-asked-for"], load_model)
         >>> models["mini"].sample_rate
         8000
     """
