@@ -208,7 +208,7 @@ def test_options_take_dashes_and_underscores(tmp_path, capsys, option):
     value = [] if "=" in option else ["0"]
     with pytest.raises(SystemExit):
         main(["separate", str(tmp_path / "a.wav"), "violin", option, *value])
-    assert "--batch-size must be at least 1" in capsys.readouterr().err
+    assert "is not a whole number from 1 on" in capsys.readouterr().err
 
 
 def test_publish_dry_run_and_its_problems(experiment, tmp_path, capsys):

@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from .parsing import add_parser
+from .parsing import add_parser, count
 
 
 def add_command(commands) -> None:
@@ -43,7 +43,7 @@ def add_command(commands) -> None:
         help="also write all findings here; - is standard output, in place of the table",
     )
     add("--min-seconds", type=float, default=1.0, help="what a clip lasts at least (%(default)s)")
-    add("--jobs", type=int, default=8, help="files at a time (%(default)s)")
+    add("--jobs", type=count, default=8, help="files at a time (%(default)s)")
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .parsing import add_parser
+from .parsing import add_parser, count
 
 SETS = ("music", "vggsound", "audiocaps")
 SPLITS = ("train", "valid", "test", "duet")
@@ -34,8 +34,8 @@ def add_command(commands) -> None:
         help="annotation files, or names of published ones (default: those that make up the set)",
     )
     add("--split", choices=SPLITS, help="fetch this part only")
-    add("--limit", type=_whole, metavar="N", help="fetch the first N clips only")
-    add("--sample-rate", type=_whole, default=16_000, help="in Hz (default 16000)")
+    add("--limit", type=count, metavar="N", help="fetch the first N clips only")
+    add("--sample-rate", type=count, default=16_000, help="in Hz (default 16000)")
     add("--frames", action="store_true", help="fetch a picture of each second, too")
     add("--retry-gone", action="store_true", help="try those again that were gone")
     _add_network_options(parser)
@@ -43,7 +43,7 @@ def add_command(commands) -> None:
 
 def _add_network_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--jobs", type=_whole, default=4, help="clips at a time (default 4)")
+    add("--jobs", type=count, default=4, help="clips at a time (default 4)")
     add("--sleep", type=float, default=1.0, help="seconds that each job waits before a clip (1)")
     add(
         "--rate-limit",
@@ -60,12 +60,6 @@ def _add_network_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--cookies", type=Path, metavar="FILE", help="cookies.txt of a browser")
     add("--url-template", metavar="URL", help="where videos are looked up, with {id} (YouTube)")
-
-
-def _whole(text: str) -> int:
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
 
 
 def _bytes(text: str) -> float:

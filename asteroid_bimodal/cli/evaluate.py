@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .parsing import add_device, add_parser
+from .parsing import add_device, add_parser, count
 
 
 def add_command(commands) -> None:
@@ -22,7 +22,7 @@ def add_command(commands) -> None:
         "--model",
         help="another saved separator, in a folder that `eval.py --model` has begun",
     )
-    parser.add_argument("--test-n-src", type=int, default=2, help="sources per test mixture")
+    parser.add_argument("--test-n-src", type=count, default=2, help="sources per test mixture")
     parser.add_argument(
         "--share",
         action="store_true",

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ..utils.inputs import find_inputs
-from .parsing import add_device, add_model, add_parser
+from .parsing import add_device, add_model, add_parser, count
 from .separated import score_entry
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def add_command(commands) -> None:
         metavar="LIKELIHOOD",
         help="of what is told, from 0 to 1 (likely: 0.5, the default; sure: 0.9)",
     )
-    add("--batch-size", type=int, default=8, help="sounds in one pass; fewer take less memory")
+    add("--batch-size", type=count, default=8, help="sounds in one pass; fewer take less memory")
     add_device(parser)
     add("--json", action="store_true", help="print one JSON object")
 

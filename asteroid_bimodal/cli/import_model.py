@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .parsing import add_parser
+from .parsing import add_parser, count
 
 
 def add_command(commands) -> None:
@@ -24,10 +24,10 @@ def add_command(commands) -> None:
     add(
         "--tokenizer", help="of its CLAP: a folder or hub id (roberta-base, beside it or the hub's)"
     )
-    add("--sample-rate", type=int, help="AudioSep: in hertz, where its n_fft does not tell")
-    add("--hop-length", type=int, help="AudioSep: in samples, where its n_fft does not tell")
+    add("--sample-rate", type=count, help="AudioSep: in hertz, where its n_fft does not tell")
+    add("--hop-length", type=count, help="AudioSep: in samples, where its n_fft does not tell")
     add("--binary-masks", action="store_true", help="CLIPSep: let places through whole or not")
-    add("--num-heads", type=int, help="the paper's release: attention heads (8)")
+    add("--num-heads", type=count, help="the paper's release: attention heads (8)")
     add("--with-scorer", action="store_true", help="the paper's release: its CLAP, to OUT/clap")
 
 

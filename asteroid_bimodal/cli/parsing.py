@@ -63,6 +63,13 @@ def add_parser(
     return parser
 
 
+def count(text: str) -> int:
+    """Reads a number of things, of which there is one at least."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Adds `--device`."""
     parser.add_argument("--device", help="cpu, cuda, cuda:1, … (default: a GPU if there is one)")

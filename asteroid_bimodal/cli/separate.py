@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from ..utils.inputs import find_inputs, is_input
 from ..utils.streams import send_file
-from .parsing import add_device, add_model, add_parser
+from .parsing import add_device, add_model, add_parser, count
 from .separated import Report, standard_input
 
 FORMATS = ("wav", "flac", "mp3", "ogg")
@@ -53,7 +53,7 @@ def add_command(commands) -> None:
         action="store_true",
         help="end with exit code 2, before any work, at a query that the model does not know",
     )
-    add("--batch-size", type=int, default=1, help="windows in one pass; more are faster on a GPU")
+    add("--batch-size", type=count, default=1, help="windows in one pass; more are faster on a GPU")
     add(
         "--precision",
         choices=("32", "bf16"),
@@ -178,7 +178,7 @@ def _check_usage(
     if args.all and args.out == Path(PIPE):
         parser.error("--all writes several files, which standard output does not take")
     if not any((args.all, texts, *other)):
-        are = "is an input" if len(named) == 1 else "are inputs"
+        are = "is taken as the input" if len(named) == 1 else "are taken as inputs"
         parser.error(
             f"what is asked for? {' and '.join(named)} {are}: add a QUERY, --query, --like, "
             "--picture, --caption, --blend, --without or --all"
@@ -193,8 +193,6 @@ def _check_usage(
         parser.error("-o - writes a file's bytes: add > FILE, or | and a program")
     if args.overwrite and args.skip_existing:
         parser.error("--overwrite and --skip-existing contradict each other")
-    if args.batch_size < 1:
-        parser.error("--batch-size must be at least 1")
 
 
 def _run(

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .parsing import add_parser
+from .parsing import add_parser, count
 
 _SHOWN = 3  # clips that cannot be used
 
@@ -25,17 +25,15 @@ def add_command(commands) -> None:
     add("dataset", type=Path, help="folder with train.csv")
     add("-o", "--out", type=Path, required=True, help="folder of the tar files")
     add("--split", choices=("train", "valid", "test"), default="train", help="(%(default)s)")
-    add("--clips-per-shard", type=int, default=1000, help="(%(default)s)")
+    add("--clips-per-shard", type=count, default=1000, help="(%(default)s)")
     add("--frames", action="store_true", help="with the frames of the clips' videos")
     add("--seed", type=int, default=0, help="of the order of the clips (%(default)s)")
-    add("--jobs", type=int, default=8, help="shards at a time (%(default)s)")
+    add("--jobs", type=count, default=8, help="shards at a time (%(default)s)")
 
 
 def _shards(args: argparse.Namespace) -> None:
     from ..data.shards import write_shards
 
-    if args.jobs < 1:
-        raise ValueError(f"Give 1 job or more, received {args.jobs}.")
     written = write_shards(
         args.dataset,
         args.out,

@@ -122,7 +122,7 @@ class LabelEncoder(OneHotEncoder):
             if name in self._indices:
                 return self._indices[name]
         near = difflib.get_close_matches(names[-1], self._indices, n=1)
-        known = ", ".join(self.labels[:30]) + (", …" if len(self.labels) > 30 else "")
+        known = ", ".join(self.labels[:_MAX_SHOWN]) + ", …" * (len(self.labels) > _MAX_SHOWN)
         raise ValueError(
             f"Expected a class that the model was trained for, one of {known}; received {query!r}."
             + (f" Did you mean {self.labels[self._indices[near[0]]]!r}?" if near else "")

@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from asteroid_bimodal import cli
+from asteroid_bimodal.cli.parsing import count
 from asteroid_bimodal.models import load_separator
 from asteroid_bimodal.models.pretrained import SHIPPED_MODELS
 from asteroid_bimodal.utils.example import write_example
@@ -51,6 +52,16 @@ def test_every_option_has_both_spellings_and_every_command_v(name):
     for text in spellings:
         if text.startswith("--"):
             assert cli._with_dashes([text.replace("-", "_").replace("__", "--", 1)]) == [text]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_counts_are_whole_numbers_from_one_on(name):
+    whole = {action.dest for action in COMMANDS[name]._actions if action.type is int}
+    assert whole <= {"bits", "port", "seed"}
+    assert count("12") == 12
+    for text in ("0", "-1", "1.5", "many", ""):
+        with pytest.raises(argparse.ArgumentTypeError, match="whole number"):
+            count(text)
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_a_file_is_never_a_query(folder, capsys):
         write(folder / "a.wav")
         (folder / name).touch()
     for others in (["b.wav"], ["notes.txt"], ["*.wav"]):
-        assert "are inputs: add a QUERY" in fails(capsys, "a.wav", *others, code=2)
+        assert "are taken as inputs: add a QUERY" in fails(capsys, "a.wav", *others, code=2)
     separate("a.wav", "--query", "notes.txt", "--query", "a dog, far away")
     assert {"a_notes_txt.wav", "a_a_dog_far_away.wav"} < set(names())
 
