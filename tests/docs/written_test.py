@@ -39,7 +39,7 @@ def test_the_files_and_tests_that_pages_name_are_there():
     parts = ("asteroid_bimodal", "benchmarks", "docs", "egs", "tests")
     files = [path for part in parts for path in (REPO / part).rglob("*.py")]
     missing = set()
-    for page in (REPO / "README.md", *REPO.glob("docs/*.md"), *REPO.glob("egs/*/README.md")):
+    for page in (REPO / "README.md", *REPO.glob("docs/**/*.md"), *REPO.glob("egs/*/README.md")):
         named = re.findall(
             r"((?:\w+/)+\w+\.py|\w+_test\.py)(?:::(\w+))?", page.read_text(encoding="utf-8")
         )
