@@ -245,5 +245,5 @@ def test_the_command(own_tone_set, tmp_path, capsys):
 
 def test_the_command_without_a_data_set(tmp_path):
     with pytest.raises(SystemExit) as error:
-        main(["check", str(tmp_path / "none")])
-    assert error.value.code.startswith(f"asteroid-bimodal: {tmp_path / 'none'} has no train.csv")
+        main(["check", str(tmp_path)])
+    assert error.value.code.startswith(f"asteroid-bimodal: {tmp_path} has no train.csv")
