@@ -42,7 +42,8 @@ from asteroid_bimodal.models.download import CONFIG
 from asteroid_bimodal.models.likelihood import mask_features
 from asteroid_bimodal.utils.files import atomic_write
 
-FEATURES = ["level", "mask", "spread"]
+FEATURES = ["level", "mask", "spread"]  # of masks
+TAG = "tag"  # what the tagger of a model hears, where it has one
 WEIGHT_DECAY = 1e-3  # of a regression on standardised features
 
 
@@ -85,18 +86,23 @@ def ask(
     query = model.encode_queries([args.prompt.format(word) for word in words], 1)
     mixture = sum(read(clip, args.seconds, model.sample_rate) for clip in pair)
     spectra = model.separate_spectra(mixture[None], query)
-    found = mask_features(spectra.gains, spectra.magnitude)[0].tolist()
-    for number, (sound, values) in enumerate(zip([*there, *absent], found, strict=True)):
-        yield {"kind": sound.kind, "there": number < 2, **dict(zip(FEATURES, values, strict=True))}
+    found = pd.DataFrame(
+        mask_features(spectra.gains, spectra.magnitude)[0].tolist(), columns=FEATURES
+    )
+    if model.tagger is not None:
+        found[TAG] = model.tagger(spectra.magnitude, query.pooled)[0].tolist()
+    for number, sound in enumerate([*there, *absent]):
+        yield {"kind": sound.kind, "there": number < 2, **found.iloc[number]}
 
 
 def fit(rows: pd.DataFrame) -> Calibration:
     """A logistic regression for which sounds that are there weigh as much as those that are not."""
-    features = torch.tensor(rows[FEATURES].to_numpy(), dtype=torch.float64)
+    columns = [name for name in (*FEATURES, TAG) if name in rows]
+    features = torch.tensor(rows[columns].to_numpy(), dtype=torch.float64)
     there = torch.tensor(rows.there.to_numpy(), dtype=torch.float64)
     mean, std = features.mean(0), features.std(0)
     weight = torch.where(there > 0, 0.5 / there.mean(), 0.5 / (1 - there.mean()))
-    slopes = torch.zeros(len(FEATURES) + 1, dtype=torch.float64, requires_grad=True)
+    slopes = torch.zeros(len(columns) + 1, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([slopes], max_iter=100, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
@@ -137,7 +143,8 @@ def _figures(rows: pd.DataFrame, calibration: Calibration | None) -> dict[str, s
     }
     if calibration is None:
         return figures
-    likelihoods = calibration.judge(torch.tensor(rows[FEATURES].to_numpy()))
+    tag = torch.tensor(rows[TAG].to_numpy()) if TAG in rows else None
+    likelihoods = calibration.judge(torch.tensor(rows[FEATURES].to_numpy()), tag)
     figures["right order by likelihood"] = f"{binary_auroc(likelihoods, there):.1%}"
     words = [Score(0.0, likelihood).word for likelihood in likelihoods.tolist()]
     for word in ("unlikely", "likely", "sure"):

@@ -177,7 +177,9 @@ def _check_same(conf: Config, exp_dir: Path) -> None:
 def _load_weights(model: nn.Module, name: str) -> None:
     """Starts from the weights of a saved model of the same shape (`training.init`)."""
     package = load_package(name)
-    state, model.origin = package["state_dict"], package.get("origin")
+    model.origin = package.get("origin")
+    # What a tagger hears is calibrated with the masks of its own model.
+    state = {k: v for k, v in package["state_dict"].items() if not k.startswith("tagger.")}
     check_fit(model.state_dict(), state, name)
     model.train().load_state_dict(state)
 

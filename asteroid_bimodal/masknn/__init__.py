@@ -1,4 +1,4 @@
-"""Networks that turn a spectrogram and a query into masks."""
+"""Networks that turn a spectrogram and a query into masks, and one that hears what is there."""
 
 from .cond_unet import CondUNet
 from .film import FiLM, FiLMAdapter
@@ -6,6 +6,7 @@ from .film_resunet import FiLMResUNet
 from .light_unet import LightUNet
 from .res_unet30 import ResUNet30
 from .sound_unet import MasksWithNoise, SoundUNet
+from .tagger import Tagger
 
 __all__ = [
     "CondUNet",
@@ -16,4 +17,5 @@ __all__ = [
     "MasksWithNoise",
     "ResUNet30",
     "SoundUNet",
+    "Tagger",
 ]

@@ -1,4 +1,4 @@
-"""How likely it is that a sound is there, from what its mask lets through.
+"""How likely it is that a sound is there, from what its mask lets through and a tagger hears.
 
 Legend: B mixtures, Q queries of a mixture, F frequencies, T frames, P passages.
 """
@@ -6,7 +6,7 @@ Legend: B mixtures, Q queries of a mixture, F frequencies, T frames, P passages.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from numbers import Real
 
@@ -53,7 +53,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Calibration:
-    """A logistic regression from what masks let through to how likely a sound is there.
+    """A logistic regression from what masks let through, and a tagger hears, to a likelihood.
 
     Of a passage of about four seconds, the length that it is fitted to: of a longer recording the
     likeliest passage counts.
@@ -63,6 +63,7 @@ class Calibration:
         level: weight of the energy let through, in dB of the passage's.
         mask: weight of the mean of the mask over what it lets through.
         spread: weight of the mean of the mask over all places, in dB.
+        tag: weight of the logit of the model's `Tagger`; 0 of a model without one.
 
     Examples:
         >>> calibration = Calibration(bias=2.0, level=0.3, mask=1.0, spread=0.0)
@@ -75,12 +76,13 @@ class Calibration:
     level: float
     mask: float
     spread: float
+    tag: float = 0.0
 
     @classmethod
     def read(cls, values: Mapping[str, float]) -> Calibration:
         """Reads what `to_dict` gives; ValueError for something else."""
         names = {field.name for field in fields(cls)}
-        if set(values) != names or not all(isinstance(one, Real) for one in values.values()):
+        if {"tag", *values} != names or not all(isinstance(one, Real) for one in values.values()):
             raise ValueError(
                 f"Expected a likelihood of numbers {', '.join(sorted(names))}, received {values!r}."
             )
@@ -94,27 +96,41 @@ class Calibration:
         """The same where a part `prior` of what is asked for is there; half, when it was fitted."""
         return replace(self, bias=self.bias + math.log(prior / (1 - prior)))
 
-    def likelihoods(self, spectra: MaskedSpectra, frames: int) -> Tensor:
+    def likelihoods(
+        self,
+        spectra: MaskedSpectra,
+        frames: int,
+        tagger: Callable[[Tensor], Tensor] | None = None,
+    ) -> Tensor:
         """Judges passages of equal length, about so many frames: (B, Q, P).
 
         What is 40 dB below the loudest passage is not judged: its likelihoods are 0.
+
+        Args:
+            spectra: what the model found in B mixtures.
+            frames: of a passage.
+            tagger: gives the logits (B, Q) of what is heard in magnitudes (B, F, T).
         """
-        count = max(1, round(spectra.masks.shape[-1] / frames))
-        masks, magnitudes = spectra.gains, spectra.magnitude
+        masks, magnitudes = (passages(x, frames) for x in (spectra.gains, spectra.magnitude))
         found, energies = [], []
-        for mask, part in zip(
-            masks.tensor_split(count, -1), magnitudes.tensor_split(count, -1), strict=True
-        ):
-            found.append(self.judge(mask_features(mask, part)))  # (B, Q)
+        for mask, part in zip(masks, magnitudes, strict=True):
+            tag = None if tagger is None else tagger(part)
+            found.append(self.judge(mask_features(mask, part), tag))  # (B, Q)
             energies.append(part.square().sum((-2, -1)))
         energy = torch.stack(energies, dim=-1)  # (B, P)
         heard = energy > _QUIET * energy.amax(-1, keepdim=True)
         return torch.stack(found, dim=-1) * heard.unsqueeze(1)
 
-    def judge(self, features: Tensor) -> Tensor:
-        """The likelihoods (...) of features (..., 3), see `mask_features`."""
+    def judge(self, features: Tensor, tag: Tensor | None = None) -> Tensor:
+        """The likelihoods (...) of features (..., 3), see `mask_features`, and logits (...)."""
         weights = features.new_tensor([self.level, self.mask, self.spread])
-        return torch.sigmoid(features @ weights + self.bias)
+        logits = features @ weights + self.bias
+        return torch.sigmoid(logits if tag is None else logits + self.tag * tag)
+
+
+def passages(values: Tensor, frames: int) -> tuple[Tensor, ...]:
+    """Splits (..., T) into passages of equal length, about so many frames."""
+    return values.tensor_split(max(1, round(values.shape[-1] / frames)), -1)
 
 
 def mask_features(masks: Tensor, magnitudes: Tensor) -> Tensor:

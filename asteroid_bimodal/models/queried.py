@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +25,11 @@ from ..dsp.spectral import (
     stft_pair,
     with_phase_of,
 )
+from ..masknn.tagger import Tagger
 from ..queries import EncoderSpec, QueryEmbedding
 from ..queries.vocabulary import Vocabulary
 from .inference import same_for_all, separate
-from .likelihood import Calibration
+from .likelihood import PASSAGE, Calibration
 from .masked_spectra import MaskedSpectra, mono_spectrum
 from .pretrained import NEEDS, PretrainedMixin
 from .result import SeparationResult
@@ -61,6 +63,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         vocabulary: the sounds that it knows, a `Vocabulary`; None where nobody said.
         calibration: what says how likely a sound is there, a `Calibration`; None of a model
             without.
+        tagger: what hears whether a sound is there, a `Tagger`; None of a model without.
 
     Args:
         sample_rate: rate in hertz that the model works at.
@@ -73,6 +76,8 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
             masker looks at them, so that a quiet recording gets the masks of a loud one. None, as
             in the paper's release, lets it look at them as they are.
         likelihood: coefficients of the `Calibration`, by name; None for none.
+        tagger: arguments of the `Tagger` that the calibration listens to, beside the model's
+            own; None for none.
         **masker_args: arguments of the masker.
 
     Shape:
@@ -111,6 +116,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         input_level: float | None = None,
         vocabulary: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
         likelihood: Mapping[str, float] | None = None,
+        tagger: Mapping[str, Any] | None = None,
         **masker_args: Any,
     ) -> None:
         if input_level is not None and not 0 < input_level < math.inf:
@@ -122,6 +128,8 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         self.n_fft, self.hop_length, self.input_level = n_fft, hop_length, input_level
         self.vocabulary = None if vocabulary is None else Vocabulary(vocabulary)
         self.calibration = None if likelihood is None else Calibration.read(likelihood)
+        num_freqs = n_fft // 2 + 1
+        self.tagger = None if tagger is None else Tagger(num_freqs, sample_rate, **tagger)
         self._query_encoder: QueryEncoder | None = None
         if query_encoder is None or isinstance(query_encoder, str):
             self._encoder_name = query_encoder
@@ -188,6 +196,33 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
             raise ValueError(f"A {type(self.masker).__name__} has no noise heads.")
         found = self.masker.forward_with_noise(self.masker_input(mono), query)
         return MaskedSpectra(spectrum, found.masks, wav.shape[-1], found.noise)
+
+    def likelihoods(
+        self,
+        spectra: MaskedSpectra,
+        query: QueryEmbedding,
+        seconds: float = PASSAGE,
+        *,
+        prior: float = 0.5,
+    ) -> Tensor | None:
+        """Judges how likely what queries name is in passages of mixtures.
+
+        Args:
+            spectra: of B mixtures and their Q queries, from `separate_spectra`.
+            query: these queries; further ones are left out.
+            seconds: length of a passage, about.
+            prior: part of all that is asked for that is there.
+
+        Returns:
+            (B, Q, P), see `Calibration`; None of a model without one.
+        """
+        if self.calibration is None:
+            return None
+        tagger = None
+        if self.tagger is not None:
+            tagger = partial(self.tagger, pooled=query.pooled[:, : spectra.masks.shape[1]])
+        frames = round(seconds * self.sample_rate / self.hop_length)
+        return self.calibration.with_prior(prior).likelihoods(spectra, frames, tagger)
 
     def decode(self, spectra: MaskedSpectra) -> Tensor:
         """Applies the masks and goes back to waveforms (B, Q, C, T)."""
@@ -367,5 +402,6 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
             "input_level": self.input_level,
             "vocabulary": self.vocabulary and self.vocabulary.to_dict(),
             "likelihood": self.calibration and self.calibration.to_dict(),
+            "tagger": self.tagger and self.tagger.get_config(),
             **self.masker.get_config(),
         }

@@ -20,7 +20,7 @@ from ..dsp.resample import resample
 from ..dsp.samples import fault_of
 from ..queries import QueryEmbedding
 from ..queries.query import ConditionedModel
-from .likelihood import PASSAGE, Calibration, Score
+from .likelihood import Score
 from .masked_spectra import MaskedSpectra
 
 _GRID = 64  # STFT frames: a network of six levels halves their number six times
@@ -35,13 +35,14 @@ class Separator(ConditionedModel, Protocol):
     hop_length: int
     window_hop: float
     window_overlap: float
-    calibration: Calibration | None
 
     def modules(self) -> Iterator[nn.Module]: ...
 
     def encode_queries(self, queries: Any, batch_size: int) -> QueryEmbedding: ...
 
     def separate_spectra(self, wav: Tensor, query: QueryEmbedding) -> MaskedSpectra: ...
+
+    def likelihoods(self, spectra: MaskedSpectra, query: QueryEmbedding) -> Tensor | None: ...
 
     def decode(self, spectra: MaskedSpectra) -> Tensor: ...
 
@@ -178,7 +179,7 @@ class SeparationStream:
             if only_negative:  # what they take is found, and taken away below
                 spectra = replace(spectra, masks=1 - spectra.masks)
             else:
-                self._judge(spectra)
+                self._judge(spectra, query)
                 spectra = spectra.shared() if self.share else spectra
             decoded = model.decode(spectra).to(windows.dtype)  # (K·B, Q, C, W')
             decoded = resample(decoded, model.sample_rate, self.sample_rate, length=length)
@@ -202,12 +203,10 @@ class SeparationStream:
         shares = F.pad(shares, (0, max(0, length - span)), mode="replicate")[..., :length]
         return shares.unsqueeze(2) * (windows - band).unsqueeze(1)
 
-    def _judge(self, spectra: MaskedSpectra) -> None:
-        if (calibration := self.model.calibration) is None:
+    def _judge(self, spectra: MaskedSpectra, query: QueryEmbedding) -> None:
+        if (found := self.model.likelihoods(spectra, query)) is None:
             return
-        frames = round(PASSAGE * self.model.sample_rate / self.model.hop_length)
-        found = calibration.likelihoods(spectra, frames).amax(-1)  # (K·B, Q)
-        found = found.unflatten(0, (-1, len(self._query.pooled))).amax(0).cpu()
+        found = found.amax(-1).unflatten(0, (-1, len(self._query.pooled))).amax(0).cpu()  # (B, Q)
         known = self._likelihoods
         self._likelihoods = found if known is None else torch.maximum(known, found)
 

@@ -77,6 +77,10 @@ class QueryEmbedding:
             self.pooled.to(device, non_blocking=True),
         )
 
+    def select(self, places: Tensor) -> QueryEmbedding:
+        """Takes some of each mixture's queries, by their places (K)."""
+        return QueryEmbedding(self.tokens[:, places], self.mask[:, places], self.pooled[:, places])
+
     def flatten(self) -> QueryEmbedding:
         """Joins mixtures and queries: (B, Q, …) becomes (B·Q, …)."""
         return QueryEmbedding(

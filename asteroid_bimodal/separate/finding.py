@@ -16,17 +16,19 @@ from torch import Tensor
 
 from ..dsp.chunked import cut_windows
 from ..dsp.resample import resample
+from ..dsp.spectral import magnitude
 from ..models import MaskedSpectra, QueriedSeparator, Score
 from ..models.inference import open_input
-from ..models.likelihood import LIKELY, PASSAGE
+from ..models.likelihood import LIKELY, PASSAGE, passages
+from ..models.masked_spectra import mono_spectrum
 from ..models.streaming import check_wav, evaluating
-from ..queries import QueryEmbedding
 from ..utils.own_sounds import is_ours
 from .files import FAILURES, FileResult, separate_each
 
 NOTHING = "nothing that this model knows is likely there"
 WINDOW = 8.0  # seconds that are judged in one pass
 STEP = 1.0  # seconds of which spans are made
+ASKED = 16  # sounds that a tagger hears most of, whose masks are looked at
 EXPECTED = 2  # sounds of all that a model knows in a passage
 _SAME = 0.7  # likeness of what two sounds are found in, above which the likelier one counts alone
 
@@ -87,7 +89,8 @@ def find_sounds(
             end += window.shape[-1]
     likelihoods = torch.stack([one.likelihoods for one in found]).amax(0).tolist()
     energies = torch.stack([one.energies for one in found]).sum(0)
-    levels = (10 * (energies[:-1] / energies[-1]).log10()).tolist()
+    energy = torch.stack([one.energy for one in found]).sum()
+    levels = (10 * (energies / energy).log10()).tolist()
     steps = torch.cat([one.steps for one in found], dim=-1)
     sounds = [
         FoundSound(label, Score(level, likelihood), _spans(row.tolist(), ends, least))
@@ -105,7 +108,8 @@ class _Judged:
 
     likelihoods: Tensor  # of its likeliest passage, (Q)
     steps: Tensor  # likelihoods of its steps, 0 where a sound is not counted, (Q, S)
-    energies: Tensor  # of each sound, and of the mixture, (Q + 1)
+    energies: Tensor  # of each sound, (Q)
+    energy: Tensor  # of the mixture
 
 
 class Finder:
@@ -126,36 +130,54 @@ class Finder:
                 "`python benchmarks/likelihood.py --fit` makes one."
             )
         self.labels = model.vocabulary.labels
-        self._model, self._least = model, least
-        self._calibration = model.calibration.with_prior(min(0.5, EXPECTED / len(self.labels)))
-        query = model.encode_queries(self.labels, 1)
-        tensors = (query.tokens, query.mask, query.pooled)
-        self._queries = [
-            QueryEmbedding(*parts)
-            for parts in zip(*(one.split(batch_size, dim=1) for one in tensors), strict=True)
-        ]
+        self._model, self._least, self._batch_size = model, least, batch_size
+        self._prior = min(0.5, EXPECTED / len(self.labels))
+        self._query = model.encode_queries(self.labels, 1)
 
     def judge(self, wav: Tensor) -> _Judged:
         """Judges a window (C, T) at the model's rate."""
         with evaluating(self._model):
-            found = [self._model.separate_spectra(wav[None], query) for query in self._queries]
-        masks = torch.cat([spectra.gains for spectra in found], dim=1)
-        spectra = replace(found[0], masks=masks)
-        passages, steps = self._likelihoods(spectra, PASSAGE), self._likelihoods(spectra, STEP)
-        estimates, count = spectra.estimates[0], passages.shape[-1]
+            asked = self._heard(wav)
+            spectra = self._masked(wav, asked)
+            found, steps = (
+                self._likelihoods(spectra, asked, seconds) for seconds in (PASSAGE, STEP)
+            )
+        estimates, count = spectra.estimates[0], found.shape[-1]
         counted = zip(estimates.tensor_split(count, -1), steps.tensor_split(count, -1), strict=True)
         for place, (part, own_steps) in enumerate(counted):
-            passage = passages[:, place]
+            passage = found[:, place]
             passage *= _distinct(passage, part, self._least)
             # In a passage that counts, one step does at least.
             top = (own_steps == own_steps.amax(-1, keepdim=True)) * passage[:, None]
             own_steps.copy_(torch.maximum(own_steps, top) * (passage > 0)[:, None])
-        energies = [*estimates.square().sum((-2, -1)), spectra.magnitude.square().sum()]
-        return _Judged(passages.amax(-1).cpu(), steps.cpu(), torch.stack(energies).cpu())
+        energies = estimates.square().sum((-2, -1))
+        of_all = [
+            values.new_zeros(len(self.labels), *values.shape[1:]).index_copy(0, asked, values).cpu()
+            for values in (found.amax(-1), steps, energies)
+        ]
+        return _Judged(*of_all, spectra.magnitude.square().sum().cpu())
 
-    def _likelihoods(self, spectra: MaskedSpectra, seconds: float) -> Tensor:
-        frames = round(seconds * self._model.sample_rate / self._model.hop_length)
-        return self._calibration.likelihoods(spectra, frames)[0]  # (Q, P)
+    def _heard(self, wav: Tensor) -> Tensor:
+        """The sounds to ask for: those that the tagger hears most of, or all without one."""
+        labels = torch.arange(len(self.labels), device=wav.device)
+        if (tagger := self._model.tagger) is None:
+            return labels
+        mono = mono_spectrum(self._model.forward_encoder(wav[None]))  # (1, 2·F, T)
+        frames = round(PASSAGE * self._model.sample_rate / self._model.hop_length)
+        heard = [tagger(part, self._query.pooled) for part in passages(magnitude(mono), frames)]
+        logits = torch.cat(heard)  # (P, L)
+        return logits.amax(0).topk(min(ASKED, len(labels))).indices.sort().values
+
+    def _masked(self, wav: Tensor, asked: Tensor) -> MaskedSpectra:
+        found = [
+            self._model.separate_spectra(wav[None], self._query.select(some))
+            for some in asked.split(self._batch_size)
+        ]
+        return replace(found[0], masks=torch.cat([spectra.gains for spectra in found], dim=1))
+
+    def _likelihoods(self, spectra: MaskedSpectra, asked: Tensor, seconds: float) -> Tensor:
+        query = self._query.select(asked)
+        return self._model.likelihoods(spectra, query, seconds, prior=self._prior)[0]  # (Q, P)
 
 
 def _distinct(likelihoods: Tensor, estimates: Tensor, least: float) -> Tensor:
