@@ -237,7 +237,8 @@ def _read_file(path: str | Path, references: re.Pattern[str]) -> dict:
 
 def _read_text(name: str, text: str, leaf: _Leaf | None) -> Any:
     """Reads an option's value: as text where the key takes text, otherwise as YAML."""
-    kinds = (get_args(leaf.kind) or (leaf.kind,)) if leaf else ()
+    kind = leaf.kind if leaf else None
+    kinds = (kind,) if get_origin(kind) is list else (*get_args(kind), kind)
     if str in kinds and not (NoneType in kinds and text == "null"):
         return text
     try:

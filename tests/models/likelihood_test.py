@@ -8,6 +8,7 @@ import pytest
 import torch
 from tiny_model import build_tiny
 
+from asteroid_bimodal.engine.train import _load_weights
 from asteroid_bimodal.models import Calibration, MaskedSpectra, Score, load_separator
 from asteroid_bimodal.models.likelihood import mask_features
 
@@ -41,6 +42,37 @@ def test_passages_are_judged_each_by_itself_and_near_silence_is_not():
     ]
     first, last = torch.sigmoid(torch.tensor(logits)).tolist()
     assert found.tolist() == pytest.approx([first, 0.0, last], abs=1e-5)
+
+
+def test_what_a_tagger_hears_is_weighed():
+    calibration = Calibration(bias=0.5, level=0.0, mask=0.0, spread=0.0, tag=2.0)
+    spectra = MaskedSpectra(torch.ones(1, 1, 8, 60), torch.ones(1, 2, 4, 60), 1)
+
+    def tagger(magnitudes):
+        assert magnitudes.shape == (1, 4, 30)
+        return torch.tensor([[1.0, -1.0]])
+
+    found = calibration.likelihoods(spectra, 29, tagger)
+    expected = torch.sigmoid(torch.tensor([2.5, -1.5])).view(1, 2, 1).expand(1, 2, 2)
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_saved_model_keeps_its_tagger_and_training_goes_on_without(tmp_path):
+    torch.manual_seed(0)
+    model = build_tiny(
+        likelihood={**CALIBRATION.to_dict(), "tag": 1.0},
+        tagger={"num_labels": 2, "pooled_dim": 5, "channels": 2, "num_mels": 8},
+    ).eval()
+    model.save_pretrained(tmp_path)
+    query = model.encode_queries(["violin", "flute", "not judged"], 1)
+    spectra = model.separate_spectra(torch.randn(1, 16000), query.select(torch.arange(2)))
+    loaded = load_separator(tmp_path).likelihoods(spectra, query)
+    torch.testing.assert_close(loaded, model.likelihoods(spectra, query))
+    assert loaded.shape == (1, 2, 1)
+    plain = build_tiny()
+    _load_weights(plain, str(tmp_path))
+    assert plain.tagger is None
+    assert torch.equal(next(plain.parameters()), next(model.parameters()))
 
 
 def test_a_saved_model_keeps_its_calibration(tmp_path):

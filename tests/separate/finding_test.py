@@ -70,6 +70,29 @@ def test_a_sound_that_pauses_has_two_spans(bands, tmp_path, write):
     assert found["middle"] == [(2.0, 4.0), (16.0, 20.0)]
 
 
+def test_a_tagger_says_which_sounds_are_asked_for(bands, tmp_path, write, monkeypatch):
+    """Of four labels, three bands and a twin, two are asked for."""
+    masks, asked = bands.separate_spectra, []
+    monkeypatch.setattr("asteroid_bimodal.separate.finding.ASKED", 2)
+    of_labels = bands.encode_queries(bands.vocabulary.labels, 1).pooled[0]
+    logits = torch.tensor([0.0, 3.0, 1.0, 2.0])
+
+    def tagger(magnitudes, pooled):
+        return logits[torch.cdist(pooled[0], of_labels).argmin(-1)].unsqueeze(0)
+
+    monkeypatch.setattr(bands, "tagger", tagger)
+
+    def counted(wav, query, **options):
+        asked.append(query.num_queries)
+        return masks(wav, query, **options)
+
+    bands.separate_spectra = counted
+    wav = tones(low=(0, 20), middle=(0, 20), high=(0, 20))
+    found = find_sounds(bands, write(tmp_path / "a.wav", wav))
+    assert sorted(one.name for one in found) == ["also high", "middle"]
+    assert set(asked) == {2}
+
+
 def test_a_model_must_know_sounds_and_be_calibrated(tmp_path, write):
     path = write(tmp_path / "a.wav", tones())
     with pytest.raises(ValueError, match="does not say which sounds it knows"):

@@ -1,3 +1,5 @@
+from dataclasses import dataclass, field
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -188,3 +190,29 @@ def test_a_file_may_refer_to_its_own_keys(base, tmp_path):
 def test_an_option_may_look_up_the_environment(base, monkeypatch):
     monkeypatch.setenv("PROMPT", "{} alone")
     assert load_conf([base], ["--prompt", "${oc.env:PROMPT}"]).data.prompt == "{} alone"
+
+
+@dataclass
+class Listed:
+    texts: list[str] = field(default_factory=lambda: ["a"])
+    numbers: list[float] = field(default_factory=list)
+    text: str = ""
+    maybe: str | None = None
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--texts=[]", []),
+        ('--texts=["The sound of {}", b]', ["The sound of {}", "b"]),
+        ("--numbers=[1, 2]", [1.0, 2.0]),
+        ("--text=[b]", "[b]"),
+        ("--maybe=null", None),
+        ("--maybe=[b]", "[b]"),
+    ],
+)
+def test_a_list_of_texts_is_given_as_yaml_and_a_text_as_it_is(option, value):
+    settings = Settings(Listed)
+    settings.add_options([option])
+    name = option[2:].partition("=")[0]
+    assert settings.build()[name] == value

@@ -1,6 +1,6 @@
-"""Stage 5: puts a trained separator where the package ships it, with what it was made of.
+"""Stage 6: puts a trained separator where the package ships it, with what it was made of.
 
-python local/export.py exp/small_silence data/sounds/sources.csv
+python local/export.py exp/small_tagger data/sounds/sources.csv
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def export(exp: Path, sources: Path) -> None:
     """Writes a model in half precision, queried by the shipped CLAP `small`.
 
     Args:
-        exp: the experiment of stage 3.
+        exp: the folder of stage 4.
         sources: what stage 0 has used.
 
     Raises:
@@ -55,9 +55,9 @@ def _by_credit(used: Counter) -> Counter:
 
 
 def main(options: list[str]) -> None:
-    """Exports an experiment."""
+    """Exports a model."""
     if len(options) != 2:
-        raise ValueError("Call it as export.py EXPERIMENT SOURCES.")
+        raise ValueError("Call it as export.py FOLDER SOURCES.")
     export(Path(options[0]), Path(options[1]))
 
 
