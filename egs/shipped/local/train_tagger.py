@@ -1,6 +1,6 @@
 """Stage 4: trains a tagger to hear, in a separator's spectra, which of the known sounds are there.
 
-    python local/train_tagger.py exp/small_silence data/sounds exp/small_tagger [--steps 6000]
+    python local/train_tagger.py exp/small_silence data/sounds exp/small_tagger [--steps 9000]
 
 It learns from mixtures of one to three clips, made of their energies in mel bands, which add up
 nearly as the clips do, and writes the separator with it. A run that was stopped goes on.
@@ -207,7 +207,7 @@ def main(options: list[str]) -> None:
     parser.add_argument("exp", help="experiment of the separator, or the name of a model")
     parser.add_argument("data", type=Path, help="folder with train.csv and valid.csv")
     parser.add_argument("out", type=Path, help="folder for the separator with its tagger")
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=9000)
     parser.add_argument("--batch_size", type=int, default=32)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--channels", type=int, default=32)
