@@ -52,6 +52,9 @@ class Tagger(nn.Module):
         torch.Size([2, 3])
     """
 
+    _bands: Tensor
+    label_embeddings: Tensor
+
     def __init__(
         self,
         num_freqs: int,
