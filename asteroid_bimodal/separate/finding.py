@@ -56,7 +56,9 @@ def find_sounds(
     batch_size: int = 8,
     progress: bool = False,
 ) -> list[FoundSound]:
-    """Asks a model for every sound that it knows, window by window.
+    """Looks for every sound that a model knows, window by window.
+
+    Of a model with a tagger, masks are looked at of the sounds of which it hears most alone.
 
     A likelihood is lower here than where somebody asks for the sound: of all that a model knows,
     few are in a recording. Where two sounds are found in the same places, the likelier one counts
