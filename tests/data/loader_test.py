@@ -33,7 +33,7 @@ class Broken(Dataset):
         ("hangs", 1, r"Error: .* after 1 seconds \(data.timeout\): look whether the disk.*goes on"),
         (
             "dies",
-            3,  # a fork server hears of its end, this process when the time is over
+            6,  # a fork server hears of its end, this process when the time is over
             r"Error: DataLoader worker .*memory ran out. Lower data.num_workers.*goes on",
         ),
     ],

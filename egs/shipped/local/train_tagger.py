@@ -179,6 +179,7 @@ def train(model: QueriedSeparator, data: Path, out: Path, args: argparse.Namespa
     loader = DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=8)
     begun, total = time.time(), 0.0
     for step, (mixtures, there) in enumerate(loader, start=begin + 1):
+        torch.manual_seed(args.seed * args.steps + step)  # dropout, the same after a stop
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
             logits = tagger.tag(mixtures)
         loss = binary_cross_entropy_with_logits(logits, SURE * there, reduction="sum")
