@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -149,6 +150,17 @@ def right_order(tagger: Tagger, mixtures: Tensor, asked: Tensor) -> float:
     return float(binary_auroc(logits.flatten(), there.flatten()))
 
 
+def restore(parts: Mapping[str, Any], saved: Path) -> int:
+    """Goes back to what was saved, if anything was, and returns the number of steps done."""
+    if not saved.exists():
+        return 0
+    state = read_tensors(saved)
+    step = state.pop("step")
+    for name, values in state.items():
+        parts[name].load_state_dict(values)
+    return step
+
+
 def train(model: QueriedSeparator, data: Path, out: Path, args: argparse.Namespace) -> None:
     """Trains a tagger for a model's vocabulary, puts it into the model, and saves that."""
     torch.manual_seed(args.seed)
@@ -168,12 +180,7 @@ def train(model: QueriedSeparator, data: Path, out: Path, args: argparse.Namespa
         optimizer, args.lr, total_steps=args.steps, pct_start=0.1
     )
     parts = {"tagger": tagger, "optimizer": optimizer, "schedule": schedule}
-    saved, begin = out / "last.ckpt", 0
-    if saved.exists():
-        state = read_tensors(saved)
-        begin = state.pop("step")
-        for name, values in state.items():
-            parts[name].load_state_dict(values)
+    begin = restore(parts, saved := out / "last.ckpt")
     half = choose_precision("auto") == "bf16-mixed"
     batches = Mixtures(train_clips, labels, frames, args, begin)
     loader = DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=8)
