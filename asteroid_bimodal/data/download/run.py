@@ -133,8 +133,8 @@ def download(
 
         def is_missing(path: str) -> bool:
             row = ledger.rows.get(path)
-            done = row and row.status == "ok" and (root / path).exists()
-            return not done and not (row and row.status == "gone" and not retry_gone)
+            gone = row and row.status == "gone" and not retry_gone
+            return not gone and not _is_there(root, row)
 
         missing = []
         for entry in entries:
@@ -146,11 +146,11 @@ def download(
                 check_tools()
                 _fetch_all(fetcher, missing, ledger, jobs, stop)
             except DownloadStoppedError as error:
-                raise _stopped_error(error, _summary(entries, ledger.rows, frames)) from error
+                raise _stopped_error(error, _summary(entries, root, ledger.rows, frames)) from error
             finally:
                 fetcher.close()
             _remove_empty(root / PARTIAL)
-        return _summary(entries, ledger.rows, frames)
+        return _summary(entries, root, ledger.rows, frames)
 
 
 def _take_in(
@@ -279,16 +279,23 @@ def _stopped_error(error: DownloadStoppedError, summary: Summary) -> DownloadSto
     return stopped
 
 
-def _summary(entries: Sequence[Entry], rows: Mapping[str, Row], frames: bool) -> Summary:
+def _is_there(root: Path, row: Row | None) -> bool:
+    return row is not None and row.status == "ok" and (root / row.path).exists()
+
+
+def _summary(
+    entries: Sequence[Entry], root: Path, rows: Mapping[str, Row], frames: bool
+) -> Summary:
     counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     for entry in entries:
-        found = [rows[path] for path in _products(entry, frames).values() if path in rows]
-        if found:
-            worst = _worst(found)
+        found = [rows.get(path) for path in _products(entry, frames).values()]
+        if bad := [row for row in found if row and row.status != "ok"]:
+            worst = _worst(bad)
             counts[worst.status] += 1
-            if worst.status != "ok":
-                reasons[worst.reason.replace(worst.id, "…")] += 1
+            reasons[worst.reason.replace(worst.id, "…")] += 1
+        elif all(_is_there(root, row) for row in found):
+            counts["ok"] += 1
     told = counts["ok"], counts["gone"], counts["failed"]
     return Summary(*told, reasons.most_common(), untried=len(entries) - sum(told))
 

@@ -161,6 +161,12 @@ def test_files_that_are_there_need_nothing_else(site, web, tmp_path, monkeypatch
     summary = site.get(entries)
     assert (summary.ok, summary.missing) == (10, 0) and not web.asked
     assert {row.reason for row in read_ledger(tmp_path).values()} == {"found"}
+    # Neither sound without the pictures that are asked for is there, nor what was there once.
+    (tmp_path / entries[0].path).unlink()
+    for frames, count in ((False, 9), (True, 0)):
+        with pytest.raises(DownloadStoppedError) as info:
+            site.get(entries, frames=frames)
+        assert (info.value.summary.ok, info.value.summary.untried) == (count, 10 - count)
 
 
 def test_a_run_that_stops_says_how_far_it_came(site, web, tmp_path):
