@@ -78,7 +78,7 @@ def train(conf: Config, exp_dir: str | Path, *, resume: bool = False) -> Path:
             there are more or fewer tasks of the job than devices.
         StopSignal: when a signal ended it, after a checkpoint.
     """
-    check_tasks(count_processes(conf))
+    check_tasks(count_processes(conf), conf.training.num_nodes)
     exp_dir = Path(exp_dir)
     best = exp_dir / BEST
     if resume and not list_checkpoints(exp_dir):

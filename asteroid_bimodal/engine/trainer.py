@@ -26,7 +26,7 @@ from .skipped import SkippedClips
 from .steadying import AveragedWeights, WarmUp
 from .step_size import StepSize
 from .sync_norm import SyncNorms
-from .tasks import find_launcher
+from .tasks import find_environment
 
 PROJECT = "asteroid_bimodal"  # where loggers group runs by project
 
@@ -42,8 +42,8 @@ def build_trainer(conf: Config, exp_dir: Path, *, resume: bool = False) -> pl.Tr
     training = conf.training
     processes = count_processes(conf)
     on_gpus = training.accelerator != "cpu" and torch.cuda.is_available()
-    sync, launcher = training.sync_batchnorm and processes > 1, find_launcher()
-    plugins: list[Any] = [WholeFiles(), *([launcher] if launcher else [])]
+    sync, environment = training.sync_batchnorm and processes > 1, find_environment()
+    plugins: list[Any] = [WholeFiles(), *([environment] if environment else [])]
     if sync and not on_gpus:
         plugins.append(SyncNorms())
     return pl.Trainer(

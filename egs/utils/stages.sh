@@ -55,9 +55,13 @@ run() {
   return "$code"
 }
 
-# Of the tasks that SLURM or torchrun started for one job, this is number $rank.
-rank=${RANK:-${SLURM_PROCID:-0}}
-tasks=${WORLD_SIZE:-${SLURM_NTASKS:-1}}
+# Of the tasks that torchrun or srun started for one job, this is number $rank; see engine/tasks.py.
+rank=0 tasks=1
+if [ -n "${TORCHELASTIC_RUN_ID-}" ]; then
+  rank=$RANK tasks=$WORLD_SIZE
+elif [ "${SLURM_STEP_NUM_TASKS:-1}" -gt 1 ]; then
+  rank=$SLURM_PROCID tasks=$SLURM_STEP_NUM_TASKS
+fi
 if [ "$rank" -gt 0 ]; then exec >/dev/null; fi  # the first one speaks for all
 
 # once PROGRAM...: runs it in one task; the others wait, and end as it does.
@@ -65,7 +69,6 @@ once() {
   local code=0
   if [ "$tasks" -gt 1 ]; then
     if [ "$rank" -eq 0 ]; then run "$@" || code=$?; fi
-    if [ "$code" -gt 128 ]; then exit "$code"; fi  # a signal, which the others hear, too
     set -- "$PYTHON" ../utils/meet.py "$code"
   fi
   run "$@"

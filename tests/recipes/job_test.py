@@ -49,6 +49,7 @@ def start(command, **variables) -> subprocess.Popen:
 def slurm(*options) -> list[subprocess.Popen]:
     """The recipe as two tasks, one on each of two nodes."""
     job = {"SLURM_NTASKS": "2", "SLURM_NNODES": "2", "SLURM_NTASKS_PER_NODE": "1"}
+    job |= {"SLURM_STEP_NUM_TASKS": "2"}
     job |= {"SLURM_JOB_ID": "1", "SLURM_NODELIST": "127.0.0.1", "MASTER_PORT": free_port()}
     command = ["bash", RUN, *OPTIONS, "--devices", 1, "--num_nodes", 2, *options]
     return [
