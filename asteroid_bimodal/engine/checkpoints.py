@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,10 @@ class Checkpoints(Checkpoint):
             )
 
     def on_save_checkpoint(self, trainer: pl.Trainer, pl_module, checkpoint: dict) -> None:
+        # The first process's checkpoint is all processes': each goes on from the mean of them.
+        mean = partial(trainer.strategy.reduce, reduce_op="mean")
         checkpoint["sums"] = {
-            name: (result.value, result.cumulated_batch_size)
+            name: (mean(result.value.clone()), result.cumulated_batch_size)
             for name, result in trainer.fit_loop.epoch_loop._results.items()
             if result.meta.on_epoch and result.meta.is_mean_reduction
         }

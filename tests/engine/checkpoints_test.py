@@ -150,3 +150,22 @@ def test_a_new_best_one_is_named_before_the_old_one_goes(tmp_path, monkeypatch):
     ]
     assert sorted(path.name for path in folder.iterdir()) == [names[2], last, mine]
     assert callback.state_dict() == {"best": names[2], "score": 2.0, "over": False}
+
+
+def test_the_means_of_an_epoch_that_goes_on_are_of_all_processes(tmp_path):
+    """Only the first one's checkpoint is written, and each goes on from it."""
+
+    def reduce(tensor, reduce_op):
+        return tensor.add_({"mean": 5.0}[reduce_op]).div_(2)  # in place, with another process's 5
+
+    kind = types.SimpleNamespace(on_epoch=True, is_mean_reduction=True)
+    loss = types.SimpleNamespace(
+        value=torch.tensor(3.0), cumulated_batch_size=torch.tensor(2), meta=kind
+    )
+    trainer = types.SimpleNamespace(
+        strategy=types.SimpleNamespace(reduce=reduce),
+        fit_loop=types.SimpleNamespace(epoch_loop=types.SimpleNamespace(_results={"loss": loss})),
+    )
+    saved = {}
+    Checkpoints(tmp_path).on_save_checkpoint(trainer, None, saved)
+    assert saved["sums"] == {"loss": (4.0, 2)} and loss.value == 3
