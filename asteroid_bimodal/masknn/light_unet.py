@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .blocks import ResidualBlock
+from .blocks import ResidualBlock, repeat_for_queries
 from .cond_levels import ConditionalUNet, DownLevel, double
 
 if TYPE_CHECKING:
@@ -46,8 +46,7 @@ class LightLevel(DownLevel):
         x = self.shared_norm(self.shared_conv(skip))
         if below is not None:
             own = below if self.own_conv is None else self.own_conv(below)
-            # In its place: (N, C, H, W) is large, and nothing else needs it.
-            x = own.unflatten(0, (x.shape[0], -1)).add_(x.unsqueeze(1)).flatten(0, 1)
+            x = repeat_for_queries(x, own.shape[0]) + own
         return F.leaky_relu_(x, 0.2)
 
     def up(self, skip: Tensor, below: Tensor | None) -> Tensor:
