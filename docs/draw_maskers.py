@@ -22,7 +22,7 @@ def main() -> None:
     """Draws a point for each training, SDR against either cost."""
     here = Path(__file__).parent
     rows = pd.read_csv(here / "maskers.csv")
-    plt.rcParams.update({"svg.hashsalt": "maskers", "font.size": 9})
+    plt.rcParams.update({"svg.hashsalt": "maskers", "svg.fonttype": "none", "font.size": 9})
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.6), sharey=True)
     for axis, (cost, title) in zip(axes, COSTS.items(), strict=True):
         for (name, own), mark, colour in zip(

@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     A warning that an option made an error is exit code 2. A signal to stop is a line, too, and 128
     and its number: 130 for Ctrl-C, 143 for SIGTERM.
     """
-    # Large tensors in huge pages, where Linux has them: touching new memory costs much less then.
+    # Large tensors in huge pages, where Linux has them: touching new memory costs less then.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     try:
         with few_collections(), patient_streams(), stopped_by_signals():
