@@ -113,8 +113,9 @@ def classifier_path(conf: Config) -> Path:
 
 def build_loss(conf: Config) -> CompositeLoss:
     """Builds the weighted terms."""
+    rebuilt = ("url", "crl", "pit", "mixit", "absent")
     arguments = {
-        **dict.fromkeys(("url", "crl", "pit", "mixit", "absent"), lambda: _distance(conf)),
+        **dict.fromkeys(rebuilt, lambda: _distance(conf, single=conf.data.n_src == 1)),
         "cnt": lambda: {
             "scorer": build_scorer(conf),
             "sample_rate": conf.data.sample_rate,
@@ -142,7 +143,7 @@ def build_clean_loss(conf: Config) -> CompositeLoss | None:
     """Builds the loss of single sources, mix-and-separate; None unless training has such."""
     if not conf.data.clean.share:
         return None
-    clean = {"url": Weighted(URL(**_distance(conf)), conf.data.clean.weight)}
+    clean = {"url": Weighted(URL(**_distance(conf, single=True)), conf.data.clean.weight)}
     return CompositeLoss(clean, normalise=conf.training.normalise)
 
 
@@ -155,8 +156,10 @@ def build_remix_loss(conf: Config) -> CompositeLoss | None:
     return CompositeLoss(remixed, normalise=conf.training.normalise)
 
 
-def _distance(conf: Config) -> dict[str, nn.Module]:
-    return {"distance": DISTANCES[conf.training.distance](reduction="none")}
+def _distance(conf: Config, single: bool) -> dict[str, nn.Module]:
+    """Builds the distance of single sources, or that of mixtures."""
+    own = conf.training.single_distance if single else None
+    return {"distance": DISTANCES[own or conf.training.distance](reduction="none")}
 
 
 def build_system(conf: Config) -> BiModalSystem:

@@ -186,6 +186,7 @@ class Training:
     max_bad_steps: int = key(low=1, default=10)
     normalise: bool = key()
     distance: str = key(choices=tuple(DISTANCES), default="l1")
+    single_distance: str | None = key(choices=tuple(DISTANCES), default=None)
     precision: str = key(choices=PRECISIONS, near=_NEAR_PRECISIONS)
     checkpoint_activations: bool = key(default=False)
     accelerator: str = key(choices=("auto", "cpu", "gpu", "cuda", "mps"))

@@ -77,6 +77,7 @@ def draw(plot: Callable[[Axes], None], description: str, size: tuple[float, floa
     text = re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", text, count=1)
     for color, variable in _VARIABLES.items():
         text = text.replace(color, f"var({variable})")
+    text = re.sub(r"(data:image/png;base64,)([^\"]+)", _with_palette, text)
     return Markup(f'<svg role="img" aria-label="{escape(description)}"' + text[len("<svg") :])
 
 
@@ -188,8 +189,7 @@ def spectrogram(
     def plot(axes: Axes) -> None:
         plot_spectrogram(axes, signal, sample_rate, loudest, _STEP_DB)
 
-    svg = draw(plot, description, (3.6, 2.05))
-    return Markup(re.sub(r"(data:image/png;base64,)([^\"]+)", _with_palette, svg))
+    return draw(plot, description, (3.6, 2.05))
 
 
 def _with_palette(match: re.Match[str]) -> str:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from asteroid_bimodal.engine.build import (
+    build_clean_loss,
     build_loss,
     build_model,
     build_query_encoder,
@@ -52,6 +53,19 @@ def test_systems_differ_in_their_losses(tiny_conf, tone_set):
         for name in ("bimodal_clap", "clapsep")
     }
     assert losses["bimodal_clap"] == ["url", "crl", "cnt"] and losses["clapsep"] == ["url"]
+
+
+@pytest.mark.parametrize(("n_src", "expected"), [(1, "LogWeightedL2"), (2, "LogWeightedL1")])
+def test_single_sources_may_have_a_distance_of_their_own(tiny_conf, tone_set, n_src, expected):
+    def distance_of(loss):
+        return type(loss.terms["url"].distance).__name__
+
+    own = {"data.n_src": n_src, "training.single_distance": "l2", "data.clean.share": 0.5}
+    conf = tiny_conf(tone_set, "clapsep", **own)
+    assert distance_of(build_loss(conf)) == expected
+    assert distance_of(build_clean_loss(conf)) == "LogWeightedL2"
+    conf.training.single_distance = None
+    assert distance_of(build_loss(conf)) == distance_of(build_clean_loss(conf)) == "LogWeightedL1"
 
 
 def test_the_same_seed_gives_the_same_weights(tiny_conf, tone_set):

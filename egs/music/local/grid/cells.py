@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from asteroid_bimodal.metrics import METRICS, summarise
@@ -65,6 +66,7 @@ class Cell:
         single_root: data set of the single sources where it is another one.
         summary: of `final_metrics.json`.
         run: of `run.json`.
+        items: of each metric, its values by test item.
         quality: SDR, SIR and SAR of validation over training steps.
         parts: in how many goes it was trained.
     """
@@ -79,6 +81,7 @@ class Cell:
     single_root: str | None = None
     summary: Mapping[str, Any] = field(default_factory=dict)
     run: Mapping[str, Any] = field(default_factory=dict)
+    items: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     quality: Sequence[Series] = ()
     parts: int = 1
 
@@ -214,9 +217,18 @@ def _read_cell(final: Path, data: str) -> Cell | None:
         single_root=clean.get("root") if single_share else None,
         summary={"interval_95": {}} | summary,
         run=json.loads((folder / "run.json").read_text(encoding="utf-8")),
+        items=_items(folder / final.name.replace("final", "all").replace(".json", ".csv")),
         quality=panels.get("Validation quality", []),
         parts=len(logs),
     )
+
+
+def _items(path: Path) -> dict[str, dict[int, float]]:
+    """Reads `all_metrics.csv`: the values of each metric by item, but for those that are none."""
+    if not path.is_file():
+        return {}
+    table = pd.read_csv(path, index_col="item")
+    return {str(name): column.dropna().to_dict() for name, column in table.items()}
 
 
 def _shares(data: Mapping[str, Any]) -> tuple[float, float]:

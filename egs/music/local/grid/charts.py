@@ -11,22 +11,27 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 import asteroid_bimodal.report
-from asteroid_bimodal.report.figures import SERIES, draw
+from asteroid_bimodal.report.figures import SERIES, draw, plot_spectrogram
+from asteroid_bimodal.utils.spectrogram import magnitudes
 
+from . import paper
 from .cells import Group
+from .examples import Item
 
-_DASHES = ("-", "--", ":", "-.")
 _ZOOM = 1.4  # pixels per point: the page stretches its charts, a file has to have a size
 _QUALITY = ("SDR", "SIR", "SAR")
+_STEP_DB = 1.75  # few colours make small pictures
 
 
 def sources_chart(groups: Sequence[Group]) -> str:
     """Draws SDR over sources per training mixture, a line for each system.
 
     Args:
-        groups: of `group_cells`; those with options of their own are left out.
+        groups: of `group_cells`; those with options of their own are left out, and of more systems
+            than there are colours those that no claim is about.
     """
     plain = [group for group in groups if not group.first.options and group.score("sdr")]
+    plain = _shown(plain)
     styles = _styles(plain)
 
     def plot(axes: Axes) -> None:
@@ -61,8 +66,10 @@ def training_chart(groups: Sequence[Group]) -> str:
     """Draws SDR, SIR and SAR of validation over training steps, a column for each condition.
 
     Args:
-        groups: of `group_cells`; a column holds those with equally many sources per mixture.
+        groups: of `group_cells`; a column holds those with equally many sources per mixture. Which
+            of many are drawn is as in `sources_chart`.
     """
+    groups = _shown(groups)
     styles = _styles(groups)
     conditions = sorted({group.first.n_src for group in groups})
 
@@ -97,16 +104,49 @@ def training_chart(groups: Sequence[Group]) -> str:
     return _file(plot, description, _beside_legend(styles, (0.8 + 2.0 * len(conditions), 5.0)))
 
 
+def examples_chart(items: Sequence[Item]) -> str:
+    """Draws spectrograms of each item's signals in a row, 0 dB at the loudest of its mixture.
+
+    Args:
+        items: of `read_items`, at least one.
+    """
+    names = list(items[0].signals)
+
+    def plot(axes: Axes) -> None:
+        figure = axes.figure
+        axes.remove()
+        size = (len(items), len(names))
+        panels = figure.subplots(*size, sharex=True, sharey=True, squeeze=False)
+        for row, item in zip(panels, items, strict=True):
+            loudest = magnitudes(item.signals["mixture"], item.sample_rate).max()
+            for one, name in zip(row, names, strict=True):
+                plot_spectrogram(one, item.signals[name], item.sample_rate, loudest, _STEP_DB)
+                one.set(xlabel="", ylabel="")
+            row[0].set_ylabel(f"{item.phrase.removeprefix('The sound of ')}\nkHz")
+        for one, name in zip(panels[0], names, strict=True):
+            one.set_title(name, fontsize=9)
+        for one in panels[-1]:
+            one.set_xlabel("time (s)")
+
+    phrases = ", ".join(item.phrase for item in items)
+    description = f"Spectrograms of {', '.join(names)}. Queries: {phrases}."
+    return _file(plot, description, (7.2, 0.5 + 1.35 * len(items)))
+
+
+def _shown(groups: Sequence[Group]) -> list[Group]:
+    """Leaves those that claims are about where there are more names than colours."""
+    if len({group.name for group in groups}) <= len(SERIES):
+        return list(groups)
+    claimed = {system for claim in paper.CLAIMS for system in claim[:2]}
+    main = [g for g in groups if g.first.system in claimed and not g.first.options]
+    names = list(dict.fromkeys(group.name for group in main or groups))[: len(SERIES)]
+    return [group for group in main or groups if group.name in names]
+
+
 def _styles(groups: Sequence[Group]) -> dict[str, dict[str, str]]:
-    """Gives each name a colour, and a dash of its own where the colours repeat."""
+    """Gives each name a colour."""
     names = dict.fromkeys(group.name for group in groups)
-    return {
-        name: {
-            "color": SERIES[number % len(SERIES)],
-            "linestyle": _DASHES[number // len(SERIES) % len(_DASHES)],
-        }
-        for number, name in enumerate(names)
-    }
+    return {name: {"color": color} for name, color in zip(names, SERIES, strict=False)}
 
 
 def _beside_legend(names: Iterable[str], size: tuple[float, float]) -> tuple[float, float]:

@@ -12,15 +12,18 @@ from asteroid_bimodal.report.page import format_number
 from asteroid_bimodal.utils.files import atomic_write
 
 from .cells import SYSTEMS, Cell, Group, group_cells, read_cells
-from .charts import sources_chart, training_chart
+from .charts import examples_chart, sources_chart, training_chart
+from .claims import find_agreements, find_claims
+from .examples import Item, read_items, write_sounds
 from .tables import (
     METRICS,
+    agreement_table,
     claims_table,
-    find_claims,
     first_table,
     metrics_table,
     provenance_table,
     second_table,
+    table,
 )
 
 _OF_RUN = ("command", "commit", "device", "num_devices", "minutes", "steps", "epochs")
@@ -35,7 +38,7 @@ def write_grid(
     name: str = "music",
     test_n_src: int = 2,
 ) -> Path:
-    """Writes `<name>_<data>.md` and `.json`, and the pictures that the former shows.
+    """Writes `<name>_<data>.md` and `.json`, and the pictures and sounds that the former shows.
 
     Args:
         exp_dir: the grid's folder of experiments, `<data>_<system>_<K>src_seed<N>[_<options>]`.
@@ -64,7 +67,11 @@ def write_grid(
     _write(results_dir / f"{stem}_sources.svg", sources_chart(groups))
     _write(results_dir / f"{stem}_training.svg", training_chart(groups))
     write_json(_as_json(groups, problems, data, test_n_src), path.with_suffix(".json"))
-    _write(path, _as_markdown(groups, problems, f"{name.upper()}, {data} data", stem))
+    if items := read_items(Path(exp_dir), groups):
+        _write(results_dir / f"{stem}_examples.svg", examples_chart(items))
+        write_sounds(items, results_dir / f"{stem}_examples")
+    title = f"{name.upper()}, {data} data"
+    _write(path, _as_markdown(groups, items, problems, title, stem))
     return path
 
 
@@ -73,15 +80,23 @@ def _write(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _as_markdown(groups: Sequence[Group], problems: Sequence[str], title: str, stem: str) -> str:
+def _as_markdown(
+    groups: Sequence[Group],
+    items: Sequence[Item],
+    problems: Sequence[str],
+    title: str,
+    stem: str,
+) -> str:
     parts = [f"# Results: {title}", _introduction(groups)]
     for heading, content in (
         ("Table 1: SDR by sources per training mixture", first_table(groups)),
+        ("The paper's order", _agreement(groups)),
         ("SDR over sources per training mixture", f"![Chart]({stem}_sources.svg)"),
         ("Table 2: semi-supervised training", second_table(groups)),
-        ("Ratios", claims_table(find_claims(groups))),
+        ("Ratios", _ratios(groups)),
         ("All metrics", metrics_table(groups)),
         ("Validation over training", f"![Curves]({stem}_training.svg)"),
+        ("The same items", _examples(items, stem)),
         ("Provenance", provenance_table(groups)),
         ("Experiments that cannot be read", "\n".join(f"- {text}" for text in problems)),
     ):
@@ -97,13 +112,41 @@ def _introduction(groups: Sequence[Group]) -> str:
     before = sorted({format_number(summary.get("input_sdr")) for summary in summaries})
     text = (
         "Means in dB ± half of their 95 % intervals: over test mixtures where a cell has one seed, "
-        "over the means of its seeds where it has several. – marks what was not run.\n"
+        "over the means of its seeds where it has several; in brackets in Table 1 the paper's "
+        "figure, of the full set. – marks what was not run.\n"
         f"Measured on {', '.join(lists)}, {' or '.join(items)} mixtures, whose own SDR is "
         f"{' or '.join(before)} dB. Written by `grid.sh`."
     )
     if len(lists) > 1:
         text += "\n\n**The cells were measured on different lists: they do not compare.**"
     return text
+
+
+def _agreement(groups: Sequence[Group]) -> str:
+    agreements = find_agreements(groups)
+    text = "Spearman's correlation of the columns above with those of the paper."
+    return f"{text}\n\n{agreement_table(agreements)}" if agreements else ""
+
+
+def _ratios(groups: Sequence[Group]) -> str:
+    claims = find_claims(groups)
+    text = (
+        "Means over each other; in brackets 95 % intervals of 10 000 bootstrap draws of test "
+        "mixtures and, where a cell has several, of seeds."
+    )
+    return f"{text}\n\n{claims_table(claims)}" if claims else ""
+
+
+def _examples(items: Sequence[Item], stem: str) -> str:
+    if not items:
+        return ""
+    rows = [
+        [f"[{name}]({stem}_examples/{item.name}_{name}.flac)" for name in item.signals]
+        for item in items
+    ]
+    rows = [[item.phrase, *row] for item, row in zip(items, rows, strict=True)]
+    listen = table(["Query", *[""] * len(items[0].signals)], rows)
+    return f"![Spectrograms]({stem}_examples.svg)\n\n{listen}"
 
 
 def _as_json(
@@ -114,6 +157,7 @@ def _as_json(
         "test_n_src": test_n_src,
         "groups": [_group_facts(group) for group in groups],
         "claims": [asdict(claim) for claim in find_claims(groups)],
+        "agreements": [asdict(agreement) for agreement in find_agreements(groups)],
         "unreadable": list(problems),
     }
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from asteroid_bimodal.report.page import format_number
+from asteroid_bimodal.report.page import format_interval, format_number
 
+from . import paper
 from .cells import SYSTEMS, Cell, Group
+from .claims import Agreement, Claim, Ratio
 
 METRICS = {
     "sdr": "SDR",
@@ -18,76 +19,8 @@ METRICS = {
     "colouration": "Colouration",
 }
 SOURCES = (1, 2, 3, 4)
-# SDR for 1 to 4 sources per training mixture in the paper's Table 1; of the semi-supervised system
-# in Table 2, with 5 % of the recordings as single sources.
-_PAPER = {
-    "clipsep_text": (7.7, 4.6, 3.5, 2.7),
-    "clapsep": (8.1, 5.5, 4.3, 3.5),
-    "bimodal_clap": (None, 7.9, 7.1, 6.2),
-    "bimodal_semi": (None, 8.8, 8.2, 7.4),
-}
-# Which system is said to be better than which: with as many sources, or though the other is
-# supervised.
-_CLAIMS = (
-    ("bimodal_clap", "clipsep_text", False),
-    ("bimodal_clap", "clapsep", False),
-    ("bimodal_clap", "clapsep", True),
-    ("bimodal_semi", "clapsep", True),
-)
 # What semi-supervised training compares with: system, whether supervised.
 _REFERENCES = {("clapsep", True), ("bimodal_clap", False)}
-
-
-@dataclass(frozen=True)
-class Claim:
-    """How many times another system's SDR, and improvement of SI-SDR, a system has.
-
-    Attributes:
-        system: key of the system.
-        other: key of the other one.
-        n_src: sources in the training mixtures of the system.
-        other_n_src: sources in those of the other one; 1 is supervised.
-        ratio: of SDR, measured.
-        paper: of SDR, the paper's, on the full data.
-        si_sdr_ratio: of the improvements of SI-SDR, None where the other system has none.
-    """
-
-    system: str
-    other: str
-    n_src: int
-    other_n_src: int
-    ratio: float
-    paper: float
-    si_sdr_ratio: float | None = None
-
-
-def find_claims(groups: Sequence[Group]) -> list[Claim]:
-    """Computes the ratios that the paper claims of SDR, where both cells exist.
-
-    Args:
-        groups: of `group_cells`; those with options of their own take no part.
-    """
-    cells = {
-        (group.first.system, group.first.n_src): group
-        for group in groups
-        if not group.first.options
-    }
-    claims = []
-    for system, other, supervised in _CLAIMS:
-        for n_src in SOURCES[1:]:
-            other_n_src = 1 if supervised else n_src
-            pair = cells.get((system, n_src)), cells.get((other, other_n_src))
-            if (ratio := _ratio(*pair, "sdr")) is not None:
-                paper = _PAPER[system][n_src - 1] / _PAPER[other][other_n_src - 1]
-                si_sdr = _ratio(*pair, "si_sdr_imp")
-                claims.append(Claim(system, other, n_src, other_n_src, ratio, paper, si_sdr))
-    return claims
-
-
-def _ratio(group: Group | None, other: Group | None, metric: str) -> float | None:
-    """A metric's means over each other; nothing is a number of times what does not separate."""
-    above, below = group and group.score(metric), other and other.score(metric)
-    return above.mean / below.mean if above and below and below.mean > 0 else None
 
 
 def first_table(groups: Sequence[Group]) -> str:
@@ -100,9 +33,29 @@ def first_table(groups: Sequence[Group]) -> str:
     found: dict[str, dict[int, Group]] = {}
     for group in groups:
         if not group.first.options and not group.first.semi_supervised:
-            found.setdefault(group.name, {})[group.first.n_src] = group
-    rows = [[name, *(_score(row.get(n)) for n in SOURCES)] for name, row in found.items()]
+            found.setdefault(group.first.system, {})[group.first.n_src] = group
+    rows = [
+        [SYSTEMS.get(system, system), *(_beside_paper(system, n, row.get(n)) for n in SOURCES)]
+        for system, row in found.items()
+    ]
     return table(["System", "1 (supervised)", "2", "3", "4"], rows)
+
+
+def _beside_paper(system: str, n_src: int, group: Group | None) -> str:
+    known = paper.sdr(system, n_src)
+    return _score(group) + (f" ({format_number(known, 1)})" if known else "")
+
+
+def agreement_table(agreements: Sequence[Agreement]) -> str:
+    """Lists whether the systems of each column of Table 1 come in the paper's order.
+
+    Args:
+        agreements: of `find_agreements`.
+    """
+    rows = [
+        [str(one.n_src), str(one.systems), format_number(one.correlation)] for one in agreements
+    ]
+    return table(["Sources per training mixture", "Systems", "Rank correlation"], rows)
 
 
 def second_table(groups: Sequence[Group]) -> str:
@@ -140,13 +93,20 @@ def claims_table(claims: Sequence[Claim]) -> str:
             [
                 f"{SYSTEMS[claim.system]}, {claim.n_src} sources",
                 f"{SYSTEMS[claim.other]}, {condition}",
-                format_number(claim.ratio),
+                _ratio(claim.sdr),
                 format_number(claim.paper),
-                format_number(claim.si_sdr_ratio),
+                _ratio(claim.si_sdr_imp),
             ]
         )
     header = ["System", "over", "SDR, here", "SDR, paper, full MUSIC", "SI-SDR improvement, here"]
     return table(header, rows)
+
+
+def _ratio(ratio: Ratio | None) -> str:
+    if ratio is None:
+        return "–"
+    interval = f" ({format_interval(ratio.interval)})" if ratio.interval else ""
+    return format_number(ratio.value) + interval
 
 
 def metrics_table(groups: Sequence[Group]) -> str:
