@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from asteroid_bimodal.engine.script import run_script
 from asteroid_bimodal.hub import load_model
-from asteroid_bimodal.metrics import bss_eval
+from asteroid_bimodal.metrics import bss_eval, si_sdr, write_rows
 from asteroid_bimodal.models import QueriedSeparator
 
 
@@ -44,7 +44,7 @@ def main(options: list[str]) -> None:
     ]
     scores = pd.DataFrame(rows)
     if args.scores:
-        scores.to_csv(args.scores, index=False)
+        write_rows(rows, args.scores)
     print(f"{args.model}: {len(pairs)} pairs of {scores.path.nunique()} recordings")
     print(summary(scores, ["kind", "label"]).to_string())
     print(summary(scores, ["kind", "level"]).to_string())
@@ -61,14 +61,17 @@ def score(
     queries = [args.prompt.format(clip.label) for clip in pair]
     spectra = model.separate_spectra(mixture[None], model.encode_queries(queries, 1))
     estimates = model.decode(spectra.shared() if args.share else spectra)[0, :, 0]  # (2, T)
-    after = bss_eval(estimates, references)
-    before = bss_eval(mixture.expand(2, -1), references)
+    after, before = (
+        {**bss_eval(signals, references), "si_sdr": si_sdr(signals, references)}
+        for signals in (estimates, mixture.expand(2, -1))
+    )
     return [
         {
             "path": clip.path.name,
             "level": level if index == 0 else -level,
             "sdr": float(after["sdr"][index]),
             "sdr_imp": float(after["sdr"][index] - before["sdr"][index]),
+            "si_sdr_imp": float(after["si_sdr"][index] - before["si_sdr"][index]),
         }
         for index, clip in enumerate(pair)
     ]

@@ -13,6 +13,7 @@
 #
 # --data mini|full   --cells LIST   --seeds LIST   --test_n_src 2|3|4
 # --exp FOLDER (exp/grid)   --results FOLDER (results)   --config FILE   --print_config
+# --recordings FILE (path,label): scores the cells on pairs of these, too
 
 set -euo pipefail
 
@@ -22,11 +23,16 @@ seeds=0
 test_n_src=2
 exp=exp/grid
 results=results
-script_options=(data cells seeds test_n_src exp results)
+recordings=
+script_options=(data cells seeds test_n_src exp results recordings)
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../utils/parse_options.sh"
 . "$here/../utils/env.sh"
+if [ -n "$recordings" ]; then
+  [ -f "$recordings" ] || fail "--recordings $recordings does not exist."
+  recordings=$(realpath "$recordings")
+fi
 cd "$here"
 
 check_range test_n_src "$test_n_src" 2 4
@@ -73,6 +79,12 @@ run_cell() {
     --seed "$seed" "${own_options[@]}" --test_n_src "$test_n_src" --exp "$folder" --stop_stage 5
 }
 
+score_recordings() {
+  [ -z "$recordings" ] || [ -f "$folder/real_pairs.csv" ] || [ ! -f "$folder/$final" ] ||
+    "$PYTHON" ../../benchmarks/real_pairs.py "$recordings" --model "$folder" \
+      --scores "$folder/real_pairs.csv"
+}
+
 collect() {
   "$PYTHON" local/collect_results.py --data "$data" --exp "$exp" --results "$results" \
     --test_n_src "$test_n_src" && collected=true
@@ -90,14 +102,16 @@ for seed in "${seed_list[@]}"; do
     own=${own//:/,}
     tag=${data}_${system}_${n_src}src_seed$seed${own:+_$own}
     folder=$exp/${tag//[^A-Za-z0-9_.,=+-]/_}
+    status=0
     if [ -f "$folder/$final" ]; then
       echo "Cell $number of $total: $tag is finished, skipped"
+      score_recordings || failed+=("$tag, on recordings")
       continue
     fi
     echo "Cell $number of $total: $tag"
-    status=0
     run_cell || status=$?
     if [ "$status" -eq 0 ]; then
+      score_recordings || failed+=("$tag, on recordings")
       collect || true
     elif [ "$status" -eq "$BUSY" ]; then
       echo "$tag is in the hands of another process, left to it"

@@ -116,6 +116,22 @@ def test_results_are_collected(grid):
     assert (results / "music_mini_sources.svg").is_file()
 
 
+def test_finished_cells_are_scored_on_recordings_once(grid, tone_set, tmp_path):
+    exp, manifest = grid[0], tmp_path / "manifest.csv"
+    clips = {label: next(tone_set.root.rglob(f"{label}/*.wav")) for label in ("violin", "flute")}
+    lines = [f"{os.path.relpath(clip, tmp_path)},{label}" for label, clip in clips.items()]
+    manifest.write_text("path,label\n" + "\n".join(lines))
+    command = ["--cells", "clapsep:2:data.share=0.5", "--exp", exp, "--results", tmp_path]
+    result = run(*command, "--recordings", manifest)
+    assert result.returncode == 0, result.stderr
+    scores = exp / "mini_clapsep_2src_seed0_data.share=0.5/real_pairs.csv"
+    written = scores.stat().st_mtime_ns
+    assert "## Pairs of real recordings" in (tmp_path / "music_mini.md").read_text()
+    run(*command, "--recordings", manifest)
+    assert scores.stat().st_mtime_ns == written
+    scores.unlink()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -128,6 +144,7 @@ def test_results_are_collected(grid):
         (["--system", "clapsep"], "Give --cells and --seeds instead of --system"),
         (["--n-src", "2"], "Give --cells and --seeds instead of --n_src"),
         (["--tag", "x"], "--tag cannot be given: every cell has its own folder"),
+        (["--recordings", "nofile.csv"], "--recordings nofile.csv does not exist"),
         (["--test_n_src", "9"], "--test_n_src takes a number from 2 to 4; received '9'"),
     ],
 )

@@ -119,6 +119,25 @@ def test_all_metrics_and_seeds(written):
     assert any("(data.clean.share=0.25) | 2 | 0 | 9.20 ± 0.50" in row for row in rows)
 
 
+def test_pairs_of_real_recordings(grid, tmp_path):
+    assert "recordings" not in write_grid(grid, tmp_path / "before").read_text(encoding="utf-8")
+    columns = "path,level,sdr,sdr_imp,si_sdr_imp,kind,label\n"
+    for folder, gains in (
+        ("mini_clapsep_2src_seed0", (1.0, -2.0)),
+        ("mini_bimodal_clap_2src_seed0", (3.0, 5.0)),
+        ("mini_bimodal_clap_2src_seed1", (3.0, 6.0)),
+    ):
+        rows = [f"a.wav,0.0,5.0,{gain},{gain - 1},sounds,violin\n" for gain in gains]
+        rows.append("a.wav,10.0,9.0,9.0,9.0,sounds,violin\n")  # another level
+        (grid / folder / "real_pairs.csv").write_text(columns + "".join(rows))
+    text = write_grid(grid, tmp_path / "results").read_text(encoding="utf-8")
+    assert rows_of(text, "Pairs of real recordings")[2:] == [
+        r"| CLAPSep\* | 2 | 0 | −0.50 | −1.50 | 50 % |",
+        # Means 4 and 4.5: Student's t of one degree of freedom, 12.706, times 0.25.
+        "| Proposed, CLAP | 2 | 0, 1 | 4.25 ± 3.18 | 3.25 ± 3.18 | 100 % |",
+    ]
+
+
 def test_provenance(grid, tmp_path):
     run = grid / "mini_clapsep_2src_seed0" / "run.json"
     facts = json.loads(run.read_text())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,7 @@ class Cell:
         summary: of `final_metrics.json`.
         run: of `run.json`.
         items: of each metric, its values by test item.
+        recordings: means over pairs of real recordings, and the share that is `better`.
         quality: SDR, SIR and SAR of validation over training steps.
         parts: in how many goes it was trained.
     """
@@ -82,6 +83,7 @@ class Cell:
     summary: Mapping[str, Any] = field(default_factory=dict)
     run: Mapping[str, Any] = field(default_factory=dict)
     items: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    recordings: Mapping[str, float] = field(default_factory=dict)
     quality: Sequence[Series] = ()
     parts: int = 1
 
@@ -125,6 +127,16 @@ class Group:
             for cell in self.cells
         ]
         return summarise(rows)
+
+    @property
+    def on_recordings(self) -> Group | None:
+        """The cells that were scored on pairs of real recordings, with these scores, if any."""
+        cells = [
+            replace(cell, summary={"interval_95": {}} | cell.recordings)
+            for cell in self.cells
+            if cell.recordings
+        ]
+        return Group(cells) if cells else None
 
     def score(self, metric: str) -> Score | None:
         """Gives the mean of a metric with its interval; None where nothing could be scored.
@@ -218,6 +230,7 @@ def _read_cell(final: Path, data: str) -> Cell | None:
         summary={"interval_95": {}} | summary,
         run=json.loads((folder / "run.json").read_text(encoding="utf-8")),
         items=_items(folder / final.name.replace("final", "all").replace(".json", ".csv")),
+        recordings=_recordings(folder / "real_pairs.csv"),
         quality=panels.get("Validation quality", []),
         parts=len(logs),
     )
@@ -229,6 +242,16 @@ def _items(path: Path) -> dict[str, dict[int, float]]:
         return {}
     table = pd.read_csv(path, index_col="item")
     return {str(name): column.dropna().to_dict() for name, column in table.items()}
+
+
+def _recordings(path: Path) -> dict[str, float]:
+    """Averages what benchmarks/real_pairs.py wrote for pairs at equal level."""
+    if not path.is_file():
+        return {}
+    table = pd.read_csv(path)
+    table = table[table["level"] == 0]
+    means = {name: float(table[name].mean()) for name in ("sdr_imp", "si_sdr_imp")}
+    return means | {"better": float((table["sdr_imp"] > 0).mean())}
 
 
 def _shares(data: Mapping[str, Any]) -> tuple[float, float]:

@@ -22,6 +22,7 @@ from .tables import (
     first_table,
     metrics_table,
     provenance_table,
+    recordings_table,
     second_table,
     table,
 )
@@ -95,6 +96,7 @@ def _as_markdown(
         ("Table 2: semi-supervised training", second_table(groups)),
         ("Ratios", _ratios(groups)),
         ("All metrics", metrics_table(groups)),
+        ("Pairs of real recordings", recordings_table(groups)),
         ("Validation over training", f"![Curves]({stem}_training.svg)"),
         ("The same items", _examples(items, stem)),
         ("Provenance", provenance_table(groups)),
@@ -184,6 +186,7 @@ def _cell_facts(cell: Cell) -> dict[str, Any]:
         "folder": cell.folder,
         "seed": cell.seed,
         **_scores(cell.summary),
+        "recordings": dict(cell.recordings),
         **{name: cell.summary.get(name) for name in counts},
         **{name: cell.run.get(name) for name in _OF_RUN},
         "training_parts": cell.parts,

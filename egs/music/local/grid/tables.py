@@ -115,16 +115,28 @@ def metrics_table(groups: Sequence[Group]) -> str:
     Args:
         groups: of `group_cells`.
     """
-    rows = [
-        [
-            group.name,
-            str(group.first.n_src),
-            ", ".join(str(cell.seed) for cell in group.cells),
-            *(_score(group, metric) for metric in METRICS),
-        ]
-        for group in groups
-    ]
+    rows = [[*_who(group), *(_score(group, metric) for metric in METRICS)] for group in groups]
     return table(["System", "Sources", "Seeds", *METRICS.values()], rows)
+
+
+def recordings_table(groups: Sequence[Group]) -> str:
+    """Lists what groups gain on pairs of real recordings.
+
+    Args:
+        groups: of `group_cells`; those that were not scored so are left out.
+    """
+    rows = []
+    for group in filter(None, (group.on_recordings for group in groups)):
+        better = sum(cell.recordings["better"] for cell in group.cells) / len(group.cells)
+        scores = [_score(group, metric) for metric in ("sdr_imp", "si_sdr_imp")]
+        rows.append([*_who(group), *scores, f"{100 * better:.0f} %"])
+    header = ["System", "Sources", "Seeds", METRICS["sdr_imp"], METRICS["si_sdr_imp"]]
+    return table([*header, "Better than the mixture"], rows)
+
+
+def _who(group: Group) -> list[str]:
+    seeds = ", ".join(str(cell.seed) for cell in group.cells)
+    return [group.name, str(group.first.n_src), seeds]
 
 
 def provenance_table(groups: Sequence[Group]) -> str:
