@@ -13,14 +13,14 @@ def add_command(commands) -> None:
         commands,
         "example",
         _example,
-        help="write a recording to try things with: eight seconds of a flute and a cello",
+        help="write a recording to try things with: five seconds of a flute and a xylophone",
         examples=["duet.wav"],
     )
     parser.add_argument(
         "file",
         nargs="?",
         type=Path,
-        default=Path("flute_and_cello.wav"),
+        default=Path("flute_and_xylophone.wav"),
         help="audio file (%(default)s)",
     )
 

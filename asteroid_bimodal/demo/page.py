@@ -64,7 +64,7 @@ def build_page(
         )
         with gr.Row():
             with gr.Column(scale=4, min_width=320):
-                example = write_example(folder / "flute_and_cello.wav")
+                example = write_example(folder / "flute_and_xylophone.wav")
                 inputs, problems, ask = _add_inputs(gr, models, example)
             with gr.Column(scale=7, min_width=320, elem_id="answer"):
                 found = gr.HTML(EMPTY, js_on_load=SCRIPT, elem_id="found", label="Found")
@@ -155,7 +155,7 @@ def _add_inputs(
         [[str(example), ", ".join(EXAMPLE_QUERIES)]],
         [audio, words],
         label="Try it with",
-        example_labels=["a flute and a cello, but no xylophone"],
+        example_labels=["a flute and a xylophone, but no trumpet"],
         cache_examples=False,
     )
     ask = [button.click, words.submit, without.submit, caption.submit]

@@ -1,9 +1,10 @@
 """A duet to try things with.
 
-`flute_and_cello.ogg` is the sum of two solos that `egs/utils/miniatures` renders, 8 s at 22050 Hz:
+`flute_and_xylophone.ogg` is the sum of two real recordings, notes of one player each, that no model of
+the package was trained on; 5 s at 16 kHz, the flute to the right, the xylophone to the left:
 
-    flute = render_take("flute", 8.0, 22050, np.random.default_rng(1))  # gains 0.3 left, 0.5 right
-    cello = render_take("cello", 8.0, 22050, np.random.default_rng(2))  # gains 0.5 left, 0.3 right
+- the flute of the University of Iowa Musical Instrument Samples, which are free without restrictions;
+- the xylophone of the Versilian Community Sample Library, CC0.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from pathlib import Path
 
 from .files import atomic_write
 
-EXAMPLE_QUERIES = ("flute", "cello", "xylophone")  # the last one does not play
-_DUET = Path(__file__).with_name("flute_and_cello.ogg")
+EXAMPLE_QUERIES = ("flute", "xylophone", "trumpet")  # the last one does not play
+_DUET = Path(__file__).with_name("flute_and_xylophone.ogg")
 
 
 def write_example(path: str | Path) -> Path:
-    """Writes eight seconds of flute and cello in stereo, the same every time.
+    """Writes five seconds of flute and xylophone in stereo, the same every time.
 
     Args:
         path: a file of a format that libsndfile writes, such as wav.
@@ -30,10 +31,10 @@ def write_example(path: str | Path) -> Path:
 
     Examples:
         >>> import tempfile
-        >>> path = write_example(f"{tempfile.mkdtemp()}/flute_and_cello.wav")
+        >>> path = write_example(f"{tempfile.mkdtemp()}/flute_and_xylophone.wav")
         >>> import soundfile
         >>> soundfile.info(path).channels, soundfile.info(path).duration
-        (2, 8.0)
+        (2, 5.0)
     """
     import soundfile
 

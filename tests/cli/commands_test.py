@@ -84,12 +84,12 @@ def test_the_example_is_written_once(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     cli.main(["example"])
     cli.main(["example", "a.flac"])
-    assert capsys.readouterr().out == "flute_and_cello.wav\na.flac\n"
-    wav, rate = soundfile.read("flute_and_cello.wav")
-    assert (rate, wav.shape) == (22050, (8 * 22050, 2)) and 0.1 < np.abs(wav).max() < 1
+    assert capsys.readouterr().out == "flute_and_xylophone.wav\na.flac\n"
+    wav, rate = soundfile.read("flute_and_xylophone.wav")
+    assert (rate, wav.shape) == (16000, (5 * 16000, 2)) and 0.1 < np.abs(wav).max() < 1
     np.testing.assert_allclose(soundfile.read("a.flac")[0], wav, atol=2**-15)
     code, _ = ends(capsys, "example")
-    assert code == "asteroid-bimodal: flute_and_cello.wav exists already: name another file."
+    assert code == "asteroid-bimodal: flute_and_xylophone.wav exists already: name another file."
     code, _ = ends(capsys, "example", "duet")
     assert code == "asteroid-bimodal: duet has no suffix of an audio format, such as .wav."
 
@@ -102,7 +102,7 @@ from asteroid_bimodal import cli
 cli.main(["example", {str(tmp_path / "duet.wav")!r}])
 """
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert soundfile.info(tmp_path / "duet.wav").duration == 8
+    assert soundfile.info(tmp_path / "duet.wav").duration == 5
 
 
 def test_the_example_is_not_taken_for_an_output(tmp_path):

@@ -252,8 +252,8 @@ def test_a_question_in_the_browser(address, browser, noise, width, height):
     press(browser, "Separate")  # with nothing in it
     browser.wait_for("document.querySelector('#of-queries')?.innerText.includes('such as')")
 
-    press(browser, "a flute and a cello")
-    browser.wait_for("document.querySelector('#queries textarea').value.includes('cello')")
+    press(browser, "a flute and a xylophone")
+    browser.wait_for("document.querySelector('#queries textarea').value.includes('xylophone')")
     browser.wait_for("document.querySelector('#mixture').innerText.includes('.wav')")
     browser.wait_for("!document.querySelector('.abm-problem')")
     browser.evaluate("document.querySelector('#queries textarea').focus()")
