@@ -75,7 +75,8 @@ def find_sounds(
         What was found, the likeliest first.
 
     Raises:
-        ValueError: for a model without one of these, and for a file that cannot be read.
+        ValueError: for a model without one of these, for a file that cannot be read, and for a
+            batch size below 1.
     """
     finder, ends, end = Finder(model, least, batch_size), [0.0], 0
     found, steps = [], []
@@ -131,6 +132,8 @@ class Finder:
                 "This model has no calibration, which says how likely a sound is there: "
                 "`python benchmarks/likelihood.py --fit` makes one."
             )
+        if batch_size < 1:
+            raise ValueError(f"Expected a batch_size of 1 or more, received {batch_size}.")
         self.labels = model.vocabulary.labels
         self._model, self._least, self._batch_size = model, least, batch_size
         self._prior = min(0.5, EXPECTED / len(self.labels))

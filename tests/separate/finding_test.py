@@ -101,6 +101,12 @@ def test_a_model_must_know_sounds_and_be_calibrated(tmp_path, write):
         list(separate_all(build_tiny(vocabulary={"a": {"violin": []}}), [path]))
 
 
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_a_batch_without_sounds(bands, tmp_path, write, batch_size):
+    with pytest.raises(ValueError, match=f"batch_size of 1 or more, received {batch_size}"):
+        find_sounds(bands, write(tmp_path / "a.wav", tones()), batch_size=batch_size)
+
+
 def test_all_that_is_there_is_written_with_the_rest(bands, tmp_path, write):
     paths = [
         write(tmp_path / "a.wav", tones(low=(0, 20), high=(0, 20))),
