@@ -1,10 +1,9 @@
 """A duet to try things with.
 
-`flute_and_xylophone.ogg` is the sum of two real recordings, notes of one player each, that no model of
-the package was trained on; 5 s at 16 kHz, the flute to the right, the xylophone to the left:
-
-- the flute of the University of Iowa Musical Instrument Samples, which are free without restrictions;
-- the xylophone of the Versilian Community Sample Library, CC0.
+`flute_and_xylophone.ogg` is the sum of two real recordings, notes of one player each, that no
+model of the package was trained on; 5 s at 16 kHz, the flute to the right, the xylophone to the
+left. The flute is of the University of Iowa Musical Instrument Samples, which are free without
+restrictions; the xylophone of the Versilian Community Sample Library, CC0.
 """
 
 from __future__ import annotations
