@@ -29,9 +29,9 @@ def add_command(commands) -> None:
     add(
         "--least",
         type=float,
-        default=0.5,
+        default=0.2,
         metavar="LIKELIHOOD",
-        help="of what is told, from 0 to 1 (likely: 0.5, the default; sure: 0.9)",
+        help="of what is told, from 0 to 1 (%(default)s; likely: 0.5, sure: 0.9)",
     )
     add("--batch-size", type=count, default=8, help="sounds in one pass; fewer take less memory")
     add_device(parser)
@@ -73,7 +73,7 @@ def _entry(sound: FoundSound) -> dict[str, Any]:
 def _told(path: str, sounds: list[FoundSound]) -> str:
     width = max((len(sound.name) for sound in sounds), default=0)
     lines = [
-        f"  {sound.name:{width}}  {str(sound.score):18}  "
+        f"  {sound.name:{width}}  {sound.score.likelihood:4.0%}  {sound.score.level:6.1f} dB  "
         + ", ".join(f"{_clock(begin)}-{_clock(end)}" for begin, end in sound.spans)
         for sound in sounds
     ]

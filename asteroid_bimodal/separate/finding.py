@@ -25,6 +25,7 @@ from ..models.streaming import check_wav, evaluating
 from ..utils.own_sounds import is_ours
 from .files import FAILURES, FileResult, separate_each
 
+TOLD = 0.2  # the least likelihood of what is told: half of it is there
 NOTHING = "nothing that this model knows is likely there"
 WINDOW = 8.0  # seconds that are judged in one pass
 STEP = 1.0  # seconds of which spans are made
@@ -52,7 +53,7 @@ def find_sounds(
     model: QueriedSeparator,
     path: str | Path,
     *,
-    least: float = LIKELY,
+    least: float = TOLD,
     batch_size: int = 8,
     progress: bool = False,
 ) -> list[FoundSound]:
@@ -230,7 +231,7 @@ def separate_all(
             yield FileResult(path, "left out", "an earlier separation wrote it")
             continue
         try:
-            found = find_sounds(model, path, progress=options.get("progress", False))
+            found = find_sounds(model, path, least=LIKELY, progress=options.get("progress", False))
         except FAILURES as error:
             yield FileResult(path, "failed", " ".join(str(error).split()))
             continue
