@@ -104,7 +104,13 @@ def find_fitting_pairs(
     args: argparse.Namespace, sounds: Mapping[str, Sound]
 ) -> list[tuple[Recording, Recording]]:
     """Lists, of `find_pairs`, those of two sounds of one kind, or of speech and everyday sounds."""
-    return [pair for pair in find_pairs(args, sounds) if _fits(*heard(pair, sounds))]
+    pairs = [pair for pair in find_pairs(args, sounds) if _fits(*heard(pair, sounds))]
+    if not pairs:
+        raise ValueError(
+            f"Expected recordings of two sounds of one kind in {args.manifest}, or of speech and "
+            "an everyday sound, found none. Add some, or name other --labels."
+        )
+    return pairs
 
 
 @cache  # each recording is in many pairs

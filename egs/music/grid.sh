@@ -80,9 +80,10 @@ run_cell() {
 }
 
 score_recordings() {
-  [ -z "$recordings" ] || [ -f "$folder/real_pairs.csv" ] || [ ! -f "$folder/$final" ] ||
-    "$PYTHON" ../../benchmarks/real_pairs.py "$recordings" --model "$folder" \
-      --scores "$folder/real_pairs.csv"
+  [ -n "$recordings" ] && [ ! -f "$folder/real_pairs.csv" ] && [ -f "$folder/$final" ] || return 0
+  collected=false
+  "$PYTHON" ../../benchmarks/real_pairs.py "$recordings" --model "$folder" \
+    --scores "$folder/real_pairs.csv"
 }
 
 collect() {

@@ -42,6 +42,13 @@ def test_a_manifest_without_labels(script, tmp_path, name):
         script(name, tmp_path / "list.csv")
 
 
+@pytest.mark.parametrize("name", ["real_pairs", "likelihood"])
+def test_no_pairs_of_one_kind(script, tmp_path, name):
+    (tmp_path / "list.csv").write_text("path,label\na.wav,violin\nb.wav,dog\n")
+    with pytest.raises(SystemExit, match="Error: .*two sounds of one kind in .*list.csv"):
+        script(name, tmp_path / "list.csv", "--labels", "violin", "dog")
+
+
 def test_a_recording_that_is_missing(script, tmp_path):
     (tmp_path / "list.csv").write_text("path,label\na.wav,violin\nb.wav,flute\n")
     with pytest.raises(SystemExit, match="Error: .*a.wav does not exist"):

@@ -132,6 +132,30 @@ def test_finished_cells_are_scored_on_recordings_once(grid, tone_set, tmp_path):
     scores.unlink()
 
 
+def test_results_have_the_scores_of_cells_that_were_finished_before(tmp_path, monkeypatch):
+    """Also where a cell before them, whose results are collected at once, was not."""
+    scores = tmp_path / "exp/mini_clapsep_2src_seed0/real_pairs.csv"
+    scores.parent.mkdir(parents=True)
+    scores.with_name("final_metrics.json").write_text("{}")
+    manifest = tmp_path / "my recordings.csv"
+    manifest.touch()
+    python = tmp_path / "python"  # does nothing else
+    python.write_text(
+        "#!/bin/bash\n"
+        'case "$*" in\n'
+        '  *"/my recordings.csv --model "*) touch "${@: -1}" ;;\n'
+        f'  *collect_results.py*) [ -f "{scores}" ] && echo all || echo some ;;\n'
+        "esac\n"
+    )
+    python.chmod(0o755)
+    monkeypatch.setitem(ENV, "PYTHON", str(python))
+    cells = ("--cells", "clapsep:1:stage=5 clapsep:2", "--exp", tmp_path / "exp")
+    result = run(*cells, "--recordings", manifest)
+    assert result.returncode == 0, result.stderr
+    told = result.stdout.splitlines()
+    assert [line for line in told if line in ("all", "some")] == ["some", "all"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -73,6 +73,7 @@ def test_results_on_other_mixtures_are_files_of_their_own(tmp_path, make_cell):
         ("final_metrics.json", "{"),
         ("final_metrics.json", "[1]"),
         ("run.json", ""),
+        ("run.json", "[1]"),
         ("conf.yml", "a: [1"),
         ("conf.yml", "system: clapsep"),
         ("conf.yml", "1"),
@@ -84,6 +85,22 @@ def test_a_broken_file_is_named_and_the_rest_is_read(tmp_path, make_cell, name, 
     cells, (problem,) = read_cells(tmp_path, "mini")
     assert [cell.system for cell in cells] == ["clapsep"]
     assert problem.startswith("mini_bimodal_clap_2src_seed0: ")
+
+
+@pytest.mark.parametrize("name", ["all_metrics.csv", "real_pairs.csv"])
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "item,level,sdr_imp,si_sdr_imp\n0,0,x,1"])
+def test_a_broken_table_is_named(tmp_path, make_cell, name, content):
+    (make_cell(tmp_path, "clapsep", 2, 3.0) / name).write_text(content)
+    cells, (problem,) = read_cells(tmp_path, "mini")
+    assert not cells and problem.startswith(f"mini_clapsep_2src_seed0: ValueError, {name}, ")
+
+
+@pytest.mark.parametrize("rows", ["", "10.0,9.0,9.0", "0.0,,"], ids=["none", "level", "silent"])
+def test_recordings_without_a_score(tmp_path, make_cell, rows):
+    table = make_cell(tmp_path, "clapsep", 2, 3.0) / "real_pairs.csv"
+    table.write_text("level,sdr_imp,si_sdr_imp\n" + rows)
+    (cell,), _ = read_cells(tmp_path, "mini")
+    assert cell.recordings == {} and Group([cell]).on_recordings is None
 
 
 def test_groups_are_in_the_order_of_the_paper(tmp_path, make_cell):

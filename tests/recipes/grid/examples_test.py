@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 from grid import write_grid
+from grid.cells import group_cells, read_cells
+from grid.charts import examples_chart
+from grid.examples import Item, read_items, write_sounds
 
 from asteroid_bimodal.engine.examples import save_examples
 from asteroid_bimodal.report import Example
@@ -19,17 +22,23 @@ def tone(frequency, seconds=0.5):
     return 0.25 * np.sin(2 * np.pi * frequency * np.arange(int(RATE * seconds)) / RATE)
 
 
+def keep(exp, system, sources, gain=1.0, phrases=("a|b", "flute")):
+    """Writes four items of the same sources as the examples of a cell."""
+    signals = sources.sum(0), sources, gain * sources
+    examples = [Example(f"item_{k:03d}", RATE, *signals, list(phrases)) for k in range(4)]
+    save_examples(examples, exp / f"mini_{system}_2src_seed0/examples")
+
+
+SOURCES = np.stack([tone(440), tone(1500)])
+
+
 @pytest.fixture
 def grid(tmp_path, make_cell):
     """Baseline and proposed framework, which kept four items each."""
     exp = tmp_path / "exp"
     for system, gain in (("clapsep", 0.5), ("bimodal_clap", 0.9)):
-        sources, phrases = np.stack([tone(440), tone(1500)]), ["a|b", "flute"]
-        examples = [
-            Example(f"item_{k:03d}", RATE, sources.sum(0), sources, gain * sources, phrases)
-            for k in range(4)
-        ]
-        save_examples(examples, make_cell(exp, system, 2, 3.0) / "examples")
+        make_cell(exp, system, 2, 3.0)
+        keep(exp, system, SOURCES, gain)
     return exp
 
 
@@ -57,3 +66,31 @@ def test_without_the_other_system_there_is_nothing_to_compare(grid, tmp_path):
     (grid / "mini_clapsep_2src_seed0/final_metrics.json").unlink()
     text = write_grid(grid, tmp_path / "none").read_text(encoding="utf-8")
     assert "The same items" not in text and not (tmp_path / "none/music_mini_examples").exists()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [(SOURCES[::-1] / 2,), (SOURCES[:, :99],), (SOURCES, 1.0, ["a", "b"])],
+    ids=["mixture", "length", "queries"],
+)
+def test_other_items_of_the_same_name_do_not_compare(grid, other):
+    groups = group_cells(read_cells(grid, "mini")[0])
+    assert len(read_items(grid, groups)) == 3
+    keep(grid, "clapsep", *other)
+    assert read_items(grid, groups) == []
+
+
+def test_silence(tmp_path):
+    item = Item("item_000", "flute", RATE, {"mixture": np.zeros(4000)})
+    assert "data:image/png" in examples_chart([item])
+    write_sounds([item], tmp_path)
+    assert not soundfile.read(tmp_path / "item_000_mixture.flac")[0].any()
+
+
+def test_examples_are_those_of_two_sources(grid, tmp_path):
+    """Evaluations on others keep none: the examples in the folders are not theirs."""
+    for final in grid.glob("*/final_metrics.json"):
+        final.rename(final.with_name("final_metrics_3src.json"))
+    path = write_grid(grid, tmp_path / "results", test_n_src=3)
+    assert path.name == "music_mini_3src.md"
+    assert "The same items" not in path.read_text(encoding="utf-8")

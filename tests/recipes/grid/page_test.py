@@ -138,6 +138,19 @@ def test_pairs_of_real_recordings(grid, tmp_path):
     ]
 
 
+def test_what_is_no_number(tmp_path, make_cell):
+    """A ratio that is open above."""
+    for system, values in (("clapsep", (9, -3) * 4), ("bimodal_clap", (3,) * 8)):
+        folder = make_cell(tmp_path, system, 2, 3.0)
+        rows = "".join(f"{item},{value}\n" for item, value in enumerate(values))
+        (folder / "all_metrics.csv").write_text("item,sdr\n" + rows)
+    path = write_grid(tmp_path, tmp_path / "results")
+    facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    (claim,) = facts["claims"]
+    assert claim["sdr"]["interval"] == [pytest.approx(0.33, abs=0.1), None]
+    assert " to –) |" in rows_of(path.read_text(encoding="utf-8"), "Ratios")[2]
+
+
 def test_provenance(grid, tmp_path):
     run = grid / "mini_clapsep_2src_seed0" / "run.json"
     facts = json.loads(run.read_text())

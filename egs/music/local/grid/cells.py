@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import yaml
 from asteroid_bimodal.metrics import METRICS, summarise
 from asteroid_bimodal.report.figures import Series
 from asteroid_bimodal.report.training_curves import find_logs, read_panels
+from asteroid_bimodal.utils.mappings import read_mapping
 
 # In the order of the paper's Table 1; * marks those with the improved U-Net.
 SYSTEMS = {
@@ -217,7 +218,6 @@ def _read_cell(final: Path, data: str) -> Cell | None:
     clean = conf["data"].get("clean") or {}
     logs = find_logs(folder)
     panels = {panel.title: panel.series for panel in read_panels(logs)}
-    summary = json.loads(final.read_text(encoding="utf-8"))
     return Cell(
         folder=folder.name,
         system=conf["system"],
@@ -227,8 +227,8 @@ def _read_cell(final: Path, data: str) -> Cell | None:
         single_share=single_share,
         mixture_share=mixture_share,
         single_root=clean.get("root") if single_share else None,
-        summary={"interval_95": {}} | summary,
-        run=json.loads((folder / "run.json").read_text(encoding="utf-8")),
+        summary={"interval_95": {}} | read_mapping(final),
+        run=read_mapping(folder / "run.json"),
         items=_items(folder / final.name.replace("final", "all").replace(".json", ".csv")),
         recordings=_recordings(folder / "real_pairs.csv"),
         quality=panels.get("Validation quality", []),
@@ -240,7 +240,8 @@ def _items(path: Path) -> dict[str, dict[int, float]]:
     """Reads `all_metrics.csv`: the values of each metric by item, but for those that are none."""
     if not path.is_file():
         return {}
-    table = pd.read_csv(path, index_col="item")
+    with _naming(path):
+        table = pd.read_csv(path, index_col="item").apply(pd.to_numeric)
     return {str(name): column.dropna().to_dict() for name, column in table.items()}
 
 
@@ -248,10 +249,20 @@ def _recordings(path: Path) -> dict[str, float]:
     """Averages what benchmarks/real_pairs.py wrote for pairs at equal level."""
     if not path.is_file():
         return {}
-    table = pd.read_csv(path)
-    table = table[table["level"] == 0]
-    means = {name: float(table[name].mean()) for name in ("sdr_imp", "si_sdr_imp")}
-    return means | {"better": float((table["sdr_imp"] > 0).mean())}
+    with _naming(path):
+        table = pd.read_csv(path)[["level", "sdr_imp", "si_sdr_imp"]].apply(pd.to_numeric)
+    gains = table[table.pop("level") == 0].dropna()
+    means = {str(name): float(values.mean()) for name, values in gains.items()}
+    return means | {"better": float((gains["sdr_imp"] > 0).mean())} if len(gains) else {}
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Says of which file an error in its content is."""
+    try:
+        yield
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"{path.name}, {error}") from error
 
 
 def _shares(data: Mapping[str, Any]) -> tuple[float, float]:

@@ -118,7 +118,7 @@ def examples_chart(items: Sequence[Item]) -> str:
         size = (len(items), len(names))
         panels = figure.subplots(*size, sharex=True, sharey=True, squeeze=False)
         for row, item in zip(panels, items, strict=True):
-            loudest = magnitudes(item.signals["mixture"], item.sample_rate).max()
+            loudest = magnitudes(item.signals["mixture"], item.sample_rate).max() or 1.0
             for one, name in zip(row, names, strict=True):
                 plot_spectrogram(one, item.signals[name], item.sample_rate, loudest, _STEP_DB)
                 one.set(xlabel="", ylabel="")

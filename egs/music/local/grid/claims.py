@@ -141,10 +141,11 @@ class Agreement:
 
 
 def find_agreements(groups: Sequence[Group]) -> list[Agreement]:
-    """Compares each column of Table 1 with the paper's, where at least three systems have both.
+    """Compares each column of Table 1 with the paper's, where three systems or more have both.
 
     Args:
-        groups: of `group_cells`; those with options of their own take no part.
+        groups: of `group_cells`; those with options of their own take no part. Of systems that are
+            all alike there is no order.
     """
     agreements = []
     for n_src in (1, 2, 3, 4):
@@ -156,7 +157,7 @@ def find_agreements(groups: Sequence[Group]) -> list[Agreement]:
             and (score := group.score("sdr"))
             and (known := paper.sdr(group.first.system, n_src))
         ]
-        if len(pairs) >= 3:
+        if len(pairs) >= 3 and len({mean for mean, _ in pairs}) > 1:
             here, there = zip(*pairs, strict=True)
             correlation = float(spearmanr(here, there).statistic)
             agreements.append(Agreement(n_src, len(pairs), correlation))

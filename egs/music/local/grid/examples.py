@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 
 from asteroid_bimodal.engine.examples import load_examples
+from asteroid_bimodal.report import Example
 from asteroid_bimodal.utils.files import atomic_write
 
 from .cells import Group
@@ -57,7 +58,7 @@ def read_items(exp_dir: Path, groups: Sequence[Group]) -> list[Item]:
     items = []
     for example in kept.get(BASELINE, []):
         other = others.get(example.name)
-        if other and other.phrases == example.phrases and len(items) < _ITEMS:
+        if other and _same(example, other) and len(items) < _ITEMS:
             signals = {
                 "mixture": example.mixture,
                 "reference": example.references[0],
@@ -68,6 +69,16 @@ def read_items(exp_dir: Path, groups: Sequence[Group]) -> list[Item]:
     return items
 
 
+def _same(one: Example, other: Example) -> bool:
+    """Whether two examples are of the same mixture and queries."""
+    mixtures = one.mixture, other.mixture
+    return (
+        (one.phrases, one.sample_rate) == (other.phrases, other.sample_rate)
+        and len({len(mixture) for mixture in mixtures}) == 1
+        and np.allclose(*mixtures, atol=1e-4)
+    )
+
+
 def write_sounds(items: Sequence[Item], folder: Path) -> None:
     """Writes `<item>_<what>.flac` for every signal, those of an item with one gain.
 
@@ -76,7 +87,7 @@ def write_sounds(items: Sequence[Item], folder: Path) -> None:
         folder: to write to.
     """
     for item in items:
-        peak = max(np.abs(signal).max() for signal in item.signals.values())
+        peak = max(np.abs(signal).max() for signal in item.signals.values()) or 1.0
         for name, signal in item.signals.items():
             with atomic_write(folder / f"{item.name}_{name}.flac") as temporary:
                 soundfile.write(temporary, 0.9 / peak * signal, item.sample_rate, format="FLAC")

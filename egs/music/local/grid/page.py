@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -67,8 +68,9 @@ def write_grid(
     path = results_dir / f"{stem}.md"
     _write(results_dir / f"{stem}_sources.svg", sources_chart(groups))
     _write(results_dir / f"{stem}_training.svg", training_chart(groups))
-    write_json(_as_json(groups, problems, data, test_n_src), path.with_suffix(".json"))
-    if items := read_items(Path(exp_dir), groups):
+    write_json(_finite(_as_json(groups, problems, data, test_n_src)), path.with_suffix(".json"))
+    # Examples are kept of the evaluation on two sources alone.
+    if items := read_items(Path(exp_dir), groups) if test_n_src == 2 else []:
         _write(results_dir / f"{stem}_examples.svg", examples_chart(items))
         write_sounds(items, results_dir / f"{stem}_examples")
     title = f"{name.upper()}, {data} data"
@@ -134,7 +136,8 @@ def _ratios(groups: Sequence[Group]) -> str:
     claims = find_claims(groups)
     text = (
         "Means over each other; in brackets 95 % intervals of 10 000 bootstrap draws of test "
-        "mixtures and, where a cell has several, of seeds."
+        "mixtures and, where a cell has several, of seeds, up to – where the divisor may be "
+        "nothing."
     )
     return f"{text}\n\n{claims_table(claims)}" if claims else ""
 
@@ -162,6 +165,15 @@ def _as_json(
         "agreements": [asdict(agreement) for agreement in find_agreements(groups)],
         "unreadable": list(problems),
     }
+
+
+def _finite(value: Any) -> Any:
+    """Facts with None for infinity and NaN, which JSON lacks."""
+    if isinstance(value, Mapping):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _group_facts(group: Group) -> dict[str, Any]:
