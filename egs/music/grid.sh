@@ -31,7 +31,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../utils/env.sh"
 if [ -n "$recordings" ]; then
   [ -f "$recordings" ] || fail "--recordings $recordings does not exist."
-  recordings=$(realpath "$recordings")
+  [[ $recordings = /* ]] || recordings=$PWD/$recordings
 fi
 cd "$here"
 

@@ -137,8 +137,9 @@ def test_results_have_the_scores_of_cells_that_were_finished_before(tmp_path, mo
     scores = tmp_path / "exp/mini_clapsep_2src_seed0/real_pairs.csv"
     scores.parent.mkdir(parents=True)
     scores.with_name("final_metrics.json").write_text("{}")
-    manifest = tmp_path / "my recordings.csv"
-    manifest.touch()
+    manifest = tmp_path / "my recordings.csv"  # its paths are relative to the link
+    (tmp_path / "elsewhere.csv").touch()
+    manifest.symlink_to("elsewhere.csv")
     python = tmp_path / "python"  # does nothing else
     python.write_text(
         "#!/bin/bash\n"
@@ -150,7 +151,7 @@ def test_results_have_the_scores_of_cells_that_were_finished_before(tmp_path, mo
     python.chmod(0o755)
     monkeypatch.setitem(ENV, "PYTHON", str(python))
     cells = ("--cells", "clapsep:1:stage=5 clapsep:2", "--exp", tmp_path / "exp")
-    result = run(*cells, "--recordings", manifest)
+    result = run(*cells, "--recordings", os.path.relpath(manifest))
     assert result.returncode == 0, result.stderr
     told = result.stdout.splitlines()
     assert [line for line in told if line in ("all", "some")] == ["some", "all"]

@@ -15,7 +15,7 @@ from asteroid_bimodal.utils.files import atomic_write
 from .cells import SYSTEMS, Cell, Group, group_cells, read_cells
 from .charts import examples_chart, sources_chart, training_chart
 from .claims import find_agreements, find_claims
-from .examples import Item, read_items, write_sounds
+from .examples import BASELINE, PROPOSED, Item, read_items, write_sounds
 from .tables import (
     METRICS,
     agreement_table,
@@ -98,7 +98,7 @@ def _as_markdown(
         ("Table 2: semi-supervised training", second_table(groups)),
         ("Ratios", _ratios(groups)),
         ("All metrics", metrics_table(groups)),
-        ("Pairs of real recordings", recordings_table(groups)),
+        ("Pairs of real recordings", _recordings(groups)),
         ("Validation over training", f"![Curves]({stem}_training.svg)"),
         ("The same items", _examples(items, stem)),
         ("Provenance", provenance_table(groups)),
@@ -142,6 +142,14 @@ def _ratios(groups: Sequence[Group]) -> str:
     return f"{text}\n\n{claims_table(claims)}" if claims else ""
 
 
+def _recordings(groups: Sequence[Group]) -> str:
+    found = recordings_table(groups)
+    text = (
+        "Means over recordings mixed two by two, at equal loudness, by `benchmarks/real_pairs.py`."
+    )
+    return f"{text}\n\n{found}" if found else ""
+
+
 def _examples(items: Sequence[Item], stem: str) -> str:
     if not items:
         return ""
@@ -151,7 +159,11 @@ def _examples(items: Sequence[Item], stem: str) -> str:
     ]
     rows = [[item.phrase, *row] for item, row in zip(items, rows, strict=True)]
     listen = table(["Query", *[""] * len(items[0].signals)], rows)
-    return f"![Spectrograms]({stem}_examples.svg)\n\n{listen}"
+    text = (
+        f"The first query of each item, by `{BASELINE}:2`, mix-and-separate, and "
+        f"`{PROPOSED}:2`, the proposed framework, with the first seed of each."
+    )
+    return f"{text}\n\n![Spectrograms]({stem}_examples.svg)\n\n{listen}"
 
 
 def _as_json(
