@@ -262,7 +262,7 @@ def test_a_question_in_the_browser(address, browser, noise, width, height):
         browser.call("Input.dispatchKeyEvent", type=kind, **enter)
     browser.wait_for(f"{PLAYERS}.length")
     assert browser.evaluate(TITLES) == ["mixture", *EXAMPLE_QUERIES, "residual"]
-    browser.wait_for(f"{PLAYERS}.every(a => Math.abs(a.duration - 8) < 0.01)")
+    browser.wait_for(f"{PLAYERS}.every(a => Math.abs(a.duration - 5) < 0.01)")
     pictures = "[...document.querySelectorAll('#found img')]"
     browser.wait_for(f"{pictures}.every(i => i.complete && i.naturalWidth > 100)")
     place = "document.querySelector('#found').getBoundingClientRect()"
@@ -292,7 +292,7 @@ def test_a_question_in_the_browser(address, browser, noise, width, height):
     for kind in ("mousePressed", "mouseReleased"):
         options = {"type": kind, "button": "left", "clickCount": 1}
         browser.call("Input.dispatchMouseEvent", x=box[0], y=box[1], **options)
-    browser.wait_for(f"{PLAYERS}.every(a => Math.abs(a.currentTime - 2) < 0.1)")
+    browser.wait_for(f"{PLAYERS}.every(a => Math.abs(a.currentTime - 5 / 4) < 0.1)")
     browser.wait_for(f"{pictures}[1].nextElementSibling.classList.contains('on')")
 
     hostile = "<b>${7 * 7}</b> {{value}}"
