@@ -52,7 +52,9 @@ def read_items(exp_dir: Path, groups: Sequence[Group]) -> list[Item]:
     kept = {
         group.first.system: load_examples(exp_dir / group.first.folder / "examples")
         for group in groups
-        if group.first.n_src == 2 and not group.first.options
+        if group.first.system in (BASELINE, PROPOSED)
+        and group.first.n_src == 2
+        and not group.first.options
     }
     others = {example.name: example for example in kept.get(PROPOSED, [])}
     items = []
