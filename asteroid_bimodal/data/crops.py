@@ -16,6 +16,7 @@ from torch import Tensor
 from ..dsp.resample import resample_recording
 from ..dsp.samples import fault_of
 from ..utils.audio_file import Source, UnreadableAudioError, open_audio, read_segment, to_mono
+from .augmentation import draw_speed, equalise
 from .batches import Skipped
 from .frames import Frame, frame_at, frame_index
 from .manifest import Clip, by_label
@@ -217,12 +218,18 @@ class DrawnCrops:
 
 @dataclass(frozen=True, kw_only=True)
 class CropSampler:
-    """Draws crops of `num_samples` at `sample_rate`, from anywhere or the middle of their clips."""
+    """Draws crops of `num_samples` at `sample_rate`, from anywhere or the middle of their clips.
+
+    Each plays slower or faster by up to the factor `speed` and goes through a random equaliser of
+    `equaliser` dB in each octave.
+    """
 
     sample_rate: int
     num_samples: int
     center_crop: bool = False
     frames: bool = False
+    speed: float = 1.0
+    equaliser: float = 0.0
 
     def draw_crops(
         self,
@@ -245,7 +252,9 @@ class CropSampler:
     def _draw_of_label(
         self, source: ClipSource, label: str, generator: torch.Generator
     ) -> DrawnCrops:
-        length = self.num_samples / self.sample_rate
+        # What is read at another rate plays at another speed.
+        rate = round(self.sample_rate / draw_speed(self.speed, generator))
+        length = self.num_samples / rate
         skipped: list[Skipped] = []
         quiet: list[str] = []
         for _ in range(ATTEMPTS):
@@ -255,7 +264,7 @@ class CropSampler:
             place = 0.5 if self.center_crop else float(torch.rand(1, generator=generator))
             start = crop_start(stored.clip.seconds, length, place)
             try:
-                audio = stored.read_audible(start, self.num_samples, self.sample_rate)
+                audio = stored.read_audible(start, self.num_samples, rate)
                 silent = audio is None and stored.is_silent()
             except UnreadableAudioError as error:
                 skipped.append(Skipped(stored.where, str(error)))
@@ -270,6 +279,7 @@ class CropSampler:
                 if self.frames:
                     within = length * float(torch.rand(1, generator=generator))
                     frame = stored.frame_at(start + within)
+                audio = equalise(audio, self.sample_rate, self.equaliser, generator)
                 return DrawnCrops([Crop(audio, label, frame, stored.where)], skipped)
         reason = f"Quiet in every draw, of the {ATTEMPTS} of its label."
         return DrawnCrops(

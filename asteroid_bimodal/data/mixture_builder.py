@@ -95,6 +95,8 @@ class MixtureBuilder(CropSampler):
         num_absent: phrases of labels that an example does not hold, drawn beside it.
         center_crop: whether crops come from the middle of their clips instead of anywhere.
         frames: whether each crop comes with a frame of its video, from within the crop.
+        speed: greatest factor by which crops play slower or faster, which moves their pitch, too.
+        equaliser: spread in dB of the gains that each crop gets in each octave.
         vocabulary: other words for labels, of which each phrase draws one.
         one_kind: share of examples whose labels are all of one kind of the vocabulary, where it has
             enough of them.

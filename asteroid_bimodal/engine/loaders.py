@@ -172,6 +172,8 @@ def build_mixtures(
         "num_absent": data.num_absent,
         "center_crop": data.centred,
         "frames": data.frames,
+        "speed": data.speed,
+        "equaliser": data.equaliser,
     }
     if shards:
         return _Shards(root, shards, share, without).build(conf, MixtureBuilder(**builder), seed)

@@ -60,6 +60,8 @@ class Data:
     shards: str | None = key()
     epoch_size: int = key(low=1)
     gain: list[float] = key(low=0)
+    speed: float = key(low=1, default=1.0)
+    equaliser: float = key(low=0, default=0.0)
     prompt: str = key()
     more_prompts: list[str] = key()
     vocabulary: str | None = key()
