@@ -6,10 +6,11 @@ labels and for some of the others of their kinds.
     python benchmarks/likelihood.py recordings/manifest.csv --model small [--absent 8]
     python benchmarks/likelihood.py manifest.csv --model exp/mine --fit exp/mine
 
-Printed of each kind: levels; how often a sound that is there is put above one that is not (half is
-chance); and of those that are called unlikely, likely and sure, how many are there, if half of all
-are. `--fit` fits the calibration to these pairs and stores it in a model's folder: take recordings
-of players, places and uploaders of which the model was trained with none.
+Printed of each kind: levels, also of estimates through the gate of `separate`; how often a sound
+that is there is put above one that is not (half is chance); and of those that are called unlikely,
+likely and sure, how many are there, if half of all are. `--fit` fits the calibration to these pairs
+and stores it in a model's folder: take recordings of players, places and uploaders of which the
+model was trained with none.
 """
 
 from __future__ import annotations
@@ -39,11 +40,12 @@ from asteroid_bimodal.engine.script import run_script
 from asteroid_bimodal.hub import load_model
 from asteroid_bimodal.models import Calibration, QueriedSeparator, Score
 from asteroid_bimodal.models.download import CONFIG
-from asteroid_bimodal.models.likelihood import mask_features
+from asteroid_bimodal.models.likelihood import gate, mask_features
 from asteroid_bimodal.utils.files import atomic_write
 
 FEATURES = ["level", "mask", "spread"]  # of masks
 TAG = "tag"  # what the tagger of a model hears, where it has one
+FLOOR = -60.0  # dB: what is lower counts as this
 WEIGHT_DECAY = 1e-3  # of a regression on standardised features
 
 
@@ -145,6 +147,11 @@ def _figures(rows: pd.DataFrame, calibration: Calibration | None) -> dict[str, s
         return figures
     tag = torch.tensor(rows[TAG].to_numpy()) if TAG in rows else None
     likelihoods = calibration.judge(torch.tensor(rows[FEATURES].to_numpy()), tag)
+    gated = (levels + 20 * gate(likelihoods).log10()).clamp_min(FLOOR)
+    figures["gated level of what is there"] = f"{gated[there].mean():.1f} dB"
+    figures["gated level of what is not"] = f"{gated[~there].mean():.1f} dB"
+    lowered = gated[there] < levels[there] - 3
+    figures["there, and lowered by more than 3 dB"] = f"{lowered.double().mean():.0%}"
     figures["right order by likelihood"] = f"{binary_auroc(likelihoods, there):.1%}"
     words = [Score(0.0, likelihood).word for likelihood in likelihoods.tolist()]
     for word in ("unlikely", "likely", "sure"):

@@ -128,6 +128,12 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
         default=True,
         help="share out what is above the model's band as the top of the band, or not at all",
     )
+    add(
+        "--gate",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="lower what is unlikely in the input, or leave it as the masks give it",
+    )
     add("--format", choices=FORMATS, default="wav", help="of the files (%(default)s)")
     add(
         "--bits",
@@ -219,7 +225,7 @@ def _run(
     ):
         if args.strict:
             warnings.simplefilter("error", UnknownSoundWarning)
-        names = ("share", "extend", "overwrite", "skip_existing", "batch_size", "format", "bits")
+        names = "share extend gate overwrite skip_existing batch_size format bits".split()
         options |= {"progress": bars, **{name: getattr(args, name) for name in names}}
         if args.all:
             results = separate_all(model, inputs, **options)

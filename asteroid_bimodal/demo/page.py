@@ -58,10 +58,7 @@ def build_page(
     answers = Answers(models, folder, max_seconds)
     options = {"analytics_enabled": False, "delete_cache": (_HOUR, 24 * _HOUR)}
     with _blocks(gr)(title=title, fill_width=True, **options) as page:
-        gr.Markdown(
-            "# Separating sounds by words\nEstimates and residual add up to the mixture; nothing "
-            "is rescaled."
-        )
+        gr.Markdown("# Separating sounds by words\nEstimates and residual add up to the mixture.")
         with gr.Row():
             with gr.Column(scale=4, min_width=320):
                 example = write_example(folder / "flute_and_xylophone.wav")

@@ -16,6 +16,7 @@ from torch import Tensor
 from .masked_spectra import MaskedSpectra
 
 LIKELY, SURE = 0.5, 0.9  # the least likelihoods of these words
+GATE = 0.25  # the least likelihood of an estimate that is left as it is
 PASSAGE = 4.0  # seconds of the mixtures that calibrations are made on
 _LEAST = 1e-6  # -60 dB: less is as good as nothing
 _QUIET = 1e-4  # of the loudest passage of a window: what is below is not judged
@@ -126,6 +127,16 @@ class Calibration:
         weights = features.new_tensor([self.level, self.mask, self.spread])
         logits = features @ weights + self.bias
         return torch.sigmoid(logits if tag is None else logits + self.tag * tag)
+
+
+def gate(likelihoods: Tensor) -> Tensor:
+    """Factors for estimates (...): 1 from `GATE` on, less in proportion to the likelihood below.
+
+    Examples:
+        >>> gate(torch.tensor([0.9, 0.25, 0.025]))
+        tensor([1.0000, 1.0000, 0.1000])
+    """
+    return (likelihoods / GATE).clamp(max=1)
 
 
 def passages(values: Tensor, frames: int) -> tuple[Tensor, ...]:

@@ -295,15 +295,17 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
         residual: bool = False,
         share: bool = False,
         extend: bool = True,
+        gate: bool = True,
         batch_size: int = 1,
         progress: bool = False,
         **others: Any,
     ) -> SeparationResult:
         """Separates files, arrays and tensors window by window, as the command does.
 
-        Unlike Asteroid's `separate`, this never changes the level of an estimate. Of a file no more
-        than a few windows and the result are in memory. A signal of more than one window (about 24
-        seconds) is not separated as in one pass of `forward`; see the pages on long files.
+        Unlike Asteroid's `separate`, this brings no estimate to the level of the input. Of a file
+        no more than a few windows and the result are in memory. A signal of more than one window
+        (about 24 seconds) is not separated as in one pass of `forward`; see the pages on long
+        files.
 
         Args:
             wav: an audio file; a tensor or an array, time last, shaped as for `forward`; or what
@@ -322,6 +324,8 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
             extend: of a signal above the model's rate, share out what is above the model's band,
                 too: each estimate gets as much of it as of the upper half of the band at that time.
                 Otherwise it is in no estimate.
+            gate: lower the estimates of sounds that are unlikely there, in proportion to a
+                likelihood below 0.25; not with `share`, nor of a model without a calibration.
             batch_size: windows in one pass of the model; on a GPU, several are faster.
             progress: show a bar for a file, on standard error.
 
@@ -354,7 +358,8 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
                 "file: for files, separate(...).save(folder, overwrite=True)."
             )
         options: dict[str, Any] = {"residual": residual, "share": share, "extend": extend}
-        options |= {"without": without, "batch_size": batch_size, "progress": progress}
+        options |= {"gate": gate, "without": without, "batch_size": batch_size}
+        options |= {"progress": progress}
         return separate(self, wav, queries, sample_rate=sample_rate, **options)
 
     def torch_separate(

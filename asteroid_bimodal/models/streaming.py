@@ -20,7 +20,7 @@ from ..dsp.resample import resample
 from ..dsp.samples import fault_of
 from ..queries import QueryEmbedding
 from ..queries.query import ConditionedModel
-from .likelihood import Score
+from .likelihood import Score, gate
 from .masked_spectra import MaskedSpectra
 
 _GRID = 64  # STFT frames: a network of six levels halves their number six times
@@ -68,6 +68,8 @@ class SeparationStream:
         share: have the estimates share the input among them, see `MaskedSpectra.shared`.
         extend: give each estimate of what is above the model's band as much as it has of the upper
             half of the band at that time, see `MaskedSpectra.top_shares`.
+        gate: lower the estimates of sounds that are unlikely in a window, see `likelihood.gate`;
+            not of those that share the input, nor of a model without a calibration.
         batch_size: windows in one pass; on a GPU, several are faster.
 
     Shape:
@@ -101,11 +103,12 @@ class SeparationStream:
         residual: bool = False,
         share: bool = False,
         extend: bool = True,
+        gate: bool = True,
         batch_size: int = 1,
     ) -> None:
         self.model, self.sample_rate = model, sample_rate
         self.num_negative, self.residual, self.batch_size = num_negative, residual, batch_size
-        self.share, self.extend = share, extend
+        self.share, self.extend, self.gate = share, extend, gate
         self._blocks = blocks
         self._query = model.encode_queries(queries, 1)
         self._batched = False
@@ -179,8 +182,11 @@ class SeparationStream:
             if only_negative:  # what they take is found, and taken away below
                 spectra = replace(spectra, masks=1 - spectra.masks)
             else:
-                self._judge(spectra, query)
-                spectra = spectra.shared() if self.share else spectra
+                likelihoods = self._judge(spectra, query)
+                if self.share:
+                    spectra = spectra.shared()
+                elif self.gate and likelihoods is not None:
+                    spectra = spectra.scaled(gate(likelihoods))
             decoded = model.decode(spectra).to(windows.dtype)  # (K·B, Q, C, W')
             decoded = resample(decoded, model.sample_rate, self.sample_rate, length=length)
             if self.extend and self.sample_rate > model.sample_rate:
@@ -203,12 +209,15 @@ class SeparationStream:
         shares = F.pad(shares, (0, max(0, length - span)), mode="replicate")[..., :length]
         return shares.unsqueeze(2) * (windows - band).unsqueeze(1)
 
-    def _judge(self, spectra: MaskedSpectra, query: QueryEmbedding) -> None:
+    def _judge(self, spectra: MaskedSpectra, query: QueryEmbedding) -> Tensor | None:
+        """Judges windows by their likeliest passages, (K·B, Q), and keeps what is likeliest."""
         if (found := self.model.likelihoods(spectra, query)) is None:
-            return
-        found = found.amax(-1).unflatten(0, (-1, len(self._query.pooled))).amax(0).cpu()  # (B, Q)
+            return None
+        of_windows = found.amax(-1)
+        found = of_windows.unflatten(0, (-1, len(self._query.pooled))).amax(0).cpu()  # (B, Q)
         known = self._likelihoods
         self._likelihoods = found if known is None else torch.maximum(known, found)
+        return of_windows
 
 
 def window_sizes(model: Separator, sample_rate: int) -> tuple[int, int]:

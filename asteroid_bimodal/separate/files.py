@@ -118,6 +118,7 @@ def separate_each(
     residual: bool = False,
     share: bool = False,
     extend: bool = True,
+    gate: bool = True,
     overwrite: bool = False,
     skip_existing: bool = False,
     log: bool = False,
@@ -129,9 +130,9 @@ def separate_each(
 ) -> Iterator[FileResult]:
     """Separates one file after the other, and tells of each when it is done.
 
-    Rate, channels and length are the input's; nothing is rescaled, so that with the residual the
-    files add up to the input. Files are read, separated and written in windows: memory does not
-    grow with their length. A file that fails does not stop the others, and leaves nothing behind.
+    Rate, channels and length are the input's, and with the residual the files add up to the input.
+    Files are read, separated and written in windows: memory does not grow with their length. A file
+    that fails does not stop the others, and leaves nothing behind.
 
     Args:
         model: a separator.
@@ -144,6 +145,7 @@ def separate_each(
         residual: also write `<file>_residual.wav`, what is in no estimate.
         share: the queries name all that sounds, and share the input among them.
         extend: of an input above the model's rate, share out what is above the model's band, too.
+        gate: lower the estimates of unlikely sounds, see `QueriedSeparator.separate`.
         overwrite: replace files that exist.
         skip_existing: keep files that exist, and leave out inputs that have all of theirs.
         log: append a row for each input to `separated.csv` in the folder of its outputs.
@@ -170,7 +172,7 @@ def separate_each(
     plan = plan_outputs([Path(path) for path in inputs], names, out and Path(out), written_as)
     query, asked = encode_queries(model, queries, without), [Query.of(one).name for one in queries]
     options = {"num_negative": len(without), "residual": residual, "share": share}
-    options |= {"extend": extend, "batch_size": batch_size}
+    options |= {"extend": extend, "gate": gate, "batch_size": batch_size}
     batch = _Batch(model, plan, query, options, overwrite, skip_existing, progress, on_progress)
     for path, reason in plan.left_out.items():
         yield FileResult(path, "left out", reason)

@@ -26,7 +26,7 @@ from ..utils.own_sounds import is_ours
 from .files import FAILURES, FileResult, separate_each
 
 TOLD = 0.2  # the least likelihood of what is told: half of it is there
-NOTHING = "nothing that this model knows is likely there"
+NOTHING = "nothing that this model knows was found"
 WINDOW = 8.0  # seconds that are judged in one pass
 STEP = 1.0  # seconds of which spans are made
 ASKED = 16  # sounds that a tagger hears most of, whose masks are looked at

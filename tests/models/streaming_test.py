@@ -205,6 +205,49 @@ def test_without_calibration_and_of_what_is_left_over_there_is_a_level_alone():
     assert stream.scores[0][0].likelihood is None and stream.scores[0][0].level < 0
 
 
+def with_likelihoods(*values):
+    """A model of equal masks of 0.5 that takes its queries for so likely."""
+    model = with_masks(*[0.5] * len(values))
+    model.likelihoods = lambda spectra, query: torch.tensor(values)[None, :, None].expand(
+        len(spectra.masks), -1, 2
+    )
+    return model
+
+
+def test_the_gate_lowers_unlikely_sounds_in_proportion_and_sums_stay_exact():
+    wav = noise(1, 3000)
+    found, stream = run(with_likelihoods(0.9, 0.25, 0.05, 0.0), [wav], list("abcd"), residual=True)
+    torch.testing.assert_close(found.sum(0), wav)
+    torch.testing.assert_close(found[1], found[0])
+    torch.testing.assert_close(found[2], 0.2 * found[0])
+    assert not found[3].any()
+    half = 20 * math.log10(0.5)
+    expected = [half, half, half + 20 * math.log10(0.2), -math.inf]
+    assert stream.levels.tolist() == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("options", [{"gate": False}, {"share": True}])
+def test_what_shares_the_input_and_what_shall_stay_is_not_gated(options):
+    found, _ = run(with_likelihoods(0.9, 0.01), [noise(1, 3000)], ["a", "b"], **options)
+    torch.testing.assert_close(found[0], found[1])
+
+
+def test_the_gate_is_of_each_window_by_its_likeliest_passage(short_windows):
+    wav, model = noise(1, 12 * 8000), with_masks(0.5)
+    quiet = 0.1 * wav
+    quiet[:, 6 * 8000 :] = wav[:, 6 * 8000 :]
+
+    def loud_is_likely(spectra, query):
+        likely = 0.9 * (spectra.magnitude.mean((-2, -1)) > 0.2)
+        return torch.stack([torch.zeros_like(likely), likely], dim=-1)[:, None]
+
+    model.likelihoods = loud_is_likely
+    found, stream = run(model, quiet.split(7000, -1), ["a"])
+    assert not found[..., : 3 * 8000].any()
+    torch.testing.assert_close(found[0, :, 8 * 8000 :], 0.5 * wav[:, 8 * 8000 :])
+    assert stream.likelihoods.tolist() == pytest.approx([0.9])
+
+
 def test_levels_are_relative_to_the_mixture(short_windows):
     _, stream = run(with_masks(0.5, 0.1), noise(2, 9 * 8000).split(5000, dim=-1), ["a", "b"])
     expected = [20 * math.log10(0.5), -20.0]

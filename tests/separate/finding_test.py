@@ -130,9 +130,7 @@ def test_the_command_prints_a_table_or_json(bands, tmp_path, write, monkeypatch,
     write(tmp_path / "b.wav", 0 * tones())
     cli.main(["find", "a.wav", "b.wav"])
     told = capsys.readouterr().out.splitlines()
-    assert told[0] == "a.wav:" and told[3] == (
-        "b.wav: nothing that this model knows is likely there."
-    )
+    assert told[0] == "a.wav:" and told[3] == ("b.wav: nothing that this model knows was found.")
     assert re.fullmatch(r"  low +\d+% +-0\.\d dB  0:00-0:20", told[1])
     assert told[2].split()[0] == "high" and told[2].endswith("  0:10-0:13")
     cli.main(["find", "a.wav", "--json"])
