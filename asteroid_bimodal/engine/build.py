@@ -114,7 +114,7 @@ def classifier_path(conf: Config) -> Path:
 
 def build_loss(conf: Config) -> CompositeLoss:
     """Builds the weighted terms."""
-    rebuilt = ("url", "crl", "pit", "mixit", "absent")
+    rebuilt = ("url", "crl", "consistency", "pit", "mixit", "absent")
     arguments = {
         **dict.fromkeys(rebuilt, lambda: _distance(conf, single=conf.data.n_src == 1)),
         "cnt": lambda: {

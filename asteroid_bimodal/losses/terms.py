@@ -69,6 +69,23 @@ class CRL(_ReconstructionTerm):
         return self.loss.crl(phrases, outputs.mixtures, weights)
 
 
+class Consistency(_ReconstructionTerm):
+    r"""Mixture consistency: the estimates of all phrases add up to the mixture of mixtures.
+
+    $$ L_{mix} = \mathrm{mean}\big(w(|M|)\,\big|\sum_{np} w_{np}\,|\hat s_{np}| - |M|\big|\big) $$
+
+    Args:
+        distance: of estimate and target, one value per example. Default: `LogWeightedL1`.
+    """
+
+    needs = frozenset({"phrases"})
+
+    def forward(self, outputs: SeparatorOutputs) -> Tensor:
+        phrases, weights = needed(outputs.phrases), needed(outputs.phrase_weights)
+        added = (weights[..., None, None] * phrases).sum((1, 2))
+        return self.distance(added, outputs.total, outputs.total)
+
+
 class CNT(Term):
     """Contrastive loss: each phrase's estimate matches its own phrase among all of the batch.
 
@@ -170,8 +187,11 @@ class PIT(_ReconstructionTerm):
 class MixIT(_ReconstructionTerm):
     r"""MixIT: the outputs, each put into one mixture, add up to the mixtures.
 
-    $$ L_{MixIT} = \min_A \sum_i \mathrm{mean}\big(w(|M_i|)\,
+    $$ L_{MixIT} = \min_A \sum_i \mathrm{mean}\big(w(|M|)\,
        \big|[A |\hat s|]_i - |M_i|\big|\big) $$
+
+    The weights are those of the whole: with $w(|M_i|)$, what an output has of other mixtures would
+    hardly count, and two outputs that are all of the input would be near a minimum.
 
     Args:
         distance: of estimate and target, one value per example. Default: `LogWeightedL1`.
@@ -184,7 +204,9 @@ class MixIT(_ReconstructionTerm):
         self.loss = TextConditionedMixIT(self.distance, reduction="none")
 
     def forward(self, outputs: SeparatorOutputs) -> Tensor:
-        return outputs.mixtures.shape[1] * self.loss(needed(outputs.outputs), outputs.mixtures)
+        found, total = needed(outputs.outputs), outputs.total.unsqueeze(1)
+        loss = self.loss(found, outputs.mixtures, reference=total)
+        return outputs.mixtures.shape[1] * loss
 
 
 class AbsentSounds(_ReconstructionTerm):
@@ -284,6 +306,7 @@ def dominance(mixtures: Tensor) -> Tensor:
 TERMS: dict[str, Callable[..., Term]] = {
     "url": URL,
     "crl": CRL,
+    "consistency": Consistency,
     "cnt": CNT,
     "timbre": WeakLabels,
     "timbre_joint": partial(WeakLabels, joint=True),

@@ -10,10 +10,12 @@ from torch import nn
 
 from asteroid_bimodal.losses import LogWeightedL1
 from asteroid_bimodal.losses.composite import SeparatorOutputs
+from asteroid_bimodal.losses.reconstruction import DISTANCES
 from asteroid_bimodal.losses.terms import (
     CNT,
     PIT,
     AbsentSounds,
+    Consistency,
     MixIT,
     WeakLabels,
 )
@@ -56,7 +58,8 @@ def test_mixit_finds_the_best_of_all_assignments():
     for choice in product(range(2), repeat=4):
         assignment = torch.nn.functional.one_hot(torch.tensor(choice), 2).T.float()  # (N, S)
         mixed = torch.einsum("ns,bsft->bnft", assignment, found.outputs)
-        losses.append(distance(mixed, found.mixtures))
+        total = found.total.unsqueeze(1).expand_as(mixed)
+        losses.append(distance(mixed, found.mixtures, total))
     best = torch.stack(losses).amin(0)
     torch.testing.assert_close(MixIT()(found).mean(), 2 * best.mean())
 
@@ -66,6 +69,32 @@ def test_mixit_of_the_parts_is_zero():
     mixtures = torch.stack([parts[:, 0] + parts[:, 3], parts[:, 1] + parts[:, 2]], dim=1)
     found = SeparatorOutputs(total=mixtures.sum(1), mixtures=mixtures, outputs=parts)
     torch.testing.assert_close(MixIT()(found).mean(), torch.tensor(0.0))
+
+
+@pytest.mark.parametrize("distance", DISTANCES.values())
+def test_mixit_does_not_take_the_input_itself_for_its_parts(distance):
+    """Where two mixtures sound in bands of their own, nothing is a worse answer than half of it."""
+    bands = torch.eye(2).view(1, 2, 2, 1).expand(3, 2, 2, 5)  # (B, N, F, T)
+    total = bands.sum(1)
+    whole = torch.stack([total, total, 0 * total, 0 * total], dim=1)
+    term = MixIT(distance(reduction="none"))
+    all_of_it, nothing = (
+        term(SeparatorOutputs(total=total, mixtures=bands, outputs=outputs))
+        for outputs in (whole, 0 * whole)
+    )
+    torch.testing.assert_close(all_of_it, nothing)
+    assert nothing.min() > 0.3
+
+
+def test_consistency_is_of_all_estimates_together():
+    phrases, weights = draw(2, 2, 3, 6, 5, seed=1), draw(2, 2, 3, seed=2)
+    found = estimates(phrases=phrases, phrase_weights=weights)
+    added = torch.einsum("bnp,bnpft->bft", weights, phrases)
+    expected = (found.total.log1p().clamp(1e-3, 10) * (added - found.total).abs()).mean((1, 2))
+    torch.testing.assert_close(Consistency()(found), expected)
+    parts = torch.stack([found.mixtures, 0 * found.mixtures, 0 * found.mixtures], dim=2).flip(1)
+    same = estimates(phrases=parts, phrase_weights=torch.ones(2, 2, 3))
+    torch.testing.assert_close(Consistency()(same), torch.zeros(2))
 
 
 def test_absent_sounds_cost_what_is_let_through():
