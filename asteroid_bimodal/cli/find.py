@@ -44,7 +44,7 @@ def _find(args: argparse.Namespace) -> None:
     paths = find_inputs(args.inputs)
     from ..hub import load_model
     from ..separate.files import FAILURES
-    from ..separate.finding import NOTHING, find_sounds
+    from ..separate.finding import find_sounds
 
     model, entries, failed = load_model(args.model, args.device), [], False
     options = {"least": args.least, "batch_size": args.batch_size}
@@ -58,7 +58,7 @@ def _find(args: argparse.Namespace) -> None:
             continue
         entries.append({"input": str(path), "reason": "", "sounds": list(map(_entry, sounds))})
         if not args.json:
-            print(_told(str(path), sounds) or f"{path}: {NOTHING}.")
+            print(_told(str(path), sounds) or f"{path}: nothing that this model knows was found.")
     if args.json:
         told = {"model": args.model, "files": entries}
         print(json.dumps(told, indent=2, ensure_ascii=False))

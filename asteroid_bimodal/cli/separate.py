@@ -132,7 +132,7 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
         "--gate",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="lower what is unlikely in the input, or leave it as the masks give it",
+        help="lower what is very unlikely in the input, or leave it as the masks give it",
     )
     add("--format", choices=FORMATS, default="wav", help="of the files (%(default)s)")
     add(

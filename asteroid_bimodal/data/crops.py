@@ -220,8 +220,8 @@ class DrawnCrops:
 class CropSampler:
     """Draws crops of `num_samples` at `sample_rate`, from anywhere or the middle of their clips.
 
-    Each plays slower or faster by up to the factor `speed` and goes through a random equaliser of
-    `equaliser` dB in each octave.
+    Each plays slower or faster by up to the factor `speed`, no faster than its clip is long enough
+    for, and goes through a random equaliser of `equaliser` dB in each octave.
     """
 
     sample_rate: int
@@ -252,15 +252,17 @@ class CropSampler:
     def _draw_of_label(
         self, source: ClipSource, label: str, generator: torch.Generator
     ) -> DrawnCrops:
-        # What is read at another rate plays at another speed.
-        rate = round(self.sample_rate / draw_speed(self.speed, generator))
-        length = self.num_samples / rate
+        speed = draw_speed(self.speed, generator)
         skipped: list[Skipped] = []
         quiet: list[str] = []
         for _ in range(ATTEMPTS):
             stored = source.draw(label, generator)
             if stored is None:
                 return DrawnCrops([], skipped)
+            # What is read at another rate plays at another speed.
+            longest = max(1.0, stored.clip.seconds * self.sample_rate / self.num_samples)
+            rate = round(self.sample_rate / min(speed, longest))
+            length = self.num_samples / rate
             place = 0.5 if self.center_crop else float(torch.rand(1, generator=generator))
             start = crop_start(stored.clip.seconds, length, place)
             try:

@@ -106,7 +106,7 @@ def classifier_path(conf: Config) -> Path:
     """Says where stage 2 keeps the timbre classifier that it trained."""
     data = conf.data
     drawn = [data.n_src, data.n_mix, data.share, data.num_samples, data.sample_rate, data.gain]
-    varied = [data.speed, data.equaliser]
+    varied = [] if (data.speed, data.equaliser) == (1, 0) else [data.speed, data.equaliser]
     parts = [conf.timbre, conf.filterbank, conf.training.batch_size, conf.seed, *drawn, *varied]
     digest = hashlib.sha256(str(parts).encode()).hexdigest()[:12]
     return Path(conf.data.root) / "timbre" / f"{digest}.safetensors"

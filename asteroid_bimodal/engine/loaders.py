@@ -118,6 +118,8 @@ def _build_mixed(conf: Config, share: tuple[float, float]) -> Dataset:
             "Expected no data.frames with natural captions, and single sources of another set with "
             "labels, such as VGGSound: set data.clean.root to its folder."
         )
+    if data.speed != 1 or data.equaliser:
+        raise ValueError("Expected no data.speed and no data.equaliser with natural captions.")
     builder = {
         "sample_rate": data.sample_rate,
         "num_samples": data.num_samples,

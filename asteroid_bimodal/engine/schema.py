@@ -60,8 +60,8 @@ class Data:
     shards: str | None = key()
     epoch_size: int = key(low=1)
     gain: list[float] = key(low=0)
-    speed: float = key(low=1, default=1.0)
-    equaliser: float = key(low=0, default=0.0)
+    speed: float = key(low=1, high=4, default=1.0)
+    equaliser: float = key(low=0, high=40, default=0.0)
     prompt: str = key()
     more_prompts: list[str] = key()
     vocabulary: str | None = key()
@@ -273,12 +273,13 @@ def _losses(conf: Config) -> str | None:
 
 
 def _remixing(conf: Config) -> str | None:
-    if conf.remix.start is None or ("crl" in conf.loss and not conf.data.clean.share):
+    adds_up = "crl" in conf.loss or "consistency" in conf.loss
+    if conf.remix.start is None or (adds_up and not conf.data.clean.share):
         return None
     return (
-        "remix.start is for systems whose phrases share mixtures (loss.crl), without single "
-        f"sources; received {conf.system} with the terms {', '.join(conf.loss)} and a "
-        f"data.clean.share of {conf.data.clean.share}."
+        "remix.start is for systems whose phrases share mixtures (loss.crl, loss.consistency), "
+        f"without single sources; received {conf.system} with the terms {', '.join(conf.loss)} "
+        f"and a data.clean.share of {conf.data.clean.share}."
     )
 
 

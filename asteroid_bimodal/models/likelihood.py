@@ -19,7 +19,8 @@ LIKELY, SURE = 0.5, 0.9  # the least likelihoods of these words
 GATE = 0.25  # the least likelihood of an estimate that is left as it is
 PASSAGE = 4.0  # seconds of the mixtures that calibrations are made on
 _LEAST = 1e-6  # -60 dB: less is as good as nothing
-_QUIET = 1e-4  # of the loudest passage of a window: what is below is not judged
+AUDIBLE = 1e-4  # of the energy of the loudest passage: what is below is not told
+GATED = 1e-7  # and what is below this decides on no gate
 
 
 @dataclass(frozen=True)
@@ -105,28 +106,33 @@ class Calibration:
     ) -> Tensor:
         """Judges passages of equal length, about so many frames: (B, Q, P).
 
-        What is 40 dB below the loudest passage is not judged: its likelihoods are 0.
-
         Args:
             spectra: what the model found in B mixtures.
             frames: of a passage.
             tagger: gives the logits (B, Q) of what is heard in magnitudes (B, F, T).
         """
         masks, magnitudes = (passages(x, frames) for x in (spectra.gains, spectra.magnitude))
-        found, energies = [], []
-        for mask, part in zip(masks, magnitudes, strict=True):
-            tag = None if tagger is None else tagger(part)
-            found.append(self.judge(mask_features(mask, part), tag))  # (B, Q)
-            energies.append(part.square().sum((-2, -1)))
-        energy = torch.stack(energies, dim=-1)  # (B, P)
-        heard = energy > _QUIET * energy.amax(-1, keepdim=True)
-        return torch.stack(found, dim=-1) * heard.unsqueeze(1)
+        found = [
+            self.judge(mask_features(mask, part), None if tagger is None else tagger(part))
+            for mask, part in zip(masks, magnitudes, strict=True)
+        ]
+        return torch.stack(found, dim=-1)
 
     def judge(self, features: Tensor, tag: Tensor | None = None) -> Tensor:
         """The likelihoods (...) of features (..., 3), see `mask_features`, and logits (...)."""
         weights = features.new_tensor([self.level, self.mask, self.spread])
         logits = features @ weights + self.bias
         return torch.sigmoid(logits if tag is None else logits + self.tag * tag)
+
+
+def heard(likelihoods: Tensor, magnitudes: Tensor, least: float = AUDIBLE) -> Tensor:
+    """Likelihoods (B, Q, P) of passages of magnitudes (B, F, T), 0 where there is hardly a sound.
+
+    That is where the energy is below `least` of the loudest passage's.
+    """
+    parts = magnitudes.tensor_split(likelihoods.shape[-1], -1)
+    energies = torch.stack([part.square().sum((-2, -1)) for part in parts], dim=-1)  # (B, P)
+    return likelihoods * (energies > least * energies.amax(-1, keepdim=True)).unsqueeze(1)
 
 
 def gate(likelihoods: Tensor) -> Tensor:

@@ -101,10 +101,6 @@ class MaskedSpectra:
         left = 1 - taken / taken.abs().clamp_min(1)
         return replace(self, masks=left * self.masks[:, :num_wanted] if num_wanted else left)
 
-    def scaled(self, factors: Tensor) -> MaskedSpectra:
-        """Scales the mask of each query by a factor (B, Q)."""
-        return replace(self, masks=factors[..., None, None] * self.masks)
-
     def shared(self) -> MaskedSpectra:
         r"""Has the queries share each place of the mixture, as where they name all that sounds.
 

@@ -214,7 +214,8 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
             prior: part of all that is asked for that is there.
 
         Returns:
-            (B, Q, P), see `Calibration`; None of a model without one.
+            (B, Q, P), see `Calibration`, also of silent passages, see `likelihood.heard`; None of a
+            model without one.
         """
         if self.calibration is None:
             return None
@@ -304,8 +305,8 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
 
         Unlike Asteroid's `separate`, this brings no estimate to the level of the input. Of a file
         no more than a few windows and the result are in memory. A signal of more than one window
-        (about 24 seconds) is not separated as in one pass of `forward`; see the pages on long
-        files.
+        (about 24 seconds) is not separated as in one pass of `forward`, see the pages on long
+        files, and `forward` has no gate.
 
         Args:
             wav: an audio file; a tensor or an array, time last, shaped as for `forward`; or what
@@ -324,7 +325,7 @@ class QueriedSeparator(PretrainedMixin, BaseEncoderMaskerDecoder):
             extend: of a signal above the model's rate, share out what is above the model's band,
                 too: each estimate gets as much of it as of the upper half of the band at that time.
                 Otherwise it is in no estimate.
-            gate: lower the estimates of sounds that are unlikely there, in proportion to a
+            gate: lower the estimates of sounds that are very unlikely there, in proportion to a
                 likelihood below 0.25; not with `share`, nor of a model without a calibration.
             batch_size: windows in one pass of the model; on a GPU, several are faster.
             progress: show a bar for a file, on standard error.

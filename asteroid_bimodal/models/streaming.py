@@ -20,7 +20,7 @@ from ..dsp.resample import resample
 from ..dsp.samples import fault_of
 from ..queries import QueryEmbedding
 from ..queries.query import ConditionedModel
-from .likelihood import Score, gate
+from .likelihood import GATED, Score, gate, heard
 from .masked_spectra import MaskedSpectra
 
 _GRID = 64  # STFT frames: a network of six levels halves their number six times
@@ -68,8 +68,9 @@ class SeparationStream:
         share: have the estimates share the input among them, see `MaskedSpectra.shared`.
         extend: give each estimate of what is above the model's band as much as it has of the upper
             half of the band at that time, see `MaskedSpectra.top_shares`.
-        gate: lower the estimates of sounds that are unlikely in a window, see `likelihood.gate`;
-            not of those that share the input, nor of a model without a calibration.
+        gate: lower the estimates of sounds that are very unlikely in a window, see
+            `likelihood.gate`; not of those that share the input, nor of a model without a
+            calibration.
         batch_size: windows in one pass; on a GPU, several are faster.
 
     Shape:
@@ -176,21 +177,21 @@ class SeparationStream:
         with evaluating(model):
             wav = resample(check_wav(windows).to(model.device), self.sample_rate, model.sample_rate)
             spectra = model.separate_spectra(wav, query)
+            factors: Tensor | None = None
             only_negative = self.num_negative == spectra.masks.shape[1]
             if self.num_negative:
                 spectra = spectra.without(self.num_negative)
             if only_negative:  # what they take is found, and taken away below
                 spectra = replace(spectra, masks=1 - spectra.masks)
             else:
-                likelihoods = self._judge(spectra, query)
-                if self.share:
-                    spectra = spectra.shared()
-                elif self.gate and likelihoods is not None:
-                    spectra = spectra.scaled(gate(likelihoods))
+                factors = self._judge(spectra, query)
+                spectra = spectra.shared() if self.share else spectra
             decoded = model.decode(spectra).to(windows.dtype)  # (K·B, Q, C, W')
             decoded = resample(decoded, model.sample_rate, self.sample_rate, length=length)
             if self.extend and self.sample_rate > model.sample_rate:
                 decoded = decoded + self._above(windows.to(model.device), wav, spectra)
+            if self.gate and not self.share and factors is not None:
+                decoded = factors[..., None, None].to(decoded) * decoded
             estimates = decoded.to(windows.device)
         if only_negative:
             estimates = windows.unsqueeze(1) - estimates
@@ -210,14 +211,14 @@ class SeparationStream:
         return shares.unsqueeze(2) * (windows - band).unsqueeze(1)
 
     def _judge(self, spectra: MaskedSpectra, query: QueryEmbedding) -> Tensor | None:
-        """Judges windows by their likeliest passages, (K·B, Q), and keeps what is likeliest."""
-        if (found := self.model.likelihoods(spectra, query)) is None:
+        """Keeps the likelihoods of the likeliest passages; returns factors of the gate (K·B, Q)."""
+        if (judged := self.model.likelihoods(spectra, query)) is None:
             return None
-        of_windows = found.amax(-1)
-        found = of_windows.unflatten(0, (-1, len(self._query.pooled))).amax(0).cpu()  # (B, Q)
+        found = heard(judged, spectra.magnitude).amax(-1)
+        found = found.unflatten(0, (-1, len(self._query.pooled))).amax(0).cpu()  # (B, Q)
         known = self._likelihoods
         self._likelihoods = found if known is None else torch.maximum(known, found)
-        return of_windows
+        return gate(heard(judged, spectra.magnitude, GATED).amax(-1))
 
 
 def window_sizes(model: Separator, sample_rate: int) -> tuple[int, int]:

@@ -283,14 +283,22 @@ class QueryEncoder(nn.Module):
     ) -> QueryEmbedding:
         """Encodes, as `forward`, what somebody asks a model, and says what it does not know.
 
+        A text that names one sound of the vocabulary in another form is encoded by its word, see
+        `Vocabulary.wording`.
+
         Args:
             queries: as for `forward`.
             vocabulary: the sounds that the model knows, None where nobody said.
         """
-        encoded = self(queries)
+        encoded = self([[self._worded(query, vocabulary) for query in row] for row in queries])
         for query in {self.key(query): query for row in queries for query in row}.values():
             self.check_words(query, vocabulary)
         return encoded
+
+    def _worded(self, query: Any, vocabulary: Vocabulary | None) -> Any:
+        if vocabulary is None or self.modality != "text" or not isinstance(query, str):
+            return query
+        return vocabulary.wording(query)
 
     def _check_batch(self, queries: Sequence[Sequence[Any]]) -> None:
         if isinstance(queries, str) or any(not isinstance(row, (list, tuple)) for row in queries):

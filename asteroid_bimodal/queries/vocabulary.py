@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +11,10 @@ from functools import cached_property
 from pathlib import Path
 
 from ..utils.mappings import read_mapping
+from .captions.phrases import PHRASE_TEMPLATE
 from .content import content_words, says_how
 
+PROMPT = re.compile(PHRASE_TEMPLATE.format(""), re.IGNORECASE)  # not what is asked for
 _NEAR = 0.75  # of letters in common, for two words that are spelled alike
 
 
@@ -32,6 +35,8 @@ class Vocabulary:
         (['violin', 'dog'], ['violin', 'fiddle'], 'events')
         >>> words.find("someone plays violins"), words.unknown("a dog and a cat")
         (['violin'], ['cat'])
+        >>> words.wording("someone plays old violins"), words.wording("The sound of fiddle")
+        ('violin', 'The sound of fiddle')
     """
 
     kinds: Mapping[str, Mapping[str, Sequence[str]]]
@@ -82,6 +87,27 @@ class Vocabulary:
             if not labels or (stem not in known and not says_how(word))
         ]
 
+    def wording(self, text: str) -> str:
+        """The word for a sound that a text names in another form, "violin" for "an old violin".
+
+        A text that names several sounds, or something else as well, stays as it is, and so does a
+        word of the vocabulary, alone or after "The sound of". Of words that name more or less of
+        it, as "bass" and "double bass", the longest counts.
+        """
+        labels, said = self.find(text), content_words(text).keys()
+        is_word = PROMPT.sub("", text, count=1) in self._owners
+        if not labels or self.unknown(text) or is_word:
+            return text
+        named = {
+            word: content.keys()
+            for label in labels
+            for word in self.words(label)
+            for part in [word, *word.split(",")]
+            if (content := self._contents[label].get(part.strip())) and content.keys() <= said
+        }
+        longest = max(named, key=lambda word: len(named[word]))
+        return longest if all(content <= named[longest] for content in named.values()) else text
+
     def nearest(self, text: str, count: int = 3) -> list[str]:
         """The labels that share words with a text, else those that are spelled much like it."""
         said = content_words(text)
@@ -94,6 +120,11 @@ class Vocabulary:
         owners = {word: label for label, words in self._contents.items() for word in words}
         alike = get_close_matches(" ".join(said.values()), owners, count, _NEAR)
         return list(dict.fromkeys(owners[word] for word in alike))
+
+    @cached_property
+    def _owners(self) -> dict[str, str]:
+        """The label of each word."""
+        return {word: label for label in self.labels for word in self.words(label)}
 
     @cached_property
     def _contents(self) -> dict[str, dict[str, dict[str, str]]]:

@@ -7,10 +7,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .captions.phrases import PHRASE_TEMPLATE
-from .vocabulary import Vocabulary
+from .vocabulary import PROMPT, Vocabulary
 
-_PROMPT = re.compile(PHRASE_TEMPLATE.format(""), re.IGNORECASE)  # not what is asked for
 _SHORT = 2  # letters of words such as "of", which say little
 _FEW = 12  # sounds that a sentence lists
 
@@ -80,7 +78,7 @@ def _unknown(text: str, vocabulary: Vocabulary) -> UnknownSoundWarning | None:
 
 
 def _unread(text: str, unread: Callable[[str], list[str]]) -> UnknownSoundWarning | None:
-    phrase = _PROMPT.sub("", text, count=1)
+    phrase = PROMPT.sub("", text, count=1)
     words, unknown = phrase.split(), unread(phrase)
     if len(unknown) == len(words) or not _has_letter(phrase):
         sentence = (

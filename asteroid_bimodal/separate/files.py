@@ -145,7 +145,7 @@ def separate_each(
         residual: also write `<file>_residual.wav`, what is in no estimate.
         share: the queries name all that sounds, and share the input among them.
         extend: of an input above the model's rate, share out what is above the model's band, too.
-        gate: lower the estimates of unlikely sounds, see `QueriedSeparator.separate`.
+        gate: lower what is very unlikely there, see `QueriedSeparator.separate`.
         overwrite: replace files that exist.
         skip_existing: keep files that exist, and leave out inputs that have all of theirs.
         log: append a row for each input to `separated.csv` in the folder of its outputs.

@@ -19,14 +19,14 @@ from ..dsp.resample import resample
 from ..dsp.spectral import magnitude
 from ..models import MaskedSpectra, QueriedSeparator, Score
 from ..models.inference import open_input
-from ..models.likelihood import LIKELY, PASSAGE, passages
+from ..models.likelihood import LIKELY, PASSAGE, heard, passages
 from ..models.masked_spectra import mono_spectrum
 from ..models.streaming import check_wav, evaluating
 from ..utils.own_sounds import is_ours
 from .files import FAILURES, FileResult, separate_each
 
 TOLD = 0.2  # the least likelihood of what is told: half of it is there
-NOTHING = "nothing that this model knows was found"
+NOTHING = "nothing that this model knows is likely there"
 WINDOW = 8.0  # seconds that are judged in one pass
 STEP = 1.0  # seconds of which spans are made
 ASKED = 16  # sounds that a tagger hears most of, whose masks are looked at
@@ -183,7 +183,8 @@ class Finder:
 
     def _likelihoods(self, spectra: MaskedSpectra, asked: Tensor, seconds: float) -> Tensor:
         query = self._query.select(asked)
-        return self._model.likelihoods(spectra, query, seconds, prior=self._prior)[0]  # (Q, P)
+        found = self._model.likelihoods(spectra, query, seconds, prior=self._prior)
+        return heard(found, spectra.magnitude)[0]  # (Q, P)
 
 
 def _distinct(likelihoods: Tensor, estimates: Tensor, least: float) -> Tensor:
@@ -217,7 +218,7 @@ def separate_all(
     Args:
         model: a separator with a vocabulary and a calibration.
         inputs: audio files.
-        **options: those of `separate_each`.
+        **options: those of `separate_each`; what was found is not gated.
 
     Yields:
         What became of each input; "skipped" where nothing was found.
@@ -239,4 +240,6 @@ def separate_all(
             yield FileResult(path, "skipped", NOTHING)
             continue
         names = [one.name for one in found]
-        yield from separate_each(model, [path], names, **{**options, "residual": True})
+        yield from separate_each(
+            model, [path], names, **{**options, "residual": True, "gate": False}
+        )

@@ -70,3 +70,24 @@ def test_no_augmentation_changes_and_draws_nothing(generator):
 @pytest.mark.parametrize("wav", [torch.zeros(1000), torch.ones(7), torch.zeros(1)])
 def test_the_equaliser_of_silence_and_of_few_samples_is_finite(wav, generator):
     assert equalise(wav, RATE, 6.0, generator).isfinite().all()
+
+
+def test_a_constant_offset_is_no_loudness(generator):
+    wav = 0.3 + tone(440) / 30
+    for _ in range(20):
+        varied = equalise(wav, RATE, 6.0, generator)
+        assert varied.std() == pytest.approx(float(wav.std()), rel=1e-3)
+        assert varied.mean().abs() < 1e-5
+
+
+@pytest.mark.parametrize("seconds", [1.0, 1.1])
+def test_a_crop_of_a_clip_of_its_length_is_not_made_faster_than_the_clip_lasts(
+    seconds, tmp_path, generator, monkeypatch
+):
+    soundfile.write(tmp_path / "flute.wav", tone(440, seconds).numpy(), RATE)
+    clip = Clip(path="flute.wav", label="flute", caption="", seconds=seconds, split="train")
+    monkeypatch.setattr("asteroid_bimodal.data.crops.draw_speed", lambda *_: 1.25)
+    sampler = CropSampler(sample_rate=RATE, num_samples=RATE, speed=1.25)
+    (crop,) = sampler.draw_crops(ClipFiles([clip], tmp_path), 1, generator).crops
+    assert crop.audio[-RATE // 50 :].abs().max() > 0.2
+    assert frequency_of(crop.audio) == pytest.approx(440 * seconds, abs=1.5)

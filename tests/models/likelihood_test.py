@@ -10,7 +10,7 @@ from tiny_model import build_tiny
 
 from asteroid_bimodal.engine.train import _load_weights
 from asteroid_bimodal.models import Calibration, MaskedSpectra, Score, load_separator
-from asteroid_bimodal.models.likelihood import mask_features
+from asteroid_bimodal.models.likelihood import heard, mask_features
 
 CALIBRATION = Calibration(bias=1.0, level=0.1, mask=2.0, spread=-0.05)
 
@@ -35,13 +35,17 @@ def test_passages_are_judged_each_by_itself_and_near_silence_is_not():
     spectrum[..., 30:60] = 1e-3
     masks = torch.full((1, 1, 4, 90), 0.9)
     masks[..., 60:] = 0.1
-    found = CALIBRATION.likelihoods(MaskedSpectra(spectrum, masks, 1), 29)[0, 0]
+    spectra = MaskedSpectra(spectrum, masks, 1)
+    judged = CALIBRATION.likelihoods(spectra, 29)
+    found = heard(judged, spectra.magnitude)[0, 0]
     logits = [
         1 + 2 * mask + 0.1 * 20 * math.log10(mask) - 0.05 * 10 * math.log10(mask)
         for mask in (0.9, 0.1)
     ]
     first, last = torch.sigmoid(torch.tensor(logits)).tolist()
     assert found.tolist() == pytest.approx([first, 0.0, last], abs=1e-5)
+    assert judged[0, 0].tolist() == pytest.approx([first, first, last], abs=1e-5)
+    assert torch.equal(heard(judged, spectra.magnitude, 1e-7), judged)
 
 
 def test_what_a_tagger_hears_is_weighed():

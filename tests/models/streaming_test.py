@@ -226,6 +226,32 @@ def test_the_gate_lowers_unlikely_sounds_in_proportion_and_sums_stay_exact():
     assert stream.levels.tolist() == pytest.approx(expected, abs=1e-3)
 
 
+def test_the_gate_is_the_same_above_the_band_of_the_model():
+    wav, options = noise(1, 6000), {"sample_rate": 16000, "queries": ["a"]}
+    model = with_likelihoods(0.05)
+    gated, whole = (
+        next(iter(SeparationStream(model, [wav], gate=gate, **options))) for gate in (True, False)
+    )
+    torch.testing.assert_close(gated, 0.2 * whole)
+    assert decibels(whole, wav) > -10
+
+
+@pytest.mark.parametrize("level, gated", [(1e-3, False), (1e-5, True)])
+def test_a_quiet_passage_decides_on_the_gate_unless_it_is_silent(level, gated):
+    wav, model = noise(1, 6 * 8000), with_masks(0.5)
+    wav[:, : 4 * 8000] *= level
+
+    def quiet_is_likely(spectra, query):
+        first = spectra.magnitude[..., :100].mean((-2, -1))
+        return torch.stack([0.9 * (first < 0.1), 0.01 * torch.ones_like(first)], dim=-1)[:, None]
+
+    model.likelihoods = quiet_is_likely
+    found, stream = run(model, [wav], ["a"])
+    expected = (0.01 / 0.25 if gated else 1) * 0.5 * wav
+    torch.testing.assert_close(found[0], expected, atol=1e-6, rtol=1e-4)
+    assert stream.likelihoods.tolist() == pytest.approx([0.01])
+
+
 @pytest.mark.parametrize("options", [{"gate": False}, {"share": True}])
 def test_what_shares_the_input_and_what_shall_stay_is_not_gated(options):
     found, _ = run(with_likelihoods(0.9, 0.01), [noise(1, 3000)], ["a", "b"], **options)
