@@ -94,7 +94,7 @@ class Vocabulary:
         word of the vocabulary, alone or after "The sound of". Of words that name more or less of
         it, as "bass" and "double bass", the longest counts.
         """
-        labels, said = self.find(text), content_words(text).keys()
+        labels, said = self.find(text), content_words(text)
         is_word = PROMPT.sub("", text, count=1) in self._owners
         if not labels or self.unknown(text) or is_word:
             return text
@@ -103,8 +103,12 @@ class Vocabulary:
             for label in labels
             for word in self.words(label)
             for part in [word, *word.split(",")]
-            if (content := self._contents[label].get(part.strip())) and content.keys() <= said
+            if (content := self._contents[label].get(part.strip()))
+            and content.keys() <= said.keys()
         }
+        telling = {stem for stem, word in said.items() if not says_how(word)}
+        # Of "a man plays the violin" the violin is meant.
+        named = {word: stems for word, stems in named.items() if stems & telling} or named
         longest = max(named, key=lambda word: len(named[word]))
         return longest if all(content <= named[longest] for content in named.values()) else text
 

@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 import soundfile
+import torch
 from ffmpeg_program import ffmpeg
 from tiny_model import HashedTexts, build_tiny
 
@@ -342,3 +343,17 @@ def test_what_the_model_does_not_know_is_told_and_with_strict_refused(
     assert capsys.readouterr().err == ""
     separate("a.wav", *asked)
     assert capsys.readouterr().err.splitlines() == [message]
+
+
+def test_what_is_very_unlikely_is_lowered_unless_the_gate_is_off(folder, model, monkeypatch):
+    def unlikely(self, spectra, query):
+        return torch.full((*spectra.masks.shape[:2], 1), 0.05)
+
+    monkeypatch.setattr(type(model), "likelihoods", unlikely)
+    path = write("a.wav")
+    separate(path, "violin", "-o", "gated")
+    separate(path, "violin", "-o", "open", "--no-gate")
+    gated, whole = (soundfile.read(f"{name}/a_violin.wav")[0] for name in ("gated", "open"))
+    np.testing.assert_allclose(gated, 0.2 * whole, rtol=1e-5, atol=1e-8)
+    found = model.separate(path, ["violin"], gate=False).estimates[0]
+    np.testing.assert_allclose(found, whole, rtol=1e-6)

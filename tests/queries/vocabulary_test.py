@@ -1,8 +1,11 @@
 """Vocabularies: what is read, what is refused, and which texts name what is in them."""
 
 import pytest
+import torch
+from tiny_model import build_tiny
 
 from asteroid_bimodal.models import load_separator
+from asteroid_bimodal.queries import UnknownSoundWarning
 from asteroid_bimodal.queries.content import stem
 from asteroid_bimodal.queries.vocabulary import Vocabulary, read_vocabulary
 
@@ -91,6 +94,52 @@ WORDS = Vocabulary(
 def test_what_counts_as_known(text, labels):
     known = "" if WORDS.unknown(text) else ", ".join(WORDS.find(text))
     assert known == labels
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("an old violin", "violin"),
+        ("VIOLINS", "violin"),
+        ("someone plays loud fiddles on the street", "fiddle"),
+        ("a man plays an old fiddle loudly", "fiddle"),
+        ("a dog barks in the rain", "dog barking"),
+        ("a large dog", "dog"),
+        ("old drums", "drums"),
+        ("footsteps", "footsteps on snow"),
+        ("some bees", "bee, wasp, etc. buzzing"),
+        ("a loud acoustic guitar", "acoustic guitar"),
+        ("an old guitar", "guitar"),
+    ],
+)
+def test_a_known_sound_in_another_form_has_its_word(text, word):
+    assert WORDS.wording(text) == word
+
+
+def test_who_plays_is_no_sound():
+    words = Vocabulary({"instruments": {"violin": []}, "speech": {"man speaking": ["a man"]}})
+    assert words.wording("a man plays an old violin") == "violin"
+    assert words.wording("an old man") == "a man"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["violin", "fiddle", "The sound of violin", "violin and dogs", "electric guitar", "banana"]
+    + ["a dog and a cat", "growling", "...", "", "🎻"],
+)
+def test_words_and_what_names_more_or_something_else_stay(text):
+    assert WORDS.wording(text) == text
+
+
+def test_a_model_is_asked_by_the_word():
+    model = build_tiny(vocabulary={"instruments": {"violin": ["fiddle"]}})
+    old, plain = (model.encode_queries([text], 1) for text in ("an old violin", "violin"))
+    torch.testing.assert_close(old.pooled, plain.pooled)
+    with pytest.warns(UnknownSoundWarning, match="'an old banjo'"):
+        model.encode_queries(["an old banjo"], 1)
+    free = build_tiny()
+    assert free.vocabulary is None
+    assert not free.encode_queries(["old violin"], 1).pooled.equal(plain.pooled)
 
 
 @pytest.mark.parametrize(
