@@ -63,7 +63,8 @@ CODE = re.compile(r"^( *)```.*?^\1```|(?<=\n\n)(?: {4}[^\n]*\n)+", re.DOTALL | r
 @pytest.mark.parametrize("pattern", PAGES)
 def test_code_fits_on_the_page(pattern):
     wide = []
-    for path in REPO.glob(pattern):
+    # Cards that a recipe wrote are no pages of ours.
+    for path in (path for path in REPO.glob(pattern) if "exp" not in path.parts):
         for code in CODE.finditer(path.read_text(encoding="utf-8")):
             lines = textwrap.dedent(code[0]).splitlines()
             wide += [f"{path.relative_to(REPO)}: {line}" for line in lines if len(line) > 76]
