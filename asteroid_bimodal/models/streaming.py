@@ -109,7 +109,7 @@ class SeparationStream:
     ) -> None:
         self.model, self.sample_rate = model, sample_rate
         self.num_negative, self.residual, self.batch_size = num_negative, residual, batch_size
-        self.share, self.extend, self.gate = share, extend, gate
+        self.share, self.extend, self.gate = share, extend, gate and not share
         self._blocks = blocks
         self._query = model.encode_queries(queries, 1)
         self._batched = False
@@ -190,7 +190,7 @@ class SeparationStream:
             decoded = resample(decoded, model.sample_rate, self.sample_rate, length=length)
             if self.extend and self.sample_rate > model.sample_rate:
                 decoded = decoded + self._above(windows.to(model.device), wav, spectra)
-            if self.gate and not self.share and factors is not None:
+            if self.gate and factors is not None:
                 decoded = factors[..., None, None].to(decoded) * decoded
             estimates = decoded.to(windows.device)
         if only_negative:
