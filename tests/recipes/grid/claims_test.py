@@ -7,7 +7,7 @@ import pytest
 from grid import paper
 from grid.cells import SYSTEMS, Cell, Group
 from grid.claims import bootstrap_ratio, find_agreements, find_claims
-from scipy.stats import bootstrap
+from scipy.stats import bootstrap, spearmanr
 
 
 def group_of(system, n_src, sdr, si_sdr_imp=None, items=()):
@@ -81,9 +81,33 @@ def test_claims_compare_the_items_that_all_cells_could_score():
 def test_order_of_systems():
     figures = {"mixit": 1.0, "clapsep": 3.0, "bimodal_clap": 9.0, "own": 5.0}
     (agreement,) = find_agreements([group_of(key, 2, sdr) for key, sdr in figures.items()])
-    assert (agreement.n_src, agreement.systems, agreement.correlation) == (2, 3, 1.0)
+    assert (agreement.n_src, agreement.systems, agreement.sdr.value) == (2, 3, 1.0)
     turned = {"mixit": 9.0, "clapsep": 3.0, "bimodal_clap": 1.0}
     (agreement,) = find_agreements([group_of(key, 2, sdr) for key, sdr in turned.items()])
-    assert agreement.correlation == -1.0
+    assert agreement.sdr.value == -1.0
     assert find_agreements([group_of("mixit", 2, 1.0), group_of("clapsep", 2, 2.0)]) == []
     assert find_agreements([group_of(key, 2, 1.0) for key in figures]) == []  # in no order
+
+
+def test_interval_of_the_order_is_that_of_a_bootstrap():
+    """With scipy's correlation on every draw of items; systems two and three are often swapped."""
+    rng = np.random.default_rng(2)
+    systems = ("mixit", "clipsep_img", "clapsep", "bimodal_clap")  # in the paper's order
+    values = rng.normal([[1.0], [3.0], [3.2], [6.0]], 1.5, (4, 30))
+    groups = [
+        group_of(system, 2, row.mean(), items=[row])
+        for system, row in zip(systems, values, strict=True)
+    ]
+    (agreement,) = find_agreements(groups)
+    draws = rng.choice(30, (4000, 30))
+    oracle = [spearmanr(values[:, draw].mean(1), range(4)).statistic for draw in draws]
+    assert agreement.sdr.interval == pytest.approx(tuple(np.percentile(oracle, [2.5, 97.5])))
+    assert agreement.si_sdr_imp is None
+
+
+def test_order_by_si_sdr_improvement():
+    scores = (("mixit", 9.0, -1.0), ("clapsep", 3.0, 1.0), ("bimodal_clap", 5.0, 2.0))
+    groups = [group_of(system, 2, sdr, si_sdr_imp) for system, sdr, si_sdr_imp in scores]
+    (agreement,) = find_agreements(groups)
+    assert agreement.sdr.value == -0.5 and agreement.si_sdr_imp.value == 1.0
+    assert agreement.sdr.interval is None

@@ -256,4 +256,4 @@ def test_order_of_systems(tmp_path, make_cell):
     for system, sdr in (("mixit", 1.0), ("clapsep", 4.0), ("bimodal_clap", 3.0)):
         make_cell(tmp_path, system, 2, sdr)
     text = write_grid(tmp_path, tmp_path / "results").read_text(encoding="utf-8")
-    assert rows_of(text, "The paper's order")[2:] == ["| 2 | 3 | 0.50 |"]
+    assert rows_of(text, "The paper's order")[2:] == ["| 2 | 3 | 0.50 | – |"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import spearmanr
+from scipy.stats import rankdata, spearmanr
 
 from . import paper
 from .cells import Group
@@ -79,12 +79,13 @@ def _ratio(group: Group | None, other: Group | None, metric: str) -> Ratio | Non
     above, below = group and group.score(metric), other and other.score(metric)
     if not (above and below) or below.mean <= 0:
         return None
-    return Ratio(above.mean / below.mean, bootstrap_ratio(*_on_common_items(group, other, metric)))
+    values = _on_common_items([group, other], metric)
+    return Ratio(above.mean / below.mean, bootstrap_ratio(*values))
 
 
-def _on_common_items(group: Group, other: Group, metric: str) -> list[np.ndarray]:
+def _on_common_items(groups: Sequence[Group], metric: str) -> list[np.ndarray]:
     """Each group's values of a metric, (seeds, items), on the items that all cells could score."""
-    columns = [[c.items.get(metric, {}) for c in side.cells] for side in (group, other)]
+    columns = [[cell.items.get(metric, {}) for cell in group.cells] for group in groups]
     common = sorted(set.intersection(*(set(values) for side in columns for values in side)))
     return [np.array([[values[i] for i in common] for values in side]) for side in columns]
 
@@ -110,19 +111,44 @@ def bootstrap_ratio(above: np.ndarray, below: np.ndarray) -> tuple[float, float]
         >>> bootstrap_ratio(np.full((3, 10), 6.0), np.full((2, 10), 3.0))
         (2.0, 2.0)
     """
-    num_items = above.shape[1]
+    means = _draw_means([above, below])
+    if means is None:
+        return None
+    ratios = np.full(_DRAWS, np.inf)
+    np.divide(means[0], means[1], out=ratios, where=means[1] > 0)
+    return _interval(ratios)
+
+
+def _draw_means(values: Sequence[np.ndarray]) -> np.ndarray | None:
+    """Means of bootstrap draws, (systems, draws), of (seeds, items) each; None of one item."""
+    num_items = values[0].shape[1]
     if num_items < 2:
         return None
     rng = np.random.default_rng(0)
     items = rng.multinomial(num_items, np.full(num_items, 1 / num_items), _DRAWS)
     means = []
-    for values in (above, below):
-        seeds = rng.multinomial(len(values), np.full(len(values), 1 / len(values)), _DRAWS)
-        means.append(np.einsum("ds,di,si->d", seeds, items, values, optimize=True) / values.size)
-    ratios = np.full(_DRAWS, np.inf)
-    np.divide(means[0], means[1], out=ratios, where=means[1] > 0)
-    low, high = np.percentile(ratios, [2.5, 97.5], method="inverted_cdf")
+    for one in values:
+        seeds = rng.multinomial(len(one), np.full(len(one), 1 / len(one)), _DRAWS)
+        means.append(np.einsum("ds,di,si->d", seeds, items, one, optimize=True) / one.size)
+    return np.stack(means)
+
+
+def _interval(draws: np.ndarray) -> tuple[float, float]:
+    low, high = np.percentile(draws, [2.5, 97.5], method="inverted_cdf")
     return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Spearman's rank correlation of systems' means of a metric with the paper's SDR.
+
+    Attributes:
+        value: from -1, the opposite order, to 1, the same.
+        interval: 95 %, by bootstrap over items and seeds; None where items are not known.
+    """
+
+    value: float
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -132,12 +158,14 @@ class Agreement:
     Attributes:
         n_src: sources in each training mixture.
         systems: how many have a figure here and in the paper.
-        correlation: Spearman's rank correlation of the two columns.
+        sdr: correlation by SDR.
+        si_sdr_imp: by improvement of SI-SDR, None where systems lack it or are all alike.
     """
 
     n_src: int
     systems: int
-    correlation: float
+    sdr: Correlation
+    si_sdr_imp: Correlation | None = None
 
 
 def find_agreements(groups: Sequence[Group]) -> list[Agreement]:
@@ -149,16 +177,35 @@ def find_agreements(groups: Sequence[Group]) -> list[Agreement]:
     """
     agreements = []
     for n_src in (1, 2, 3, 4):
-        pairs = [
-            (score.mean, known)
+        column = [
+            group
             for group in groups
             if group.first.n_src == n_src
             and not (group.first.options or group.first.semi_supervised)
-            and (score := group.score("sdr"))
-            and (known := paper.sdr(group.first.system, n_src))
+            and group.score("sdr")
+            and paper.sdr(group.first.system, n_src)
         ]
-        if len(pairs) >= 3 and len({mean for mean, _ in pairs}) > 1:
-            here, there = zip(*pairs, strict=True)
-            correlation = float(spearmanr(here, there).statistic)
-            agreements.append(Agreement(n_src, len(pairs), correlation))
+        known = [paper.sdr(group.first.system, n_src) for group in column]
+        if len(column) >= 3 and (by_sdr := _correlation(column, known, "sdr")):
+            by_si_sdr_imp = _correlation(column, known, "si_sdr_imp")
+            agreements.append(Agreement(n_src, len(column), by_sdr, by_si_sdr_imp))
     return agreements
+
+
+def _correlation(groups: Sequence[Group], known: Sequence, metric: str) -> Correlation | None:
+    scores = [group.score(metric) for group in groups]
+    if None in scores or len({score.mean for score in scores}) == 1:
+        return None
+    value = float(spearmanr([score.mean for score in scores], known).statistic)
+    means = _draw_means(_on_common_items(groups, metric))
+    if means is None:
+        return Correlation(value)
+    return Correlation(value, _interval(_rank_correlations(means, known)))
+
+
+def _rank_correlations(means: np.ndarray, known: Sequence) -> np.ndarray:
+    """Spearman's correlation of each column of means with the known figures; 0 without an order."""
+    ranks, others = (rankdata(values, axis=0) for values in (means, np.array(known)[:, None]))
+    ranks, others = (values - values.mean(0) for values in (ranks, others))
+    norm = np.linalg.norm(ranks, axis=0) * np.linalg.norm(others)
+    return np.divide((ranks * others).sum(0), norm, out=np.zeros(len(norm)), where=norm > 0)

@@ -128,7 +128,10 @@ def _introduction(groups: Sequence[Group]) -> str:
 
 def _agreement(groups: Sequence[Group]) -> str:
     agreements = find_agreements(groups)
-    text = "Spearman's correlation of the columns above with those of the paper."
+    text = (
+        "Spearman's correlation of the columns above with those of the paper, and of the systems' "
+        "SI-SDR improvements with the same; in brackets 95 % intervals as below."
+    )
     return f"{text}\n\n{agreement_table(agreements)}" if agreements else ""
 
 

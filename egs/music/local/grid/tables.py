@@ -8,7 +8,7 @@ from asteroid_bimodal.report.page import format_interval, format_number
 
 from . import paper
 from .cells import SYSTEMS, Cell, Group
-from .claims import Agreement, Claim, Ratio
+from .claims import Agreement, Claim, Correlation, Ratio
 
 METRICS = {
     "sdr": "SDR",
@@ -53,9 +53,11 @@ def agreement_table(agreements: Sequence[Agreement]) -> str:
         agreements: of `find_agreements`.
     """
     rows = [
-        [str(one.n_src), str(one.systems), format_number(one.correlation)] for one in agreements
+        [str(one.n_src), str(one.systems), _with_interval(one.sdr), _with_interval(one.si_sdr_imp)]
+        for one in agreements
     ]
-    return table(["Sources per training mixture", "Systems", "Rank correlation"], rows)
+    header = ["Sources per training mixture", "Systems", "By SDR", "By SI-SDR improvement"]
+    return table(header, rows)
 
 
 def second_table(groups: Sequence[Group]) -> str:
@@ -93,20 +95,20 @@ def claims_table(claims: Sequence[Claim]) -> str:
             [
                 f"{SYSTEMS[claim.system]}, {claim.n_src} sources",
                 f"{SYSTEMS[claim.other]}, {condition}",
-                _ratio(claim.sdr),
+                _with_interval(claim.sdr),
                 format_number(claim.paper),
-                _ratio(claim.si_sdr_imp),
+                _with_interval(claim.si_sdr_imp),
             ]
         )
     header = ["System", "over", "SDR, here", "SDR, paper, full MUSIC", "SI-SDR improvement, here"]
     return table(header, rows)
 
 
-def _ratio(ratio: Ratio | None) -> str:
-    if ratio is None:
+def _with_interval(figure: Ratio | Correlation | None) -> str:
+    if figure is None:
         return "–"
-    interval = f" ({format_interval(ratio.interval)})" if ratio.interval else ""
-    return format_number(ratio.value) + interval
+    interval = f" ({format_interval(figure.interval)})" if figure.interval else ""
+    return format_number(figure.value) + interval
 
 
 def metrics_table(groups: Sequence[Group]) -> str:
