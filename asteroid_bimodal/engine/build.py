@@ -196,6 +196,7 @@ def build_system(conf: Config) -> BiModalSystem:
         remix_start=conf.remix.start or 0,
         labels=labels_of(conf),
         query_encoder=encoder,
+        mean_captions=conf.query.captions == "mean",
         max_bad_steps=conf.training.max_bad_steps,
     )
 

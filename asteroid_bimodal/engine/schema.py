@@ -87,6 +87,7 @@ class Query:
     resnet: str = key()
     test_encoder: str | None = key()
     outputs: str = key(choices=("sources", "mixtures"))
+    captions: str = key(choices=("whole", "mean"), default="whole")
 
 
 @dataclass

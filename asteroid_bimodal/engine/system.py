@@ -41,6 +41,7 @@ class BiModalSystem(System):
         remix_start: training step.
         labels: classes in the order of a classifier's logits, when the loss has one.
         query_encoder: of training batches, when it is not the model's.
+        mean_captions: encode a caption as the mean of its phrases, not as a text of its own.
         max_bad_steps: steps in a row without finite loss and gradient that end the training.
     """
 
@@ -60,10 +61,12 @@ class BiModalSystem(System):
         remix_start: int = 0,
         labels: Sequence[str] = (),
         query_encoder: QueryEncoder | None = None,
+        mean_captions: bool = False,
         max_bad_steps: int = 10,
     ):
         super().__init__(model, optimizer, loss_func, train_loader, val_loader, scheduler, config)
         self.clean_loss, self.query_encoder = clean_loss, query_encoder
+        self.mean_captions = mean_captions
         self.remix_loss, self.remix_start = remix_loss, remix_start
         self.classes = {label: index for index, label in enumerate(labels)}
         self.guard = StepGuard(max_bad_steps)
@@ -112,7 +115,8 @@ class BiModalSystem(System):
             needs: "captions", "phrases", "absent" and "outputs" are queries; "waveforms"
                 and "labels" of the phrases; "noise", the masks of noise heads.
         """
-        queries = (self.query_encoder or self.model.query_encoder).encode_batch(batch, needs)
+        encoder = self.query_encoder or self.model.query_encoder
+        queries = encoder.encode_batch(batch, needs, mean_captions=self.mean_captions)
         query = concat_queries(list(queries.values())).to(batch.mixtures.device)
         spectra = self.model.separate_spectra(batch.mixture, query, noise="noise" in needs)
         counts = [part.num_queries for part in queries.values()]

@@ -15,7 +15,7 @@ from torch import nn
 from ..utils.folders import atomic_folder
 from ..utils.frozen import weights_digest
 from ..utils.markdown import code
-from .embedding import EmbeddingCache, EncodedQuery, QueryEmbedding
+from .embedding import EmbeddingCache, EncodedQuery, QueryEmbedding, mean_query
 from .modality import MODALITIES, Usage
 from .spec import COPY_FOLDER, EncoderSpec
 from .vocabulary import Vocabulary
@@ -200,12 +200,15 @@ class QueryEncoder(nn.Module):
                 path.chmod(0o644)  # safetensors makes files that only their owner can read
         return self.spec.copied(self._options())
 
-    def encode_batch(self, batch: QueryBatch, needs: Collection[str]) -> dict[str, QueryEmbedding]:
+    def encode_batch(
+        self, batch: QueryBatch, needs: Collection[str], *, mean_captions: bool = False
+    ) -> dict[str, QueryEmbedding]:
         """Encodes the queries that a loss needs of a training batch.
 
         Args:
             batch: B examples of N mixtures with P phrases each.
             needs: of `NEEDS`; other names are passed over.
+            mean_captions: encode a caption as the mean of its phrases, not as a text of its own.
 
         Returns:
             Of each need, in the order of `NEEDS`: N captions, N·P phrases, the absent sounds or all
@@ -214,7 +217,17 @@ class QueryEncoder(nn.Module):
         Raises:
             ValueError: for a need that such queries cannot serve.
         """
-        return {need: self.encode_need(batch, need) for need in NEEDS if need in needs}
+        encode = dict.fromkeys(NEEDS, self.encode_need)
+        if mean_captions:
+            encode["captions"] = self.encode_means
+        return {need: encode[need](batch, need) for need in NEEDS if need in needs}
+
+    def encode_means(self, batch: QueryBatch, need: str = "captions") -> QueryEmbedding:
+        """Encodes each caption as the mean of its mixture's phrases, see `mean_query`."""
+        phrases = self.encode_need(batch, "phrases")
+        places = torch.arange(phrases.num_queries, device=self.device)
+        groups = places.view(len(batch.captions[0]), -1)  # (N, P)
+        return mean_query([phrases.select(group) for group in groups.T])
 
     def encode_need(self, batch: QueryBatch, need: str) -> QueryEmbedding:
         """Encodes the queries of one of `NEEDS`."""

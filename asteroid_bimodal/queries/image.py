@@ -21,7 +21,7 @@ from ..utils.checkpoints import first_line
 from ..utils.frozen import FrozenModule, freeze_norms
 from ..utils.pretrained import SHIPPED, explained, find_model, load_network
 from .base import QueryBatch, QueryEncoder, QueryItem
-from .embedding import EmbeddingCache, EncodedQuery, QueryEmbedding, mean_query
+from .embedding import EmbeddingCache, EncodedQuery, QueryEmbedding
 from .files import file_key, is_file
 from .spec import EncoderSpec, whole_number
 
@@ -83,9 +83,7 @@ class ImageEncoder(FrozenModule, QueryEncoder):
                 "Expected loss terms of captions and phrases for a system whose queries are "
                 "pictures, received one of absent sounds or outputs. Leave it out of the loss."
             )
-        places = range(len(batch.frames[0][0]))  # P
-        rows = [[[mixture[p] for mixture in example] for example in batch.frames] for p in places]
-        return mean_query([self(row) for row in rows])
+        return self.encode_means(batch)
 
     def item_queries(self, item: QueryItem) -> list[str]:
         """Returns the frame of each source."""

@@ -50,7 +50,7 @@ def test_a_data_set_tunes_terms_and_adds_none():
     assert loss("--data", "full")["cnt"] == {"weight": 0.5, "start": 0}
     assert loss("--system", "clapsep") == {"url": url}
     assert loss("--system", "clapsep", "--loss.crl", "5") == {"url": url, "crl": late}
-    weak = {"consistency": url, "timbre": url}
+    weak = {"consistency": url, "timbre": {"weight": 25.0, "start": 0}}
     assert loss("--system", "weaksup") == weak
 
 

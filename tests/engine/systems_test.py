@@ -158,6 +158,17 @@ def test_semi_supervised_loss_adds_up(system_conf):
     torch.testing.assert_close(both.total, mixed.total + clean)
 
 
+def test_captions_as_means_of_their_phrases(system_conf):
+    """Classes have no captions of their own, so that it can only be their mean that is asked."""
+    changes = {"query.encoder": "label"}
+    system = build_system(system_conf("clapsep", **changes))
+    batch = next(iter(system.train_loader))
+    with pytest.raises(ValueError, match="received 'The sound mixture of"):
+        system.common_step(batch, 0)
+    system = build_system(system_conf("clapsep", **changes, **{"query.captions": "mean"}))
+    assert torch.isfinite(system.common_step(batch, 0).total)
+
+
 def test_absent_sounds_are_asked_for(system_conf):
     changes = {"loss.absent": 5, "data.num_absent": 2}
     system = build_system(system_conf("clapsep", **changes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -66,6 +67,16 @@ def test_a_phrase_is_a_frame_and_a_caption_all_frames_of_a_mixture(batch):
 def test_words(batch):
     asked = LabelEncoder(list(SHADES)).encode_batch(batch, {"captions", "phrases"})
     assert asked["captions"].pooled.argmax(-1).tolist() == [[0, 1], [0, 1]]
+    assert asked["phrases"].pooled.argmax(-1).tolist() == [[0, 1, 2, 3], [3, 0, 1, 2]]
+
+
+def test_captions_as_means_of_their_phrases(batch):
+    asked = LabelEncoder(list(SHADES)).encode_batch(
+        batch, {"captions", "phrases"}, mean_captions=True
+    )
+    both = [[[1, 1, 0, 0], [0, 0, 1, 1]], [[1, 0, 0, 1], [0, 1, 1, 0]]]
+    torch.testing.assert_close(asked["captions"].pooled, torch.tensor(both) / math.sqrt(2))
+    assert asked["captions"].tokens.argmax(-1).tolist() == [[[0, 1], [2, 3]], [[3, 0], [1, 2]]]
     assert asked["phrases"].pooled.argmax(-1).tolist() == [[0, 1, 2, 3], [3, 0, 1, 2]]
 
 
