@@ -220,7 +220,8 @@ class ResNetFrameEncoder(ImageEncoder):
     Shape:
         - queries: B lists of Q frames
         - output: tokens (B, Q, L, D), one for each position of the last maps, of which each step is
-          16 pixels; pooled (B, Q, D), the greatest value over the positions
+          16 pixels; pooled (B, Q, D), the greatest value over the positions, centred over the
+          features, which all are positive, and L2-normalised
 
     Raises:
         ValueError: when there is no such model, or Pillow is not installed.
@@ -254,12 +255,14 @@ class ResNetFrameEncoder(ImageEncoder):
         return str(self.image_size)
 
     def _identity(self) -> tuple[Any, ...]:
-        return f"resnet {self.image_size}", self.network
+        return f"resnet centred {self.image_size}", self.network
 
     def run(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Runs the ResNet."""
         maps = self.network(pixel_values=pixels).last_hidden_state  # (n, D, H, W)
-        return maps.flatten(2).transpose(1, 2), maps.amax(dim=(2, 3))
+        greatest = maps.amax(dim=(2, 3))  # (n, D)
+        centred = greatest - greatest.mean(-1, keepdim=True)
+        return maps.flatten(2).transpose(1, 2), normalize(centred, dim=-1)
 
 
 def _dilated(network: Any) -> Any:

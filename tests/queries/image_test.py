@@ -73,7 +73,10 @@ def test_resnet_is_dilated_and_pooled_by_the_greatest(resnet_folder, picture):
     query = encoder([[picture[0]]])
     assert x.shape == (1, 10, 4, 4)  # each step is 16 pixels
     torch.testing.assert_close(query.tokens[0, 0], x[0].flatten(1).T, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(query.pooled[0, 0], x[0].amax((1, 2)), atol=1e-4, rtol=1e-4)
+    greatest = x[0].amax((1, 2)).numpy()
+    assert (greatest > 0).sum() > 1
+    unit = (greatest - greatest.mean()) / (greatest.std() * len(greatest) ** 0.5)
+    np.testing.assert_allclose(query.pooled[0, 0], unit, atol=1e-4, rtol=1e-4)
 
 
 def test_the_dilation_leaves_the_loaded_network_alone(resnet_folder):
