@@ -217,13 +217,19 @@ class QueryEncoder(nn.Module):
         Raises:
             ValueError: for a need that such queries cannot serve.
         """
-        encode = dict.fromkeys(NEEDS, self.encode_need)
-        if mean_captions:
-            encode["captions"] = self.encode_means
-        return {need: encode[need](batch, need) for need in NEEDS if need in needs}
+        return {
+            need: self.encode_means(batch)
+            if mean_captions and need == "captions"
+            else self.encode_need(batch, need)
+            for need in NEEDS
+            if need in needs
+        }
 
-    def encode_means(self, batch: QueryBatch, need: str = "captions") -> QueryEmbedding:
-        """Encodes each caption as the mean of its mixture's phrases, see `mean_query`."""
+    def encode_means(self, batch: QueryBatch) -> QueryEmbedding:
+        """Encodes each caption as the mean of its mixture's phrases, see `mean_query`.
+
+        A phrase that is repeated, to fill up, counts as often.
+        """
         phrases = self.encode_need(batch, "phrases")
         places = torch.arange(phrases.num_queries, device=self.device)
         groups = places.view(len(batch.captions[0]), -1)  # (N, P)
