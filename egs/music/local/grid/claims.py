@@ -15,8 +15,8 @@ _DRAWS = 10_000
 
 
 @dataclass(frozen=True)
-class Ratio:
-    """How many times another group's mean of a metric a group has.
+class Figure:
+    """What was computed from several groups' means of a metric.
 
     Attributes:
         value: of the means.
@@ -46,8 +46,8 @@ class Claim:
     n_src: int
     other_n_src: int
     paper: float
-    sdr: Ratio
-    si_sdr_imp: Ratio | None = None
+    sdr: Figure
+    si_sdr_imp: Figure | None = None
 
 
 def find_claims(groups: Sequence[Group]) -> list[Claim]:
@@ -74,13 +74,13 @@ def find_claims(groups: Sequence[Group]) -> list[Claim]:
     return claims
 
 
-def _ratio(group: Group | None, other: Group | None, metric: str) -> Ratio | None:
+def _ratio(group: Group | None, other: Group | None, metric: str) -> Figure | None:
     """A metric's means over each other; nothing is a number of times what does not separate."""
     above, below = group and group.score(metric), other and other.score(metric)
     if not (above and below) or below.mean <= 0:
         return None
     values = _on_common_items([group, other], metric)
-    return Ratio(above.mean / below.mean, bootstrap_ratio(*values))
+    return Figure(above.mean / below.mean, bootstrap_ratio(*values))
 
 
 def _on_common_items(groups: Sequence[Group], metric: str) -> list[np.ndarray]:
@@ -139,33 +139,20 @@ def _interval(draws: np.ndarray) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class Correlation:
-    """Spearman's rank correlation of systems' means of a metric with the paper's SDR.
-
-    Attributes:
-        value: from -1, the opposite order, to 1, the same.
-        interval: 95 %, by bootstrap over items and seeds; None where items are not known.
-    """
-
-    value: float
-    interval: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True)
 class Agreement:
     """Whether systems come in the paper's order.
 
     Attributes:
         n_src: sources in each training mixture.
         systems: how many have a figure here and in the paper.
-        sdr: correlation by SDR.
-        si_sdr_imp: by improvement of SI-SDR, None where systems lack it or are all alike.
+        sdr: Spearman's rank correlation of SDR with the paper's, from -1, the opposite order, to 1.
+        si_sdr_imp: of improvement of SI-SDR with it, None where systems lack it or are all alike.
     """
 
     n_src: int
     systems: int
-    sdr: Correlation
-    si_sdr_imp: Correlation | None = None
+    sdr: Figure
+    si_sdr_imp: Figure | None = None
 
 
 def find_agreements(groups: Sequence[Group]) -> list[Agreement]:
@@ -192,15 +179,15 @@ def find_agreements(groups: Sequence[Group]) -> list[Agreement]:
     return agreements
 
 
-def _correlation(groups: Sequence[Group], known: Sequence, metric: str) -> Correlation | None:
+def _correlation(groups: Sequence[Group], known: Sequence, metric: str) -> Figure | None:
     scores = [group.score(metric) for group in groups]
     if None in scores or len({score.mean for score in scores}) == 1:
         return None
     value = float(spearmanr([score.mean for score in scores], known).statistic)
     means = _draw_means(_on_common_items(groups, metric))
     if means is None:
-        return Correlation(value)
-    return Correlation(value, _interval(_rank_correlations(means, known)))
+        return Figure(value)
+    return Figure(value, _interval(_rank_correlations(means, known)))
 
 
 def _rank_correlations(means: np.ndarray, known: Sequence) -> np.ndarray:

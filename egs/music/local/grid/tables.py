@@ -8,7 +8,7 @@ from asteroid_bimodal.report.page import format_interval, format_number
 
 from . import paper
 from .cells import SYSTEMS, Cell, Group
-from .claims import Agreement, Claim, Correlation, Ratio
+from .claims import Agreement, Claim, Figure
 
 METRICS = {
     "sdr": "SDR",
@@ -104,7 +104,7 @@ def claims_table(claims: Sequence[Claim]) -> str:
     return table(header, rows)
 
 
-def _with_interval(figure: Ratio | Correlation | None) -> str:
+def _with_interval(figure: Figure | None) -> str:
     if figure is None:
         return "–"
     interval = f" ({format_interval(figure.interval)})" if figure.interval else ""
