@@ -10,6 +10,7 @@
 # <exp>/<data>_<system>_<K>src_seed<N>[_<its options>]. What is finished is skipped and what was
 # interrupted goes on, so that the same command carries on wherever it stopped. Several may run at
 # a time, on a GPU each: they leave each other's cells alone.
+# The tables are of <results>/music_<data>_cells, where every cell leaves a file of its results.
 #
 # --data mini|full   --cells LIST   --seeds LIST   --test_n_src 2|3|4
 # --exp FOLDER (exp/grid)   --results FOLDER (results)   --config FILE   --print_config

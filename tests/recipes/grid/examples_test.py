@@ -10,7 +10,7 @@ import soundfile
 from grid import write_grid
 from grid.cells import group_cells, read_cells
 from grid.charts import examples_chart
-from grid.examples import Item, read_items, write_sounds
+from grid.examples import Item, read_items, write_items
 
 from asteroid_bimodal.engine.examples import save_examples
 from asteroid_bimodal.report import Example
@@ -83,7 +83,7 @@ def test_other_items_of_the_same_name_do_not_compare(grid, other):
 def test_silence(tmp_path):
     item = Item("item_000", "flute", RATE, {"mixture": np.zeros(4000)})
     assert "data:image/png" in examples_chart([item])
-    write_sounds([item], tmp_path)
+    write_items([item], tmp_path)
     assert not soundfile.read(tmp_path / "item_000_mixture.flac")[0].any()
 
 

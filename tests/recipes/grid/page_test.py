@@ -57,6 +57,7 @@ def test_files(written):
     names = [
         "music_mini.json",
         "music_mini.md",
+        "music_mini_cells",
         "music_mini_sources.svg",
         "music_mini_training.svg",
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +10,16 @@ import numpy as np
 import soundfile
 
 from asteroid_bimodal.engine.examples import load_examples
+from asteroid_bimodal.metrics import write_json
 from asteroid_bimodal.report import Example
 from asteroid_bimodal.utils.files import atomic_write
+from asteroid_bimodal.utils.mappings import read_mapping
 
 from .cells import Group
 
 BASELINE, PROPOSED = "clapsep", "bimodal_clap"
+SIGNALS = ("mixture", "reference", "mix-and-separate", "proposed")
+_PHRASES = "phrases.json"
 _ITEMS = 3
 
 
@@ -61,12 +65,10 @@ def read_items(exp_dir: Path, groups: Sequence[Group]) -> list[Item]:
     for example in kept.get(BASELINE, []):
         other = others.get(example.name)
         if other and _same(example, other) and len(items) < _ITEMS:
-            signals = {
-                "mixture": example.mixture,
-                "reference": example.references[0],
-                "mix-and-separate": example.estimates[0],
-                "proposed": other.estimates[0],
-            }
+            estimates = example.estimates[0], other.estimates[0]
+            signals = dict(
+                zip(SIGNALS, (example.mixture, example.references[0], *estimates), strict=True)
+            )
             items.append(Item(example.name, example.phrases[0], example.sample_rate, signals))
     return items
 
@@ -81,8 +83,8 @@ def _same(one: Example, other: Example) -> bool:
     )
 
 
-def write_sounds(items: Sequence[Item], folder: Path) -> None:
-    """Writes `<item>_<what>.flac` for every signal, those of an item with one gain.
+def write_items(items: Sequence[Item], folder: Path) -> None:
+    """Writes `<item>_<what>.flac` for every signal, those of an item with one gain, and the phrases.
 
     Args:
         items: of `read_items`.
@@ -93,3 +95,9 @@ def write_sounds(items: Sequence[Item], folder: Path) -> None:
         for name, signal in item.signals.items():
             with atomic_write(folder / f"{item.name}_{name}.flac") as temporary:
                 soundfile.write(temporary, 0.9 / peak * signal, item.sample_rate, format="FLAC")
+    write_json({item.name: item.phrase for item in items}, folder / _PHRASES)
+
+
+def read_phrases(folder: Path) -> Mapping[str, str]:
+    """Reads the phrase of each item that `write_items` has written; none without any."""
+    return read_mapping(folder / _PHRASES) if (folder / _PHRASES).is_file() else {}

@@ -15,7 +15,8 @@ from asteroid_bimodal.utils.files import atomic_write
 from .cells import SYSTEMS, Cell, Group, group_cells, read_cells
 from .charts import examples_chart, sources_chart, training_chart
 from .claims import find_agreements, find_claims
-from .examples import BASELINE, PROPOSED, Item, read_items, write_sounds
+from .examples import BASELINE, PROPOSED, SIGNALS, read_items, read_phrases, write_items
+from .records import read_records, write_records
 from .tables import (
     METRICS,
     agreement_table,
@@ -42,6 +43,9 @@ def write_grid(
 ) -> Path:
     """Writes `<name>_<data>.md` and `.json`, and the pictures and sounds that the former shows.
 
+    Every finished experiment is recorded in `<name>_<data>_cells`. The page is of these records, so
+    that what ran elsewhere, or has been tidied away since, stays on it.
+
     Args:
         exp_dir: the grid's folder of experiments, `<data>_<system>_<K>src_seed<N>[_<options>]`.
         results_dir: folder to write to.
@@ -53,9 +57,14 @@ def write_grid(
         The path of the Markdown file.
 
     Raises:
-        FileNotFoundError: when there is no finished experiment.
+        FileNotFoundError: when there is neither a finished experiment nor a record of one.
     """
-    cells, problems = read_cells(Path(exp_dir), data, test_n_src)
+    exp_dir, results_dir = Path(exp_dir), Path(results_dir)
+    stem = f"{name}_{data}" + ("" if test_n_src == 2 else f"_{test_n_src}src")
+    finished, problems = read_cells(exp_dir, data, test_n_src)
+    write_records(finished, results_dir / f"{stem}_cells")
+    cells, unread = read_records(results_dir / f"{stem}_cells")
+    problems += unread
     if not cells:
         unreadable = "".join(f" Cannot be read: {problem}." for problem in problems)
         raise FileNotFoundError(
@@ -63,18 +72,17 @@ def write_grid(
             f"none: run grid.sh first.{unreadable}"
         )
     groups = group_cells(cells)
-    stem = f"{name}_{data}" + ("" if test_n_src == 2 else f"_{test_n_src}src")
-    results_dir = Path(results_dir)
     path = results_dir / f"{stem}.md"
     _write(results_dir / f"{stem}_sources.svg", sources_chart(groups))
     _write(results_dir / f"{stem}_training.svg", training_chart(groups))
     write_json(_finite(_as_json(groups, problems, data, test_n_src)), path.with_suffix(".json"))
     # Examples are kept of the evaluation on two sources alone.
-    if items := read_items(Path(exp_dir), groups) if test_n_src == 2 else []:
+    if items := read_items(exp_dir, groups) if test_n_src == 2 else []:
         _write(results_dir / f"{stem}_examples.svg", examples_chart(items))
-        write_sounds(items, results_dir / f"{stem}_examples")
+        write_items(items, results_dir / f"{stem}_examples")
+    phrases = read_phrases(results_dir / f"{stem}_examples")
     title = f"{name.upper()}, {data} data"
-    _write(path, _as_markdown(groups, items, problems, title, stem))
+    _write(path, _as_markdown(groups, phrases, problems, title, stem))
     return path
 
 
@@ -85,7 +93,7 @@ def _write(path: Path, text: str) -> None:
 
 def _as_markdown(
     groups: Sequence[Group],
-    items: Sequence[Item],
+    phrases: Mapping[str, str],
     problems: Sequence[str],
     title: str,
     stem: str,
@@ -100,7 +108,7 @@ def _as_markdown(
         ("All metrics", metrics_table(groups)),
         ("Pairs of real recordings", _recordings(groups)),
         ("Validation over training", f"![Curves]({stem}_training.svg)"),
-        ("The same items", _examples(items, stem)),
+        ("The same items", _examples(phrases, stem)),
         ("Provenance", provenance_table(groups)),
         ("Experiments that cannot be read", "\n".join(f"- {text}" for text in problems)),
     ):
@@ -153,15 +161,14 @@ def _recordings(groups: Sequence[Group]) -> str:
     return f"{text}\n\n{found}" if found else ""
 
 
-def _examples(items: Sequence[Item], stem: str) -> str:
-    if not items:
+def _examples(phrases: Mapping[str, str], stem: str) -> str:
+    if not phrases:
         return ""
     rows = [
-        [f"[{name}]({stem}_examples/{item.name}_{name}.flac)" for name in item.signals]
-        for item in items
+        [phrase, *(f"[{name}]({stem}_examples/{item}_{name}.flac)" for name in SIGNALS)]
+        for item, phrase in phrases.items()
     ]
-    rows = [[item.phrase, *row] for item, row in zip(items, rows, strict=True)]
-    listen = table(["Query", *[""] * len(items[0].signals)], rows)
+    listen = table(["Query", *[""] * len(SIGNALS)], rows)
     text = (
         f"The first query of each item, by `{BASELINE}:2`, mix-and-separate, and "
         f"`{PROPOSED}:2`, the proposed framework, with the first seed of each."
