@@ -17,7 +17,8 @@ from asteroid_bimodal.utils.mappings import read_mapping
 
 from .cells import Cell
 
-_DECIMALS = 4  # of a dB
+_ITEM_METRICS = ("sdr", "si_sdr_imp")  # that intervals are drawn from
+_DECIMALS = 4
 
 
 def write_records(cells: Iterable[Cell], folder: Path) -> None:
@@ -28,7 +29,7 @@ def write_records(cells: Iterable[Cell], folder: Path) -> None:
         folder: to write to.
     """
     for cell in cells:
-        facts = _plain(asdict(cell) | {"items": _rounded(cell.items)})
+        facts = _plain(asdict(cell) | {"items": _short(cell.items)})
         text = json.dumps(facts, ensure_ascii=False, allow_nan=False)
         with atomic_write(folder / f"{cell.folder}.json") as temporary:
             temporary.write_text(f"{text}\n", encoding="utf-8")
@@ -68,10 +69,11 @@ def _as_cell(facts: dict[str, Any]) -> Cell:
     )
 
 
-def _rounded(items: Mapping[str, Mapping[int, float]]) -> dict[str, dict[int, float]]:
+def _short(items: Mapping[str, Mapping[int, float]]) -> dict[str, dict[int, float]]:
     return {
         name: {item: round(value, _DECIMALS) for item, value in values.items()}
         for name, values in items.items()
+        if name in _ITEM_METRICS
     }
 
 
