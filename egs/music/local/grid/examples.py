@@ -84,7 +84,7 @@ def _same(one: Example, other: Example) -> bool:
 
 
 def write_items(items: Sequence[Item], folder: Path) -> None:
-    """Writes `<item>_<what>.flac` for every signal, those of an item with one gain, and the phrases.
+    """Writes `<item>_<what>.flac` for every signal, those of an item with one gain, and phrases.
 
     Args:
         items: of `read_items`.
