@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +15,7 @@ from .cells import SYSTEMS, Cell, Group, group_cells, read_cells
 from .charts import examples_chart, sources_chart, training_chart
 from .claims import find_agreements, find_claims
 from .examples import BASELINE, PROPOSED, SIGNALS, read_items, read_phrases, write_items
-from .records import read_records, write_records
+from .records import plain, read_records, write_records
 from .tables import (
     METRICS,
     agreement_table,
@@ -75,7 +74,7 @@ def write_grid(
     path = results_dir / f"{stem}.md"
     _write(results_dir / f"{stem}_sources.svg", sources_chart(groups))
     _write(results_dir / f"{stem}_training.svg", training_chart(groups))
-    write_json(_finite(_as_json(groups, problems, data, test_n_src)), path.with_suffix(".json"))
+    write_json(plain(_as_json(groups, problems, data, test_n_src)), path.with_suffix(".json"))
     # Examples are kept of the evaluation on two sources alone.
     if items := read_items(exp_dir, groups) if test_n_src == 2 else []:
         _write(results_dir / f"{stem}_examples.svg", examples_chart(items))
@@ -187,15 +186,6 @@ def _as_json(
         "agreements": [asdict(agreement) for agreement in find_agreements(groups)],
         "unreadable": list(problems),
     }
-
-
-def _finite(value: Any) -> Any:
-    """Facts with None for infinity and NaN, which JSON lacks."""
-    if isinstance(value, Mapping):
-        return {key: _finite(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _group_facts(group: Group) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def write_records(cells: Iterable[Cell], folder: Path) -> None:
         folder: to write to.
     """
     for cell in cells:
-        facts = _plain(asdict(cell) | {"items": _short(cell.items)})
+        facts = plain(asdict(cell) | {"items": _short(cell.items)})
         text = json.dumps(facts, ensure_ascii=False, allow_nan=False)
         with atomic_write(folder / f"{cell.folder}.json") as temporary:
             temporary.write_text(f"{text}\n", encoding="utf-8")
@@ -77,12 +77,12 @@ def _short(items: Mapping[str, Mapping[int, float]]) -> dict[str, dict[int, floa
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Facts as JSON has them: lists for arrays, None for infinity and NaN."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(part) for key, part in value.items()}
+        return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, (list, tuple)):
-        return [_plain(part) for part in value]
+        return [plain(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
