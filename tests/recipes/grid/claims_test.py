@@ -98,11 +98,25 @@ def test_interval_of_the_order_is_that_of_a_bootstrap():
         group_of(system, 2, row.mean(), items=[row])
         for system, row in zip(systems, values, strict=True)
     ]
-    (agreement,) = find_agreements(groups)
+    agreement, without_mixit = find_agreements(groups)
     draws = rng.choice(30, (4000, 30))
     oracle = [spearmanr(values[:, draw].mean(1), range(4)).statistic for draw in draws]
     assert agreement.sdr.interval == pytest.approx(tuple(np.percentile(oracle, [2.5, 97.5])))
     assert agreement.si_sdr_imp is None
+    oracle = [spearmanr(values[1:, draw].mean(1), range(3)).statistic for draw in draws]
+    interval = tuple(np.percentile(oracle, [2.5, 97.5], method="inverted_cdf"))
+    assert without_mixit.sdr.interval == pytest.approx(interval)
+
+
+def test_order_of_those_with_queries():
+    """The order of the others stands though that of systems without queries is turned round."""
+    figures = {"mixit": 9.0, "mixpit": 8.0, "clipsep_img": 1.0, "clapsep": 2.0, "bimodal_clap": 3.0}
+    groups = [group_of(key, 2, sdr) for key, sdr in figures.items()]
+    all_five, asked = find_agreements(groups)
+    assert (all_five.systems, all_five.queried) == (5, False)
+    assert (asked.systems, asked.queried, asked.sdr.value) == (3, True, 1.0)
+    (alone,) = find_agreements(groups[2:])
+    assert (alone.systems, alone.queried) == (3, False)
 
 
 def test_order_by_si_sdr_improvement():

@@ -145,12 +145,14 @@ class Agreement:
     Attributes:
         n_src: sources in each training mixture.
         systems: how many have a figure here and in the paper.
+        queried: whether these are those alone that are asked by queries.
         sdr: Spearman's rank correlation of SDR with the paper's, from -1, the opposite order, to 1.
         si_sdr_imp: of improvement of SI-SDR with it, None where systems lack it or are all alike.
     """
 
     n_src: int
     systems: int
+    queried: bool
     sdr: Figure
     si_sdr_imp: Figure | None = None
 
@@ -161,6 +163,9 @@ def find_agreements(groups: Sequence[Group]) -> list[Agreement]:
     Args:
         groups: of `group_cells`; those with options of their own take no part. Of systems that are
             all alike there is no order.
+
+    Returns:
+        For each column one of all systems and, where some have no queries, one of the others.
     """
     agreements = []
     for n_src in (1, 2, 3, 4):
@@ -172,11 +177,20 @@ def find_agreements(groups: Sequence[Group]) -> list[Agreement]:
             and group.score("sdr")
             and paper.sdr(group.first.system, n_src)
         ]
-        known = [paper.sdr(group.first.system, n_src) for group in column]
-        if len(column) >= 3 and (by_sdr := _correlation(column, known, "sdr")):
-            by_si_sdr_imp = _correlation(column, known, "si_sdr_imp")
-            agreements.append(Agreement(n_src, len(column), by_sdr, by_si_sdr_imp))
-    return agreements
+        asked = [group for group in column if group.first.system not in paper.WITHOUT_QUERIES]
+        agreements.append(_agreement(column, n_src))
+        if len(asked) < len(column):
+            agreements.append(_agreement(asked, n_src, queried=True))
+    return [agreement for agreement in agreements if agreement]
+
+
+def _agreement(groups: Sequence[Group], n_src: int, queried: bool = False) -> Agreement | None:
+    known = [paper.sdr(group.first.system, n_src) for group in groups]
+    by_sdr = _correlation(groups, known, "sdr") if len(groups) >= 3 else None
+    if by_sdr is None:
+        return None
+    by_si_sdr_imp = _correlation(groups, known, "si_sdr_imp")
+    return Agreement(n_src, len(groups), queried, by_sdr, by_si_sdr_imp)
 
 
 def _correlation(groups: Sequence[Group], known: Sequence, metric: str) -> Figure | None:

@@ -53,7 +53,12 @@ def agreement_table(agreements: Sequence[Agreement]) -> str:
         agreements: of `find_agreements`.
     """
     rows = [
-        [str(one.n_src), str(one.systems), _with_interval(one.sdr), _with_interval(one.si_sdr_imp)]
+        [
+            str(one.n_src),
+            f"{one.systems}, with queries" if one.queried else str(one.systems),
+            _with_interval(one.sdr),
+            _with_interval(one.si_sdr_imp),
+        ]
         for one in agreements
     ]
     header = ["Sources per training mixture", "Systems", "By SDR", "By SI-SDR improvement"]
