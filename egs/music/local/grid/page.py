@@ -137,8 +137,8 @@ def _agreement(groups: Sequence[Group]) -> str:
     agreements = find_agreements(groups)
     text = (
         "Spearman's correlation of the columns above with those of the paper, and of the systems' "
-        "SI-SDR improvements with the same; in brackets 95 % intervals as below. With queries: without "
-        "PIT, MixIT and MixPIT, of whose outputs those count that fit the references."
+        "SI-SDR improvements with the same; in brackets 95 % intervals as below. With queries: "
+        "without PIT, MixIT and MixPIT, of whose outputs those count that fit the references."
     )
     return f"{text}\n\n{agreement_table(agreements)}" if agreements else ""
 
