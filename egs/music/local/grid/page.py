@@ -148,7 +148,7 @@ def _ratios(groups: Sequence[Group]) -> str:
     text = (
         "Means over each other; in brackets 95 % intervals of 10 000 bootstrap draws of test "
         "mixtures and, where a cell has several, of seeds, up to – where the divisor may be "
-        "nothing."
+        "nothing; none where a cell's scores by mixture are not known."
     )
     return f"{text}\n\n{claims_table(claims)}" if claims else ""
 
